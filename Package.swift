@@ -1,0 +1,83 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "grpo",
+  products: [
+    .executable(name: "grpo", targets: ["grpo"]),
+    // What the author of a Swift reward plugin imports.
+    .library(name: "RewardKit", targets: ["RewardKit"]),
+  ],
+  targets: [
+    // The program: parse, call, exit.
+    .executableTarget(name: "grpo", dependencies: ["Commands"], swiftSettings: swift),
+    .target(
+      name: "Commands",
+      dependencies: [
+        "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
+        "BuiltInRewards", "TrajectoryStore", "Rollouts",
+      ], swiftSettings: swift),
+    .target(
+      name: "Training",
+      dependencies: [
+        "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
+        "BuiltInRewards", "TrajectoryStore", "Rollouts",
+      ], swiftSettings: swift),
+
+    // Libraries, each ignorant of what the others are about.
+    .target(name: "PolicyOptimization", dependencies: ["Rollouts"], swiftSettings: swift),
+    .target(name: "Transformer", dependencies: ["Tensors", "Rollouts"], swiftSettings: swift),
+    .target(
+      name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: swift),
+    .target(name: "Tokenizers", dependencies: ["Rollouts"], swiftSettings: swift),
+    .target(name: "RewardKit", dependencies: ["Rollouts", "CProcesses"], swiftSettings: swift),
+    .target(
+      name: "BuiltInRewards", dependencies: ["RewardKit", "Rollouts"], path: "Rewards/BuiltIn",
+      swiftSettings: swift),
+    .target(name: "TrajectoryStore", dependencies: ["Rollouts", "CSQLite"], swiftSettings: swift),
+    .target(name: "Rollouts", swiftSettings: swift),
+
+    // C: numerical kernels and process control; system libraries.
+    .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "CProcesses"),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
+    // Tests mirror the sources; EndToEndTests runs the built command.
+    .target(
+      name: "TestSupport", dependencies: ["Rollouts"], path: "Tests/TestSupport",
+      swiftSettings: swift),
+    .testTarget(
+      name: "RolloutsTests", dependencies: ["Rollouts", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "PolicyOptimizationTests", dependencies: ["PolicyOptimization", "TestSupport"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "TransformerTests", dependencies: ["Transformer", "Tensors", "TestSupport"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "RewardKitTests", dependencies: ["RewardKit", "BuiltInRewards", "TestSupport"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "TrajectoryStoreTests", dependencies: ["TrajectoryStore", "TestSupport"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["grpo", "TestSupport"], swiftSettings: swift),
+  ]
+)

@@ -1,0 +1,2 @@
+/// Runs the program and returns its exit code.
+public func runCommandLine(_ words: [String]) -> Int32 { 0 }

@@ -1,0 +1,4 @@
+import Commands
+import Foundation
+
+exit(runCommandLine(Array(CommandLine.arguments.dropFirst())))

@@ -1,0 +1,1 @@
+// Stub until the target's own files arrive.
