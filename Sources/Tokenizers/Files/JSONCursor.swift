@@ -133,8 +133,9 @@ struct JSONCursor {
       position = start
       throw fault("expected an integer")
     }
-    if position < bytes.count, [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")]
-      .contains(bytes[position])
+    if position < bytes.count,
+      [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")]
+        .contains(bytes[position])
     {
       position = start
       throw fault("expected an integer")

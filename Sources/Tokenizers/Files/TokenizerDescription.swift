@@ -194,7 +194,8 @@ struct TokenizerDescription {
     _ reader: ComponentReader, id: Int
   ) throws(TokenizerError) -> AddedToken {
     guard (0..<Vocabulary.idLimit).contains(id) else {
-      throw reader.fault("the id \(id) is out of range; ids run from 0 to \(Vocabulary.idLimit - 1)")
+      throw reader.fault(
+        "the id \(id) is out of range; ids run from 0 to \(Vocabulary.idLimit - 1)")
     }
     var token = AddedToken(id: UInt32(id), content: Array(try reader.string("content").utf8))
     token.isSpecial = try reader.bool("special", default: false)
@@ -286,7 +287,8 @@ enum LegacyFamily {
   /// The family of a class name or a model type; GPT-2's where neither is known.
   init(className: String?, modelType: String?, addsPrefixSpace: Bool) {
     let names = [className, modelType].compactMap { $0?.lowercased() }
-    self = names.contains { $0.hasPrefix("qwen2") || $0.hasPrefix("qwen3") }
+    self =
+      names.contains { $0.hasPrefix("qwen2") || $0.hasPrefix("qwen3") }
       ? .qwen2 : .gpt2(addsPrefixSpace: addsPrefixSpace)
   }
 }

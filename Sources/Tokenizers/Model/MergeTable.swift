@@ -36,7 +36,9 @@ struct MergeTable: Sendable {
 
   /// The merge of two neighbours; rank `noRank` where there is none.
   @inline(__always)
-  func merge(_ left: UInt32, _ right: UInt32) -> Merge { entries[slot(of: Self.pair(left, right))].merge }
+  func merge(_ left: UInt32, _ right: UInt32) -> Merge {
+    entries[slot(of: Self.pair(left, right))].merge
+  }
 
   @inline(__always)
   private static func pair(_ left: UInt32, _ right: UInt32) -> UInt64 {

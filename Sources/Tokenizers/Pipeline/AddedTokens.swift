@@ -110,7 +110,8 @@ struct AddedTokenMatcher: Sendable {
     {
       left = before
     }
-    while token.stripsRight, right < bytes.count, case let (value, length) = bytes.scalar(at: right),
+    while token.stripsRight, right < bytes.count,
+      case let (value, length) = bytes.scalar(at: right),
       table[value].isSpace
     {
       right += length

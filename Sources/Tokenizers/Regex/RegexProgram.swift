@@ -58,7 +58,8 @@ struct RegexProgram: Sendable {
     emissions += 1
     guard count(code) < Self.instructionLimit, emissions < 16 * Self.instructionLimit else {
       throw RegexError(
-        reason: "the pattern needs more than \(Self.instructionLimit) steps; its counts are too great")
+        reason:
+          "the pattern needs more than \(Self.instructionLimit) steps; its counts are too great")
     }
     switch node {
     case .empty: break

@@ -156,7 +156,8 @@ struct RegexSearch {
   }
 
   /// Takes up the newest choice that has something left to try.
-  private mutating func backtrack(to base: Int, _ counter: inout Int, _ position: inout Int) -> Bool {
+  private mutating func backtrack(to base: Int, _ counter: inout Int, _ position: inout Int) -> Bool
+  {
     while frames.count > base {
       let top = frames.count - 1
       let frame = frames[top]
@@ -203,7 +204,8 @@ struct RegexSearch {
     return true
   }
 
-  private mutating func take(_ set: Int, _ minimum: Int, _ maximum: Int, _ position: inout Int) -> Bool
+  private mutating func take(_ set: Int, _ minimum: Int, _ maximum: Int, _ position: inout Int)
+    -> Bool
   {
     var count = 0
     while count < maximum, step(set, &position) { count += 1 }
@@ -214,7 +216,9 @@ struct RegexSearch {
   /// The position after the first scalars of a run.
   private func floor(from start: Int, _ count: Int) -> Int {
     var position = start
-    for _ in 0..<count where position < bytes.count { position += bytes.scalar(at: position).length }
+    for _ in 0..<count where position < bytes.count {
+      position += bytes.scalar(at: position).length
+    }
     return position
   }
 

@@ -15,7 +15,9 @@ indirect enum RegexNode {
 enum RegexRepetition { case greedy, lazy, possessive }
 
 /// A condition on a position.
-enum RegexAssertion { case textStart, textEnd, textEndBeforeBreak, lineStart, lineEnd, wordBoundary, notWordBoundary }
+enum RegexAssertion {
+  case textStart, textEnd, textEndBeforeBreak, lineStart, lineEnd, wordBoundary, notWordBoundary
+}
 
 /// Why a pattern can't be used.
 struct RegexError: Error, Equatable {
@@ -546,7 +548,8 @@ enum CaseVariants {
     ["s", "\u{17F}"], ["k", "\u{212A}"], ["\u{E5}", "\u{212B}"], ["\u{3BC}", "\u{B5}"],
     ["\u{3C3}", "\u{3C2}"], ["\u{3B2}", "\u{3D0}"], ["\u{3B8}", "\u{3D1}", "\u{3F4}"],
     ["\u{3C6}", "\u{3D5}"], ["\u{3C0}", "\u{3D6}"], ["\u{3BA}", "\u{3F0}"], ["\u{3C1}", "\u{3F1}"],
-    ["\u{3B5}", "\u{3F5}"], ["\u{1E61}", "\u{1E9B}"], ["\u{3C9}", "\u{2126}"], ["\u{DF}", "\u{1E9E}"],
+    ["\u{3B5}", "\u{3F5}"], ["\u{1E61}", "\u{1E9B}"], ["\u{3C9}", "\u{2126}"],
+    ["\u{DF}", "\u{1E9E}"],
     ["\u{3B9}", "\u{345}", "\u{1FBE}"],
   ]
 }

@@ -78,7 +78,9 @@ public struct ChatTemplate: Sendable {
     variables: JSONObject = [:], now: Date = Date()
   ) throws(TemplateError) -> String {
     let values = messages.map { message in
-      var members: JSONObject = ["role": .string(message.role), "content": .string(message.content)]
+      var members: JSONObject = [
+        "role": .string(message.role), "content": .string(message.content),
+      ]
       for (key, value) in message.extra { members[key] = value }
       return JSONValue.object(members)
     }

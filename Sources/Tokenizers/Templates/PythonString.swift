@@ -16,7 +16,9 @@ enum PythonString {
     guard text.count >= part.count else { return nil }
     var index = start
     while index + part.count <= text.count {
-      if text[index] == part[0], text[index..<index + part.count].elementsEqual(part) { return index }
+      if text[index] == part[0], text[index..<index + part.count].elementsEqual(part) {
+        return index
+      }
       index += 1
     }
     return nil
@@ -57,7 +59,8 @@ enum PythonString {
   /// Splits at a separator, from the right at most so many times; nil splits at white space.
   static func reverseSplit(_ text: String, _ separator: String?, limit: Int) -> [String] {
     let reversed = split(
-      string(text.unicodeScalars.reversed()), separator.map { string($0.unicodeScalars.reversed()) },
+      string(text.unicodeScalars.reversed()),
+      separator.map { string($0.unicodeScalars.reversed()) },
       limit: limit)
     return reversed.reversed().map { string($0.unicodeScalars.reversed()) }
   }

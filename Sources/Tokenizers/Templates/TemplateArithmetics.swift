@@ -204,7 +204,8 @@ extension TemplateEvaluator {
     _ flags: Set<Unicode.Scalar>, _ line: Int
   ) throws(TemplateFault) -> String {
     func signed(_ text: String) -> String {
-      text.hasPrefix("-") ? text : flags.contains("+") ? "+" + text : flags.contains(" ") ? " " + text : text
+      text.hasPrefix("-")
+        ? text : flags.contains("+") ? "+" + text : flags.contains(" ") ? " " + text : text
     }
     switch conversion {
     case "s", "r":
@@ -212,7 +213,8 @@ extension TemplateEvaluator {
       if conversion == "r", case .string(let plain) = value {
         text = PythonText.representation(of: plain)
       }
-      return precision.map { String(String.UnicodeScalarView(text.unicodeScalars.prefix($0))) } ?? text
+      return precision.map { String(String.UnicodeScalarView(text.unicodeScalars.prefix($0))) }
+        ?? text
     case "d", "i", "x", "X", "o":
       guard let number = value.double, number.magnitude < 9e18 else {
         throw TemplateFault(

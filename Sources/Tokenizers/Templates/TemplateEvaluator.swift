@@ -237,7 +237,8 @@ final class TemplateEvaluator {
     case .name(let name): scope.set(name, value)
     case .attribute(let name, let attribute):
       guard case .namespace(let namespace)? = scope.value(name) else {
-        throw TemplateFault(line: line, reason: "'\(name)' is not a namespace: only those take members")
+        throw TemplateFault(
+          line: line, reason: "'\(name)' is not a namespace: only those take members")
       }
       namespace.members[attribute] = value
     case .tuple(let targets):

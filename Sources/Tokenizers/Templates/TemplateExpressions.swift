@@ -61,7 +61,8 @@ extension TemplateEvaluator {
 
   private func lookUp(_ name: String, _ scope: TemplateScope) -> TemplateValue {
     if let value = scope.value(name) { return value }
-    return TemplateGlobals.names.contains(name) ? .function(name) : .undefined("'\(name)' is undefined")
+    return TemplateGlobals.names.contains(name)
+      ? .function(name) : .undefined("'\(name)' is undefined")
   }
 
   private func evaluate(
@@ -233,7 +234,8 @@ extension TemplateEvaluator {
     case "length": return .integer(count)
     case "depth": return .integer(state.depth + 1)
     case "depth0": return .integer(state.depth)
-    case "previtem": return index > 0 ? state.items[index - 1] : .undefined("there is no previous item")
+    case "previtem":
+      return index > 0 ? state.items[index - 1] : .undefined("there is no previous item")
     case "nextitem":
       return index + 1 < count ? state.items[index + 1] : .undefined("there is no next item")
     case "cycle", "changed": return .method(value, name)

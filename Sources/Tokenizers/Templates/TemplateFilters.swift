@@ -31,7 +31,11 @@ enum TemplateFilters {
     },
     "trim": { (run, value, call, line) throws(TemplateFault) in
       let characters: String?
-      if case .string(let text)? = call.argument(0, "chars") { characters = text } else { characters = nil }
+      if case .string(let text)? = call.argument(0, "chars") {
+        characters = text
+      } else {
+        characters = nil
+      }
       return .string(
         PythonString.strip(try run.string(of: value, line), characters, left: true, right: true))
     },
@@ -75,7 +79,8 @@ enum TemplateFilters {
       .string(withoutTags(try run.string(of: value, line)))
     },
     "urlencode": { (run, value, _, line) throws(TemplateFault) in
-      let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/".utf8)
+      let unreserved = Set(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/".utf8)
       var text = ""
       for byte in try run.string(of: value, line).utf8 {
         if unreserved.contains(byte) {
@@ -177,7 +182,8 @@ enum TemplateFilters {
 
   private static let others: [String: Filter] = [
     "default": { (_, value, call, _) throws(TemplateFault) in
-      let replaces = value.isUndefined || call.argument(1, "boolean")?.isTrue == true && !value.isTrue
+      let replaces =
+        value.isUndefined || call.argument(1, "boolean")?.isTrue == true && !value.isTrue
       return replaces ? call.argument(0, "default_value") ?? .string("") : value
     },
     "tojson": { (run, value, call, line) throws(TemplateFault) in

@@ -21,7 +21,8 @@ extension TemplateFilters {
       if let attribute = call.argument(1, "attribute") {
         items = try values(of: attribute, items, run, line)
       }
-      return try run.join(items, try run.string(of: call.argument(0, "d") ?? .string(""), line), line)
+      return try run.join(
+        items, try run.string(of: call.argument(0, "d") ?? .string(""), line), line)
     },
     "reverse": { (run, value, _, line) throws(TemplateFault) in
       if case .string(let text) = value {

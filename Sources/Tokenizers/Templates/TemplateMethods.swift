@@ -1,7 +1,8 @@
 /// The methods that values have.
 enum TemplateMethods {
   static let string: Set<String> = [
-    "capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "format", "index",
+    "capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "format",
+    "index",
     "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric",
     "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "partition",
     "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit",
@@ -53,7 +54,8 @@ extension TemplateEvaluator {
       return call.positional[state.index % call.positional.count]
     }
     let isSame = state.lastChanged.map {
-      $0.count == call.positional.count && zip($0, call.positional).allSatisfy { $0.isEqual(to: $1) }
+      $0.count == call.positional.count
+        && zip($0, call.positional).allSatisfy { $0.isEqual(to: $1) }
     }
     state.lastChanged = call.positional
     return .bool(isSame != true)
@@ -140,7 +142,8 @@ extension TemplateEvaluator {
       let keeps = call.argument(0, "keepends")?.isTrue ?? false
       return .list(PythonString.lines(text, keepingEnds: keeps).map { .string($0) })
     case "partition", "rpartition":
-      return try partition(text, try textArgument(0, "sep") ?? "", isReverse: name == "rpartition", line)
+      return try partition(
+        text, try textArgument(0, "sep") ?? "", isReverse: name == "rpartition", line)
     case "replace":
       guard let old = try textArgument(0, "old"), let new = try textArgument(1, "new") else {
         throw TemplateFault(line: line, reason: "replace() needs two texts")
@@ -205,7 +208,8 @@ extension TemplateEvaluator {
           && text.unicodeScalars.dropFirst().allSatisfy { $0.properties.isXIDContinue })
     case "isupper": return .bool(PythonString.isCased(text, upper: true))
     case "islower": return .bool(PythonString.isCased(text, upper: false))
-    default: return .bool(!text.isEmpty && PythonString.title(text) == text && text.lowercased() != text)
+    default:
+      return .bool(!text.isEmpty && PythonString.title(text) == text && text.lowercased() != text)
     }
   }
 

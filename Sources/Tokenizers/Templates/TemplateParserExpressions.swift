@@ -129,7 +129,8 @@ extension TemplateParser {
   }
 
   /// Refuses chains so long that the tree would be too deep to walk.
-  private func deeper(_ expression: TemplateExpression) throws(TemplateFault) -> TemplateExpression {
+  private func deeper(_ expression: TemplateExpression) throws(TemplateFault) -> TemplateExpression
+  {
     guard Self.depth(of: expression) <= 2 * Self.depthLimit else {
       throw fault("the expression is too long")
     }
@@ -142,7 +143,8 @@ extension TemplateParser {
     var expression = expression
     while true {
       switch expression.kind {
-      case .and(let left, _), .or(let left, _), .arithmetic(_, let left, _), .filter(let left, _, _),
+      case .and(let left, _), .or(let left, _), .arithmetic(_, let left, _),
+        .filter(let left, _, _),
         .test(let left, _, _, _), .attribute(let left, _), .item(let left, _), .slice(let left, _),
         .call(let left, _), .conditional(_, let left, _):
         expression = left
@@ -374,7 +376,8 @@ extension TemplateParser {
 
   private var startsTestArgument: Bool {
     switch kind {
-    case .name(let name): !["else", "or", "and", "if", "in", "not", "is", "recursive"].contains(name)
+    case .name(let name):
+      !["else", "or", "and", "if", "in", "not", "is", "recursive"].contains(name)
     case .string, .integer, .number, .symbol("["), .symbol("{"): true
     default: false
     }
