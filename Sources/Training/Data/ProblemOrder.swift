@@ -23,20 +23,9 @@ public struct ProblemOrder: Sendable {
     let (epoch, place) = ordinal.quotientAndRemainder(dividingBy: count)
     guard shuffles else { return place }
     if epoch != self.epoch {
-      permutation = Self.permutation(of: count, seed: seed, epoch: epoch)
+      permutation = Philox(seed: seed, purpose: .shuffle, step: epoch).permutation(of: count)
       self.epoch = epoch
     }
     return permutation[place]
-  }
-
-  /// Fisher–Yates with counter-based random numbers.
-  static func permutation(of count: Int, seed: UInt64, epoch: Int) -> [Int] {
-    var order = Array(0..<count)
-    for last in stride(from: count - 1, to: 0, by: -1) {
-      let uniform = Philox.uniform(
-        seed: seed, purpose: .shuffle, step: epoch, draw: 0, sample: 0, position: last)
-      order.swapAt(last, Int(uniform * Double(last + 1)))
-    }
-    return order
   }
 }

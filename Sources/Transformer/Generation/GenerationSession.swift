@@ -116,8 +116,8 @@ struct GenerationSession {
       let blocks = (0..<count).map { _ in cache.allocate() }
       plan.promptSpans.append(
         AttentionSpan(
-          rowStart: Int32(tokens.count), count: Int32(prompt.count), firstPosition: 0,
-          tableStart: Int32(plan.table.count)))
+          rowStart: tokens.count, count: prompt.count, firstPosition: 0,
+          tableStart: plan.table.count))
       plan.table.append(contentsOf: blocks)
       tokens.append(contentsOf: prompt)
       positions.append(contentsOf: 0..<Int32(prompt.count))
@@ -192,8 +192,8 @@ struct GenerationSession {
       positions.append(Int32(position))
       plan.promptSpans.append(
         AttentionSpan(
-          rowStart: Int32(index), count: 1, firstPosition: Int32(position),
-          tableStart: Int32(plan.table.count)))
+          rowStart: index, count: 1, firstPosition: position,
+          tableStart: plan.table.count))
       plan.table.append(contentsOf: slots[index].table)
     }
     engine.model.runLayers(

@@ -9,18 +9,17 @@ final class KeyValueCache {
   init(_ configuration: ModelConfiguration, capacity: Int) {
     layers = (0..<configuration.layerCount).map { _ in
       KeyValueBlocks(
-        blockCount: capacity, keyValueHeads: configuration.keyValueHeadCount,
+        blockCount: capacity, kvHeads: configuration.keyValueHeadCount,
         headSize: configuration.headSize)
     }
     free = (0..<Int32(capacity)).reversed()
   }
 
-  /// An empty block; the caller never asks for more than the capacity.
+  /// A block, cleared when its first position is stored; the caller never asks for more than the capacity.
   func allocate() -> Int32 {
     guard let block = free.popLast() else {
       preconditionFailure("the cache was made for fewer blocks than its sequences need")
     }
-    for layer in layers { layer.zero(Int(block)) }
     return block
   }
 
@@ -29,7 +28,7 @@ final class KeyValueCache {
     guard let copy = free.popLast() else {
       preconditionFailure("the cache was made for fewer blocks than its sequences need")
     }
-    for layer in layers { layer.copy(Int(block), to: Int(copy)) }
+    for layer in layers { layer.copy(block: Int(block), to: Int(copy)) }
     return copy
   }
 

@@ -55,8 +55,8 @@ struct TokenSampler {
     var logSumExp = [Float](repeating: 0, count: rows)
     var entropy = [Float](repeating: 0, count: rows)
     compute.reduceVocabulary(
-      logits, rows: rows, vocabulary: vocabulary, inverseTemperature: inverseTemperature,
-      targets: nil, logSumExp: &logSumExp, logProbability: nil, entropy: &entropy)
+      Rows(logits, stride: vocabulary), rows: rows, vocabulary: vocabulary,
+      inverseTemperature: inverseTemperature, logSumExp: &logSumExp, entropy: &entropy)
     return draws.map { draw in
       let row = logits + draw.row * vocabulary
       let id =
@@ -72,9 +72,9 @@ struct TokenSampler {
   }
 
   private func uniform(_ draw: Draw) -> Double {
-    Philox.uniform(
-      seed: key.seed, purpose: key.purpose, step: key.step, draw: draw.draw, sample: draw.sample,
-      position: draw.index)
+    Philox(
+      seed: key.seed, purpose: key.purpose, step: key.step, draw: draw.draw, sample: draw.sample
+    ).uniform(at: draw.index)
   }
 
   private func likeliest(_ row: UnsafePointer<Float>) -> TokenID {

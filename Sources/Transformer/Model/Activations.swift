@@ -65,6 +65,9 @@ final class FloatScratch {
     return buffer.pointer
   }
 
+  /// What was reserved last, as rows.
+  func rows(_ stride: Int) -> Rows { Rows(pointer, stride: stride) }
+
   /// Gives the memory back.
   func release() { buffer = nil }
 }

@@ -22,7 +22,7 @@ struct GatedFeedForward {
   ///   - x: Normed input, [R, C].
   ///   - hidden: Scratch for h, [R, F].
   func forward(
-    _ x: UnsafePointer<Float>, residual: UnsafePointer<Float>,
+    _ x: UnsafeMutablePointer<Float>, residual: UnsafeMutablePointer<Float>,
     into result: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel,
     hidden: FloatScratch, saving saved: FeedForwardActivations
   ) {
@@ -31,12 +31,13 @@ struct GatedFeedForward {
     let g = saved.gate.reserve(rows * width)
     let u = saved.up.reserve(rows * width)
     compute.multiplyMany(
-      x, rows: rows, stride: gate.inputs, by: [gate.product(into: g), up.product(into: u)])
+      Rows(x, stride: gate.inputs), rows: rows, by: [gate.product(into: g), up.product(into: u)])
     let h = hidden.reserve(rows * width)
     compute.swiGLU(gate: g, up: u, count: rows * width, into: h)
     compute.multiply(
-      h, rows: rows, stride: width, by: down.weight, into: result, outputStride: down.outputs,
-      bias: down.bias?.pointer, adding: residual)
+      Rows(h, stride: width), rows: rows, by: down.weight,
+      into: Rows(result, stride: down.outputs), bias: down.bias?.pointer,
+      adding: Rows(residual, stride: down.outputs))
   }
 
   /// Propagates the gradient of the stream after the part to the part's normed input.
@@ -45,7 +46,7 @@ struct GatedFeedForward {
   ///   - x: Normed input, [R, C].
   ///   - dx: Gradient of the normed input, [R, C]; overwritten.
   func backward(
-    _ dResult: UnsafePointer<Float>, x: UnsafePointer<Float>,
+    _ dResult: UnsafeMutablePointer<Float>, x: UnsafeMutablePointer<Float>,
     into dx: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel,
     saved: FeedForwardActivations, gradients: Gradients, scratch: BackwardScratch
   ) {

@@ -37,7 +37,7 @@ struct GroupedQueryAttention {
   ///   - residual: The stream before the layer, [R, C].
   ///   - result: The stream after attention, [R, C].
   func forward(
-    _ x: UnsafePointer<Float>, residual: UnsafePointer<Float>,
+    _ x: UnsafeMutablePointer<Float>, residual: UnsafeMutablePointer<Float>,
     into result: UnsafeMutablePointer<Float>, rows: Int, layer: Int, model: LanguageModel,
     plan: AttentionPlan, positions: UnsafePointer<Int32>, blocks: KeyValueBlocks,
     saving saved: AttentionActivations
@@ -51,7 +51,7 @@ struct GroupedQueryAttention {
     let v = saved.value.reserve(rows * keys)
     let isNormed = queryNorm != nil
     compute.multiplyMany(
-      x, rows: rows, stride: shape.hiddenSize,
+      Rows(x, stride: shape.hiddenSize), rows: rows,
       by: [
         query.product(into: isNormed ? saved.rawQuery.reserve(rows * queries) : q),
         key.product(into: isNormed ? saved.rawKey.reserve(rows * keys) : k),
@@ -59,33 +59,38 @@ struct GroupedQueryAttention {
       ])
     if let queryNorm, let keyNorm {
       compute.rmsNorm(
-        saved.rawQuery.pointer, weight: queryNorm.values.pointer, rows: rows * shape.headCount,
-        columns: shape.headSize, epsilon: shape.normEpsilon, into: q,
+        saved.rawQuery.rows(queries), rows: rows, segments: shape.headCount,
+        columns: shape.headSize, weight: queryNorm.values.pointer, epsilon: shape.normEpsilon,
+        into: Rows(q, stride: queries),
         inverseRMS: saved.queryInverseRMS.reserve(rows * shape.headCount))
       compute.rmsNorm(
-        saved.rawKey.pointer, weight: keyNorm.values.pointer,
-        rows: rows * shape.keyValueHeadCount,
-        columns: shape.headSize, epsilon: shape.normEpsilon, into: k,
+        saved.rawKey.rows(keys), rows: rows, segments: shape.keyValueHeadCount,
+        columns: shape.headSize, weight: keyNorm.values.pointer, epsilon: shape.normEpsilon,
+        into: Rows(k, stride: keys),
         inverseRMS: saved.keyInverseRMS.reserve(rows * shape.keyValueHeadCount))
     }
     model.rotate(q, rows: rows, heads: shape.headCount, positions: positions)
     model.rotate(k, rows: rows, heads: shape.keyValueHeadCount, positions: positions)
 
+    let keyRows = Rows(k, stride: keys)
+    let valueRows = Rows(v, stride: keys)
     compute.store(
-      keys: k, values: v, stride: keys, spans: plan.promptSpans, table: plan.table, into: blocks)
-    for straddle in plan.straddles { blocks.copy(straddle.from, to: straddle.to) }
+      keys: keyRows, values: valueRows, spans: plan.promptSpans, table: plan.table, into: blocks)
+    for straddle in plan.straddles { blocks.copy(block: straddle.from, to: straddle.to) }
     compute.store(
-      keys: k, values: v, stride: keys, spans: plan.completionSpans, table: plan.table,
+      keys: keyRows, values: valueRows, spans: plan.completionSpans, table: plan.table,
       into: blocks)
     let attended = saved.attended.reserve(rows * queries)
     compute.attend(
-      q, stride: queries, spans: plan.promptSpans + plan.completionSpans, table: plan.table,
+      Rows(q, stride: queries), spans: plan.promptSpans + plan.completionSpans, table: plan.table,
       blocks: blocks, heads: shape.headCount, scale: model.attentionScale,
-      window: shape.slidingWindow(layer: layer) ?? .max, into: attended, outputStride: queries,
+      window: shape.slidingWindow(layer: layer) ?? .max, 
+      into: Rows(attended, stride: queries),
       logSumExp: saved.logSumExp.reserve(rows * shape.headCount))
     compute.multiply(
-      attended, rows: rows, stride: queries, by: output.weight, into: result,
-      outputStride: shape.hiddenSize, bias: output.bias?.pointer, adding: residual)
+      Rows(attended, stride: queries), rows: rows, by: output.weight,
+      into: Rows(result, stride: shape.hiddenSize), bias: output.bias?.pointer,
+      adding: Rows(residual, stride: shape.hiddenSize))
   }
 
   /// Propagates the gradient of the stream after attention to attention's normed input.
@@ -94,7 +99,7 @@ struct GroupedQueryAttention {
   ///   - x: Normed input, [R, C].
   ///   - dx: Gradient of the normed input, [R, C]; overwritten.
   func backward(
-    _ dResult: UnsafePointer<Float>, x: UnsafePointer<Float>,
+    _ dResult: UnsafeMutablePointer<Float>, x: UnsafeMutablePointer<Float>,
     into dx: UnsafeMutablePointer<Float>, batch: PackedBatch, layer: Int, model: LanguageModel,
     positions: UnsafePointer<Int32>, saved: AttentionActivations, gradients: Gradients,
     scratch: BackwardScratch
@@ -113,11 +118,12 @@ struct GroupedQueryAttention {
     let dk = scratch.dKey.reserve(rows * keys)
     let dv = scratch.dValue.reserve(rows * keys)
     compute.attendBackward(
-      query: saved.query.pointer, key: saved.key.pointer, value: saved.value.pointer,
-      output: saved.attended.pointer, dOutput: dAttended, logSumExp: saved.logSumExp.pointer,
-      groups: batch.groups, heads: shape.headCount, keyValueHeads: shape.keyValueHeadCount,
-      headSize: shape.headSize, scale: model.attentionScale,
-      window: shape.slidingWindow(layer: layer) ?? .max, dQuery: dq, dKey: dk, dValue: dv)
+      q: saved.query.rows(queries), k: saved.key.rows(keys), v: saved.value.rows(keys),
+      out: saved.attended.rows(queries), dOut: Rows(dAttended, stride: queries),
+      logSumExp: saved.logSumExp.pointer, groups: batch.groups, heads: shape.headCount,
+      kvHeads: shape.keyValueHeadCount, headSize: shape.headSize, scale: model.attentionScale,
+      window: shape.slidingWindow(layer: layer) ?? .max, dq: Rows(dq, stride: queries),
+      dk: Rows(dk, stride: keys), dv: Rows(dv, stride: keys))
     model.rotate(dq, rows: rows, heads: shape.headCount, positions: positions, inverse: true)
     model.rotate(
       dk, rows: rows, heads: shape.keyValueHeadCount, positions: positions, inverse: true)
@@ -127,15 +133,16 @@ struct GroupedQueryAttention {
       // dAttended is spent, and as wide as the queries.
       dRawQuery = dAttended
       compute.rmsNormBackward(
-        dq, x: saved.rawQuery.pointer, weight: queryNorm.values.pointer,
-        inverseRMS: saved.queryInverseRMS.pointer, rows: rows * shape.headCount,
-        columns: shape.headSize, into: dRawQuery, accumulating: false,
-        dWeight: gradients.buffers[queryNorm.index].pointer)
+        Rows(dq, stride: queries), x: saved.rawQuery.rows(queries), rows: rows,
+        segments: shape.headCount, columns: shape.headSize, weight: queryNorm.values.pointer,
+        inverseRMS: saved.queryInverseRMS.pointer, into: Rows(dRawQuery, stride: queries),
+        accumulating: false, dWeight: gradients.buffers[queryNorm.index].pointer)
       dRawKey = scratch.dRawKey.reserve(rows * keys)
       compute.rmsNormBackward(
-        dk, x: saved.rawKey.pointer, weight: keyNorm.values.pointer,
-        inverseRMS: saved.keyInverseRMS.pointer, rows: rows * shape.keyValueHeadCount,
-        columns: shape.headSize, into: dRawKey, accumulating: false,
+        Rows(dk, stride: keys), x: saved.rawKey.rows(keys), rows: rows,
+        segments: shape.keyValueHeadCount, columns: shape.headSize,
+        weight: keyNorm.values.pointer, inverseRMS: saved.keyInverseRMS.pointer,
+        into: Rows(dRawKey, stride: keys), accumulating: false,
         dWeight: gradients.buffers[keyNorm.index].pointer)
     }
     query.backward(
@@ -151,24 +158,25 @@ struct GroupedQueryAttention {
 
 extension Linear {
   /// The product x Wᵀ + b into `y`, one of several that share x.
-  func product(into y: UnsafeMutablePointer<Float>) -> ForwardProduct {
-    ForwardProduct(weight: weight, bias: bias?.pointer, into: y, stride: outputs)
+  func product(into y: UnsafeMutablePointer<Float>) -> Product {
+    Product(weight, into: Rows(y, stride: outputs), bias: bias?.pointer)
   }
 
   /// dx (+)= dy W, dW += dyᵀ x, db += Σ_rows dy.
   func backward(
-    _ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int,
+    _ dy: UnsafeMutablePointer<Float>, x: UnsafeMutablePointer<Float>, rows: Int,
     into dx: UnsafeMutablePointer<Float>, accumulating: Bool, compute: Compute,
     gradients: Gradients
   ) {
+    let dy = Rows(dy, stride: outputs)
     compute.accumulateWeightGradient(
-      dy, x: x, rows: rows, outputs: outputs, inputs: inputs,
+      dy, Rows(x, stride: inputs), rows: rows, layout: weight.layout,
       into: gradients.buffers[weightIndex].pointer)
     if let biasIndex {
       compute.accumulateBiasGradient(
         dy, rows: rows, columns: outputs, into: gradients.buffers[biasIndex].pointer)
     }
     compute.backpropagateInput(
-      dy, rows: rows, through: weight, into: dx, accumulating: accumulating)
+      dy, rows: rows, through: weight, into: Rows(dx, stride: inputs), accumulating: accumulating)
   }
 }

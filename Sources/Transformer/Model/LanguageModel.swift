@@ -46,7 +46,7 @@ public final class LanguageModel {
   ) {
     let size = configuration.headSize
     compute.rotate(
-      x, rows: rows, heads: heads, headSize: size, stride: heads * size, positions: positions,
+      Rows(x, stride: heads * size), rows: rows, heads: heads, headSize: size, positions: positions,
       cosines: rotary.cosines, sines: rotary.sines, inverse: inverse)
   }
 
@@ -65,7 +65,8 @@ public final class LanguageModel {
     let shares = kept.count == 1
     prepare(positions: Int(positions.max() ?? 0) + 1)
     compute.gatherEmbedding(
-      tokens, from: parameters.embedding, into: kept[0].input.reserve(rows * width))
+      tokens, from: parameters.embedding,
+      into: Rows(kept[0].input.reserve(rows * width), stride: width))
     for (index, layer) in parameters.layers.enumerated() {
       let saved = kept[shares ? 0 : index]
       let isLast = index == parameters.layers.count - 1
@@ -99,12 +100,14 @@ public final class LanguageModel {
   }
 
   private func norm(
-    _ x: UnsafePointer<Float>, _ weight: Vector, _ rows: Int,
+    _ x: UnsafeMutablePointer<Float>, _ weight: Vector, _ rows: Int,
     _ normed: UnsafeMutablePointer<Float>, _ inverseRMS: FloatScratch
   ) {
+    let width = configuration.hiddenSize
     compute.rmsNorm(
-      x, weight: weight.values.pointer, rows: rows, columns: configuration.hiddenSize,
-      epsilon: configuration.normEpsilon, into: normed, inverseRMS: inverseRMS.reserve(rows))
+      Rows(x, stride: width), rows: rows, columns: width, weight: weight.values.pointer,
+      epsilon: configuration.normEpsilon, into: Rows(normed, stride: width),
+      inverseRMS: inverseRMS.reserve(rows))
   }
 }
 

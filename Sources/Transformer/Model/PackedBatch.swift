@@ -112,8 +112,8 @@ public struct PackedBatch {
   ) {
     self[keyPath: spans].append(
       AttentionSpan(
-        rowStart: Int32(tokens.count), count: Int32(rows.count),
-        firstPosition: Int32(firstPosition), tableStart: Int32(tableStart)))
+        rowStart: tokens.count, count: rows.count,
+        firstPosition: firstPosition, tableStart: tableStart))
     tokens.append(contentsOf: rows)
     positions.append(contentsOf: (0..<rows.count).map { Int32(firstPosition + $0) })
   }

@@ -14,6 +14,32 @@ public enum ParameterStorage {
     }
   }
 
+  /// How many floats its gradient takes: those of a weight lie in panels as the weight does.
+  public var storedCount: Int {
+    switch self {
+    case .matrix(let matrix): return matrix.layout.count
+    case .vector(let vector): return vector.count
+    }
+  }
+
+  /// Copies numbers that lie as this parameter's do (its gradient, its moments) out in row-major order.
+  public func unpack(
+    _ stored: UnsafePointer<Float>, into destination: UnsafeMutablePointer<Float>
+  ) {
+    switch self {
+    case .matrix(let matrix): matrix.layout.unpack(stored, into: destination)
+    case .vector(let vector): destination.update(from: stored, count: vector.count)
+    }
+  }
+
+  /// Copies row-major numbers to where they lie as this parameter's do.
+  public func pack(_ plain: UnsafePointer<Float>, into stored: UnsafeMutablePointer<Float>) {
+    switch self {
+    case .matrix(let matrix): matrix.layout.pack(plain, into: stored)
+    case .vector(let vector): stored.update(from: plain, count: vector.count)
+    }
+  }
+
   /// Copies the numbers out in row-major order.
   public func unpack(into destination: UnsafeMutablePointer<Float>) {
     switch self {
@@ -196,14 +222,14 @@ struct Vector {
   }
 }
 
-/// The gradient of every tensor, row-major, in layout order; backward passes add to it.
+/// The gradient of every tensor, lying as the tensor does, in layout order; backward passes add to it.
 public final class Gradients {
   /// One buffer a tensor.
   public let buffers: [FloatBuffer]
 
   /// Makes gradients that are all zero.
   public init(of parameters: Parameters) {
-    buffers = parameters.tensors.map { FloatBuffer(count: $0.storage.count) }
+    buffers = parameters.tensors.map { FloatBuffer(count: $0.storage.storedCount) }
   }
 
   /// Sets every gradient to zero.

@@ -28,7 +28,7 @@ public final class ScoringPass {
       blocks = nil
       blockCapacity = batch.blockCount
       blocks = KeyValueBlocks(
-        blockCount: blockCapacity, keyValueHeads: model.configuration.keyValueHeadCount,
+        blockCount: blockCapacity, kvHeads: model.configuration.keyValueHeadCount,
         headSize: model.configuration.headSize)
     }
     guard let blocks else { return TokenStatistics() }

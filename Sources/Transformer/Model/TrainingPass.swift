@@ -76,7 +76,7 @@ public final class TrainingPass {
       }
     }
     model.compute.scatterEmbeddingGradient(
-      batch.tokens, dStream, columns: width,
+      batch.tokens, Rows(dStream, stride: width), layout: model.parameters.embedding.layout,
       into: gradients.buffers[model.parameters.embeddingIndex].pointer)
   }
 
@@ -110,20 +110,23 @@ public final class TrainingPass {
     _ x: FloatScratch, _ weight: Vector, _ inverseRMS: FloatScratch, _ rows: Int,
     into normed: UnsafeMutablePointer<Float>
   ) {
+    let width = model.configuration.hiddenSize
     model.compute.rmsNorm(
-      x.pointer, weight: weight.values.pointer, rows: rows,
-      columns: model.configuration.hiddenSize, epsilon: model.configuration.normEpsilon,
-      into: normed, inverseRMS: inverseRMS.pointer)
+      x.rows(width), rows: rows, columns: width, weight: weight.values.pointer,
+      epsilon: model.configuration.normEpsilon, into: Rows(normed, stride: width),
+      inverseRMS: inverseRMS.pointer)
   }
 
   /// Adds the gradient through a norm to the residual path's.
   private func normBackward(
-    _ dy: UnsafePointer<Float>, _ x: FloatScratch, _ weight: Vector, _ inverseRMS: FloatScratch,
+    _ dy: UnsafeMutablePointer<Float>, _ x: FloatScratch, _ weight: Vector, _ inverseRMS: FloatScratch,
     _ rows: Int, _ dStream: UnsafeMutablePointer<Float>
   ) {
+    let width = model.configuration.hiddenSize
     model.compute.rmsNormBackward(
-      dy, x: x.pointer, weight: weight.values.pointer, inverseRMS: inverseRMS.pointer, rows: rows,
-      columns: model.configuration.hiddenSize, into: dStream, accumulating: true,
+      Rows(dy, stride: width), x: x.rows(width), rows: rows, columns: width,
+      weight: weight.values.pointer, inverseRMS: inverseRMS.pointer,
+      into: Rows(dStream, stride: width), accumulating: true,
       dWeight: gradients.buffers[weight.index].pointer)
   }
 
@@ -132,7 +135,7 @@ public final class TrainingPass {
     blocks = nil
     blockCapacity = count
     let fresh = KeyValueBlocks(
-      blockCount: count, keyValueHeads: model.configuration.keyValueHeadCount,
+      blockCount: count, kvHeads: model.configuration.keyValueHeadCount,
       headSize: model.configuration.headSize)
     blocks = fresh
     return fresh

@@ -76,7 +76,7 @@ final class VocabularyHead {
     for chunk in chunks(of: count) {
       let z = product(chunk, masked: distribution)
       model.compute.reduceVocabulary(
-        z, rows: chunk.count, vocabulary: vocabulary,
+        Rows(z, stride: vocabulary), rows: chunk.count, vocabulary: vocabulary,
         inverseTemperature: 1 / distribution.temperature, targets: Array(tokens[chunk]),
         logSumExp: sums + chunk.lowerBound,
         logProbability: results + chunk.lowerBound, entropy: results + count + chunk.lowerBound)
@@ -104,32 +104,34 @@ final class VocabularyHead {
     let dx = dNormed.reserve(count * width)
     for chunk in chunks(of: count) {
       let z = heldTargets == count ? logits.pointer : product(chunk, masked: distribution)
+      let dz = Rows(z, stride: vocabulary)
       model.compute.vocabularyGradient(
-        z, rows: chunk.count, vocabulary: vocabulary,
+        dz, rows: chunk.count, vocabulary: vocabulary,
         inverseTemperature: 1 / distribution.temperature, targets: Array(tokens[chunk]),
         logSumExp: logSumExp.pointer + chunk.lowerBound,
         entropy: statistics.pointer + count + chunk.lowerBound,
         dLogProbability: Array(dLogProbability[chunk]), dEntropy: Array(dEntropy[chunk]))
       model.compute.accumulateWeightGradient(
-        z, x: normed.pointer + chunk.lowerBound * width, rows: chunk.count, outputs: vocabulary,
-        inputs: width, into: headGradient)
+        dz, normed.rows(width).from(row: chunk.lowerBound), rows: chunk.count,
+        layout: parameters.head.layout, into: headGradient)
       model.compute.backpropagateInput(
-        z, rows: chunk.count, through: parameters.head, into: dx + chunk.lowerBound * width,
-        accumulating: false)
+        dz, rows: chunk.count, through: parameters.head,
+        into: Rows(dx + chunk.lowerBound * width, stride: width), accumulating: false)
     }
     heldTargets = 0
     backwardNorm(targets, dx: dx, into: dStream, gradients: gradients)
   }
 
   private func backwardNorm(
-    _ targets: [PackedBatch.Target], dx: UnsafePointer<Float>,
+    _ targets: [PackedBatch.Target], dx: UnsafeMutablePointer<Float>,
     into dStream: UnsafeMutablePointer<Float>, gradients: Gradients
   ) {
     let dRows = dGathered.reserve(targets.count * width)
     model.compute.rmsNormBackward(
-      dx, x: gathered.pointer, weight: model.parameters.finalNorm.pointer,
-      inverseRMS: inverseRMS.pointer, rows: targets.count, columns: width, into: dRows,
-      accumulating: false, dWeight: gradients.buffers[finalNormIndex].pointer)
+      Rows(dx, stride: width), x: gathered.rows(width), rows: targets.count, columns: width,
+      weight: model.parameters.finalNorm.pointer, inverseRMS: inverseRMS.pointer,
+      into: Rows(dRows, stride: width), accumulating: false,
+      dWeight: gradients.buffers[finalNormIndex].pointer)
     // One row may serve several targets (a prompt's last, all first tokens): in order, on one thread.
     for (index, target) in targets.enumerated() {
       let from = dRows + index * width
@@ -144,16 +146,17 @@ final class VocabularyHead {
       (x + index * width).update(from: stream + row * width, count: width)
     }
     model.compute.rmsNorm(
-      x, weight: model.parameters.finalNorm.pointer, rows: rows.count, columns: width,
-      epsilon: model.configuration.normEpsilon, into: normed.reserve(rows.count * width),
+      Rows(x, stride: width), rows: rows.count, columns: width,
+      weight: model.parameters.finalNorm.pointer, epsilon: model.configuration.normEpsilon,
+      into: Rows(normed.reserve(rows.count * width), stride: width),
       inverseRMS: inverseRMS.reserve(rows.count))
   }
 
   private func product(_ chunk: Range<Int>) -> UnsafeMutablePointer<Float> {
     let z = logits.reserve(chunk.count * vocabulary)
     model.compute.multiply(
-      normed.pointer + chunk.lowerBound * width, rows: chunk.count, stride: width,
-      by: model.parameters.head, into: z, outputStride: vocabulary)
+      normed.rows(width).from(row: chunk.lowerBound), rows: chunk.count,
+      by: model.parameters.head, into: Rows(z, stride: vocabulary))
     return z
   }
 
