@@ -2,16 +2,6 @@ import Foundation
 import Rollouts
 import Tokenizers
 
-/// What to do with a prompt that is longer than allowed.
-public enum OverlongPrompts: String, Sendable, CaseIterable {
-  /// Stop, naming the row.
-  case error
-  /// Leave the row out.
-  case skip
-  /// Keep the prompt's end.
-  case truncateLeft = "truncate_left"
-}
-
 /// A prompt that can't be given to the model: which row, and why.
 public struct PromptError: Error, CustomStringConvertible {
   /// The row's index in its dataset, from 0.
