@@ -89,7 +89,8 @@ private struct JSONParser {
     }
   }
 
-  private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue
+  private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONError)
+    -> JSONValue
   {
     let count = text.utf8CodeUnitCount
     guard position + count <= bytes.count,
