@@ -28,6 +28,8 @@ struct CommandSpecification: Sendable {
   var subcommands: [any Command.Type] = []
   /// Whether lists of commands leave it out.
   var isHidden = false
+  /// Whether the command looks at `ParsedArguments.faults`, to report them with its own.
+  var reportsFaultsItself = false
 
   /// A command line of `--help` and what it does.
   struct Example: Sendable {

@@ -6,7 +6,9 @@ let programVersion = "0.1.0"
 /// The commands of the program, in the order of `grpo help`.
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
-  static let commands: [any Command.Type] = []
+  static let commands: [any Command.Type] = [
+    SettingsCommand.self
+  ]
 
   /// A command found by its words.
   struct Call {

@@ -7,6 +7,13 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The column of the fault in bytes, from 1.
   public var column: Int
 
+  /// Makes a fault.
+  public init(reason: String, line: Int, column: Int) {
+    self.reason = reason
+    self.line = line
+    self.column = column
+  }
+
   /// The fault with its place.
   public var description: String { "line \(line), column \(column): \(reason)" }
 }

@@ -1,3 +1,5 @@
+import Training
+
 extension ArgumentKind {
   /// What is wrong with a value, as the end of a sentence; nil where it is right.
   func fault(in text: String) -> String? {
@@ -10,12 +12,14 @@ extension ArgumentKind {
       guard let value = ArgumentKind.integer(text) else {
         return "must be a whole number, not '\(text)'"
       }
-      return range.contains(value) ? nil : "must be \(describe(range)), not \(text)"
+      return range.contains(value)
+        ? nil : "must be \(SettingDeclaration.describe(range)), not \(text)"
     case .number(let range):
       guard let value = Double(text), value.isFinite else {
         return "must be a number, not '\(text)'"
       }
-      return range.contains(value) ? nil : "must be \(describe(range)), not \(text)"
+      return range.contains(value)
+        ? nil : "must be \(SettingDeclaration.describe(range)), not \(text)"
     case .choice(let choices):
       guard !choices.contains(text) else { return nil }
       let list = choices.joined(separator: ", ")
@@ -49,26 +53,5 @@ extension ArgumentKind {
     case .number: "X"
     case .choice(let choices): choices.joined(separator: "|")
     }
-  }
-
-  private func describe(_ range: ClosedRange<Int>) -> String {
-    switch (range.lowerBound, range.upperBound) {
-    case (let low, .max): "\(low) or more"
-    case (.min, let high): "\(high) or less"
-    case (let low, let high): "from \(low) to \(high)"
-    }
-  }
-
-  private func describe(_ range: ClosedRange<Double>) -> String {
-    let (low, high) = (range.lowerBound, range.upperBound)
-    if high == .greatestFiniteMagnitude {
-      return low == .leastNonzeroMagnitude ? "above 0" : "\(plain(low)) or more"
-    }
-    if low == .leastNonzeroMagnitude { return "above 0 and at most \(plain(high))" }
-    return "from \(plain(low)) to \(plain(high))"
-  }
-
-  private func plain(_ value: Double) -> String {
-    Int(exactly: value).map(String.init) ?? "\(value)"
   }
 }

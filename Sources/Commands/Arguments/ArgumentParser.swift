@@ -1,4 +1,5 @@
 import Rollouts
+import Training
 
 /// Turns words into `ParsedArguments`, collecting every fault before it speaks.
 struct ArgumentParser {
@@ -9,14 +10,18 @@ struct ArgumentParser {
   private var words: ArraySlice<String>
 
   /// Reads the words that follow the command's name.
-  /// - Throws: `UsageError` with all faults.
+  /// - Throws: `UsageError` with all faults, unless the command reports them itself.
   static func parse(
     _ words: ArraySlice<String>, for specification: CommandSpecification, commandPath: String
   ) throws(UsageError) -> ParsedArguments {
     var parser = ArgumentParser(words, specification, commandPath)
     parser.readWords()
     parser.checkPositionals()
-    guard parser.faults.isEmpty else { throw UsageError(parser.faults) }
+    if specification.reportsFaultsItself {
+      parser.arguments.faults = parser.faults
+    } else if !parser.faults.isEmpty {
+      throw UsageError(parser.faults)
+    }
     return parser.arguments
   }
 
@@ -136,6 +141,11 @@ struct ArgumentParser {
 
   private func unknown(option spelled: String, name: String) -> String {
     if let known = meaning(of: name) { return known }
+    if specification.options.contains(where: { SettingDeclaration.named($0.name) != nil }),
+      let reason = SettingDeclaration.reason(ofAbsent: name)
+    {
+      return "'\(name)' is \(reason)"
+    }
     let nearest = Spelling.nearest(to: name, among: specification.options.lazy.map(\.name))
     let hint =
       nearest.map { "; did you mean --\($0)?" } ?? "; see '\(arguments.commandPath) --help'"
@@ -146,19 +156,10 @@ struct ArgumentParser {
   private func meaning(of name: String) -> String? {
     for option in specification.options {
       if let peer = option.peerNames.first(where: { $0.matches(name) }) {
-        return "'\(name)' is \(peer.peer)'s name for --\(option.name)"
+        let difference = peer.difference.map { " (\($0))" } ?? ""
+        return "'\(name)' is \(peer.peer)'s name for --\(option.name)" + difference
       }
     }
     return nil
-  }
-}
-
-extension PeerName {
-  /// Whether a word is this name, its dashes, underscores and leading sections aside.
-  ///
-  /// `actor_rollout_ref.rollout.n` matches `rollout.n`.
-  func matches(_ word: String) -> Bool {
-    let word = word.replacing("-", with: "_").lowercased()
-    return word == name || (name.contains(".") && word.hasSuffix("." + name))
   }
 }

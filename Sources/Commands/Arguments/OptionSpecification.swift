@@ -1,3 +1,5 @@
+import Training
+
 /// What the words of an option or a positional may be: checked while parsing, shown in help.
 enum ArgumentKind: Sendable, Equatable {
   /// Present or not; takes no value.
@@ -75,14 +77,6 @@ struct OptionSpecification: Sendable {
 
   /// `--json`, the same in every command that has results for programs.
   static let json = flag("json", help: "print the result as JSON, for programs")
-}
-
-/// Another toolkit's name for one of ours.
-struct PeerName: Sendable, Hashable {
-  /// The toolkit: "TRL", "verl".
-  var peer: String
-  /// Its spelling.
-  var name: String
 }
 
 /// What is given without a name.

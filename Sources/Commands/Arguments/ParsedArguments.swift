@@ -7,6 +7,8 @@ struct ParsedArguments: Sendable {
   var commandPath: String
   /// The words given without a name, in order.
   var positionals: [String] = []
+  /// What is wrong with the words, where the command reports it together with faults of its own.
+  var faults: [String] = []
   /// The values of the options that were given, by kebab-case name, in order.
   private(set) var given: [String: [String]] = [:]
   private let options: [String: OptionSpecification]
