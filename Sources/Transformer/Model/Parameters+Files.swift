@@ -8,9 +8,15 @@ extension Parameters {
   public convenience init(
     folder: URL, configuration: ModelConfiguration
   ) throws(ModelError) {
+    self.init(zero: configuration)
+    try read(folder: folder)
+  }
+
+  /// Replaces the weights by those of a model folder of the same shape.
+  /// - Throws: `ModelError` with every missing, unknown or misshapen tensor.
+  public func read(folder: URL) throws(ModelError) {
     let files = try WeightFiles(folder: folder)
     try files.check(against: configuration)
-    self.init(zero: configuration)
     for tensor in tensors {
       let count = tensor.storage.count
       let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
