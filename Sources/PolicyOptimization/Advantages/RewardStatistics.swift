@@ -1,7 +1,8 @@
 // Mean and deviation of rewards, such that
 //
 // - the bits don't depend on the order of the rewards (they are summed in increasing order);
-// - rewards that are equal up to rounding have mean r and deviation exactly 0, so that a group of 0.1 + 0.2 and 0.3 gets
+// - rewards that are equal up to rounding have mean r and deviation exactly 0, so that a group of
+//   0.1 + 0.2 and 0.3 gets
 //   no spurious ±1 under a small epsilon. Equal up to rounding: max − min ≤ 2⁻⁴⁰ · max Σ_k |w_k R_k|, some 4,000 units in
 //   the last place of the numbers that were added up to the reward.
 
@@ -50,7 +51,8 @@ struct RewardStatistics {
 
   /// The standard deviation, nil where the estimator needs more rewards.
   ///
-  /// TRL computes the sample deviation as √(Σ(r − r̄)²/n · n/(n − 1)) with the factor n/(n − 1) in float32.
+  /// TRL computes the sample deviation as √(Σ(r − r̄)²/n · n/(n − 1)) with the factor n/(n − 1) in
+  /// float32.
   func deviation(_ estimator: DeviationEstimator, inFloat32: Bool = false) -> Double? {
     switch estimator {
     case .population: return count > 0 ? (squares / Double(count)).squareRoot() : nil
