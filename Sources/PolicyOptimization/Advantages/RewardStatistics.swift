@@ -28,9 +28,12 @@ struct RewardStatistics {
   let squares: Double
   /// Whether all rewards are equal up to rounding.
   let isConstant: Bool
+  /// The size of the largest number that a reward was computed from.
+  private let magnitude: Double
 
   init(_ samples: [Sample]) {
     count = samples.count
+    magnitude = samples.reduce(0) { max($0, $1.magnitude) }
     let values = samples.map(\.value).sorted()
     guard let least = values.first, let greatest = values.last else {
       mean = 0
@@ -38,7 +41,6 @@ struct RewardStatistics {
       isConstant = true
       return
     }
-    let magnitude = samples.reduce(0) { max($0, $1.magnitude) }
     isConstant = greatest - least <= Self.tolerance * magnitude
     let mean = isConstant ? least : values.reduce(0, +) / Double(count)
     self.mean = mean
@@ -46,8 +48,10 @@ struct RewardStatistics {
       isConstant ? 0 : values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
   }
 
-  /// r − mean, exactly 0 where the rewards are equal up to rounding.
-  func centred(_ value: Double) -> Double { isConstant ? 0 : value - mean }
+  /// r − mean, exactly 0 where that is rounding.
+  func centred(_ value: Double) -> Double {
+    isConstant || abs(value - mean) <= Self.tolerance * magnitude ? 0 : value - mean
+  }
 
   /// The standard deviation, nil where the estimator needs more rewards.
   ///
