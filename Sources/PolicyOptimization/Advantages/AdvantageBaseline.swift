@@ -5,7 +5,8 @@
 //   batch_mean      the mean over the whole step
 //   none            0                                      REINFORCE; REINFORCE++ whitens instead
 //
-// r_i less the leave-one-out mean is n/(n−1)·(r_i − r̄), which is how it is computed: it loses no digits.
+// r_i less the leave-one-out mean is n/(n−1)·(r_i − r̄), which is how it is computed: it loses no
+// digits.
 
 /// What is subtracted from a reward.
 public enum AdvantageBaseline: String, SettingChoice {

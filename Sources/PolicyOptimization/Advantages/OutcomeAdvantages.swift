@@ -1,10 +1,11 @@
-// Outcome supervision with one number a completion (DeepSeekMath §4.1.2; TRL's `sum_then_normalize`):
+// Outcome supervision with one number a completion (DeepSeekMath §4.1.2; TRL's
+// `sum_then_normalize`):
 //
 //   A_i = (r_i − b_i) / scale,   r_i = Σ_k w_k R_ik
 //
-// with the baseline of AdvantageBaseline.swift and the scale of RewardScale.swift. Where a group has one scorable
-// completion, its mean is that completion and its sample deviation doesn't exist: the advantage is 0. verl takes mean 0 and
-// deviation 1 there, and so trains on the bare reward.
+// with the baseline of AdvantageBaseline.swift and the scale of RewardScale.swift. Where a group
+// has one scorable completion, its mean is that completion and its sample deviation doesn't exist:
+// the advantage is 0. verl takes mean 0 and deviation 1 there, and so trains on the bare reward.
 
 /// How several rewards become one advantage.
 public enum RewardAggregation: String, SettingChoice {

@@ -1,7 +1,8 @@
 // Mean and deviation of rewards, such that
 //
 // - the bits don't depend on the order of the rewards (they are summed in increasing order);
-// - rewards that are equal up to rounding have mean r and deviation exactly 0, so that a group of 0.1 + 0.2 and 0.3 gets
+// - rewards that are equal up to rounding have mean r and deviation exactly 0, so that a group of
+//   0.1 + 0.2 and 0.3 gets
 //   no spurious ±1 under a small epsilon. Equal up to rounding: max − min ≤ 2⁻⁴⁰ · max Σ_k |w_k R_k|, some 4,000 units in
 //   the last place of the numbers that were added up to the reward.
 
@@ -27,9 +28,12 @@ struct RewardStatistics {
   let squares: Double
   /// Whether all rewards are equal up to rounding.
   let isConstant: Bool
+  /// The size of the largest number that a reward was computed from.
+  private let magnitude: Double
 
   init(_ samples: [Sample]) {
     count = samples.count
+    magnitude = samples.reduce(0) { max($0, $1.magnitude) }
     let values = samples.map(\.value).sorted()
     guard let least = values.first, let greatest = values.last else {
       mean = 0
@@ -37,7 +41,6 @@ struct RewardStatistics {
       isConstant = true
       return
     }
-    let magnitude = samples.reduce(0) { max($0, $1.magnitude) }
     isConstant = greatest - least <= Self.tolerance * magnitude
     let mean = isConstant ? least : values.reduce(0, +) / Double(count)
     self.mean = mean
@@ -45,12 +48,15 @@ struct RewardStatistics {
       isConstant ? 0 : values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
   }
 
-  /// r − mean, exactly 0 where the rewards are equal up to rounding.
-  func centred(_ value: Double) -> Double { isConstant ? 0 : value - mean }
+  /// r − mean, exactly 0 where that is rounding.
+  func centred(_ value: Double) -> Double {
+    isConstant || abs(value - mean) <= Self.tolerance * magnitude ? 0 : value - mean
+  }
 
   /// The standard deviation, nil where the estimator needs more rewards.
   ///
-  /// TRL computes the sample deviation as √(Σ(r − r̄)²/n · n/(n − 1)) with the factor n/(n − 1) in float32.
+  /// TRL computes the sample deviation as √(Σ(r − r̄)²/n · n/(n − 1)) with the factor n/(n − 1) in
+  /// float32.
   func deviation(_ estimator: DeviationEstimator, inFloat32: Bool = false) -> Double? {
     switch estimator {
     case .population: return count > 0 ? (squares / Double(count)).squareRoot() : nil

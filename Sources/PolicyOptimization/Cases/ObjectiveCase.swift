@@ -1,5 +1,5 @@
-// A case: log-probabilities, rewards and masks as numbers, and the settings to run them under. The layout is that of
-// `golden/objectives/case.json`, which PyTorch and TRL were run on:
+// A case: log-probabilities, rewards and masks as numbers, and the settings to run them under. The
+// layout is that of `golden/objectives/case.json`, which PyTorch and TRL were run on:
 //
 //   num_generations   G; completion i belongs to group i / G
 //   policy_logps      [B][T]; rows may differ in length
@@ -46,7 +46,8 @@ public struct ObjectiveCase: Sendable {
   public var rewardWeights: [Double]
   /// The steps of each function, one list a completion; empty without process supervision.
   public var steps: [[[StepReward]]]
-  /// Settings other than the objective's that stand beside the numbers, such as `max_completion_length`.
+  /// Settings other than the objective's that stand beside the numbers, such as
+  /// `max_completion_length`.
   public var members: JSONObject
   /// The settings to run; nil to run those given elsewhere, once.
   public var configs: [JSONObject]?

@@ -1,4 +1,5 @@
-// CISPO (MiniMax-M1, arXiv 2506.13585 eq. 4 and 5): the weight is bounded, not the gradient, so that no token is dropped:
+// CISPO (MiniMax-M1, arXiv 2506.13585 eq. 4 and 5): the weight is bounded, not the gradient, so
+// that no token is dropped:
 //
 //   L = −sg[ŵ]·A·log π_θ
 //

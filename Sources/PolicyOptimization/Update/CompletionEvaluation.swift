@@ -1,6 +1,6 @@
-// One completion's share of the loss and its exact gradient. With c the completion's weight (Normalizer.swift), for each
-// unmasked token t, A_t its advantage, w the ratio, L the surrogate, M_t = keep_t·u_t its masks and correction, k_t the KL
-// estimate:
+// One completion's share of the loss and its exact gradient. With c the completion's weight
+// (Normalizer.swift), for each unmasked token t, A_t its advantage, w the ratio, L the surrogate,
+// M_t = keep_t·u_t its masks and correction, k_t the KL estimate:
 //
 //   loss      = c Σ_t ( M_t L(w_t, A_t, log π_t) + β k_t v_t )  −  c_H Σ_t m'_t H_t        v_t = w_t or 1
 //   d/dlog π_t at token level     = c ( M_t (L_w w_t + L_lp) + β (k'_t v_t + k_t v'_t) )

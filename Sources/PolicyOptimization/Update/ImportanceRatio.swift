@@ -1,4 +1,5 @@
-// The importance ratio of the policy that learns over the policy that acted, l_t = log π_θ(t) − log π_old(t):
+// The importance ratio of the policy that learns over the policy that acted, l_t = log π_θ(t) − log
+// π_old(t):
 //
 //   token           w_t = exp(l_t)                                            DeepSeekMath eq. 3
 //   sequence        w   = exp(Σ_t m_t l_t / n), shared by all tokens          GSPO (arXiv 2507.18071) eq. 7

@@ -2,7 +2,8 @@
 //
 //   loss = sum_i c_i sum_t m_it L_it
 //
-// B completions in the update, n_i = sum_t m_it, T = the greatest completion length, U updates per rollout:
+// B completions in the update, n_i = sum_t m_it, T = the greatest completion length, U updates per
+// rollout:
 //
 //   sequence_mean       c_i = 1 / (B max(n_i, 1))            GRPO (DeepSeekMath eq. 3); TRL grpo; verl seq-mean-token-mean
 //   token_mean          c_i = 1 / max(sum_j n_j, 1)          TRL bnpo; verl token-mean; NeMo token_level_loss
@@ -11,7 +12,8 @@
 //   constant            c_i = 1 / (B T)                      Dr. GRPO §3.2; verl seq-mean-token-sum-norm
 //   sequence_sum        c_i = 1 / B                          LUSPO; RLOO; verl seq-mean-token-sum
 //
-// Completions that are masked as a whole still count in B, as in TRL; verl and OpenRLHF leave them out.
+// Completions that are masked as a whole still count in B, as in TRL; verl and OpenRLHF leave them
+// out.
 
 /// By what the sum of token losses is divided.
 public enum Normalizer: String, SettingChoice {
