@@ -1,4 +1,5 @@
 import Foundation
+import PolicyOptimization
 import Rollouts
 import Testing
 
@@ -74,7 +75,9 @@ struct ConfigurationTests {
   func defaults() {
     let values = RunConfiguration()
     #expect(values.numGenerations == 8 && values.maxCompletionLength == 512)
-    #expect(values.objective.beta == 0 && values.objective.epsilon == 0.2 && values.objective.lossType == .dapo)
+    #expect(
+      values.objective.beta == 0 && values.objective.epsilon == 0.2
+        && values.objective.lossType == .dapo)
     #expect(values.objective.scaleRewards == .group && values.learningRate == 1e-6)
     #expect(values.lrSchedulerType == .linear && values.weightDecay == 0)
     #expect(values.adamBeta1 == 0.9 && values.adamBeta2 == 0.999 && values.adamEpsilon == 1e-8)
