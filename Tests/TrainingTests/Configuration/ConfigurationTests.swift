@@ -49,7 +49,7 @@ struct ConfigurationTests {
       preset: { $0 == "dapo" ? ["epsilon": 0.1, "epsilon_high": 0.28] : nil },
       embeddedJob: ["epsilon_high": 0.9, "learning_rate": 1e-3])
     #expect(resolved.values.seed == 9)
-    #expect(resolved.values.epsilon == 0.3)
+    #expect(resolved.values.objective.epsilon == 0.3)
     #expect(resolved.values.objective.epsilonHigh == 0.28)
     #expect(resolved.values.learningRate == 1e-3)
     #expect(resolved.values.objective.beta == 0)
@@ -83,7 +83,7 @@ struct ConfigurationTests {
     #expect(values.adamBeta1 == 0.9 && values.adamBeta2 == 0.999 && values.adamEpsilon == 1e-8)
     #expect(values.maxGradNorm == 1 && values.temperature == 1 && values.seed == 42)
     #expect(values.loggingSteps == 10 && values.numTrainEpochs == 3 && values.topK == 0)
-    #expect(!values.useBiasCorrectionKl && values.updatesPerRollout == 1)
+    #expect(!values.objective.usesBiasCorrectionKL && values.updatesPerRollout == 1)
   }
 
   @Test("The printed configuration reads back to the same values")
