@@ -118,7 +118,7 @@ extension Compute {
       dv: dv.start, dq_stride: dq.stride, dk_stride: dk.stride, dv_stride: dv.stride)
     let completions = groups.map { $0.completions.flatMap { [$0.start, $0.count] } }
     let keys = groups.map { group in
-      group.completions.reduce(group.promptCount) { $0 + $1.count + 2 * PackedLayout.panelWidth }
+      group.promptCount + (group.completions.map(\.count).max() ?? 0) + 2 * PackedLayout.panelWidth
     }
     let scratchCount = kernels.pointee.attention_gradient_scratch(headSize, keys.max() ?? 0)
     parallel(groups.count * kvHeads) { task, worker in

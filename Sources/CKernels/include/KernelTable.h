@@ -4,6 +4,7 @@
 // chain of fused multiply-adds, or 16 lanes and a fixed tree), never in one that the instruction
 // set suggests.
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 #define PANEL_WIDTH 32     // outputs in a panel of a packed weight
@@ -101,7 +102,8 @@ typedef struct {
 } AttentionGradientArguments;
 
 typedef struct {
-  float learning_rate, beta1, beta2, epsilon, weight_decay, gradient_scale;
+  float one_minus_beta1, beta2, one_minus_beta2, epsilon, gradient_scale;
+  float weight_decay;           // 1 - learning rate · λ: what is left of the weight
   float step_size;              // learning rate / (1 - beta1^t)
   float square_root_correction; // sqrt(1 - beta2^t)
   int clearing_gradient;

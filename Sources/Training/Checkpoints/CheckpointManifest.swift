@@ -32,7 +32,8 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
     for name in names where name != Self.name {
       let url = folder.appendingPathComponent(name)
       var isFolder: ObjCBool = false
-      if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue
+      if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder),
+        isFolder.boolValue
       {
         for (inner, hash) in try Self.hashes(of: url) { hashes["\(name)/\(inner)"] = hash }
       } else {

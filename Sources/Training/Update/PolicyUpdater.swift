@@ -199,7 +199,8 @@ final class PolicyUpdater {
   ) throws {
     let batch = PackedBatch(groups.map(Self.tokens))
     let statistics = pass.forward(
-      batch, under: Distribution.sampled(
+      batch,
+      under: Distribution.sampled(
         groups.joined().map(\.completion), temperature: settings.temperature))
     let hasEntropyBonus = settings.objective.hasEntropyBonus
     var slope = [Float](repeating: 0, count: batch.targets.count)
