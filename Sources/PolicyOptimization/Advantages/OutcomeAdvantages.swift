@@ -45,7 +45,7 @@ extension AdvantageEstimator {
     let scored = samples.compactMap { $0 }
     let group = RewardStatistics(scored)
     let batch = batch ?? group
-    return samples.enumerated().map { index, sample in
+    return samples.map { sample in
       guard let sample else { return nil }
       let centred = centred(sample.value, group: group, batch: batch)
       switch settings.scaleRewards {
@@ -58,10 +58,9 @@ extension AdvantageEstimator {
           let deviation = group.deviation(settings.deviation, inFloat32: settings.float32Constants)
           return settings.scaled(centred, by: deviation)
         }
-        var others = samples
-        others[index] = nil
-        let deviation = RewardStatistics(others.compactMap { $0 }).deviation(.sample)
-        return settings.scaled(centred, by: deviation ?? 0)
+        let others = group.deviationOfOthers(than: sample.value)
+        return settings.scaled(
+          centred, by: others ?? (settings.leavesZeroDeviationUnscaled ? 0 : nil))
       }
     }
   }

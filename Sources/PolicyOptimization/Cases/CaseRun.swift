@@ -32,17 +32,23 @@ public struct CaseRun: Sendable {
 
   /// Applies a config to settings.
   ///
+  /// - Parameters:
+  ///   - numbers: the case.
+  ///   - config: settings as JSON, over `settings`.
+  ///   - defaultMaxCompletionLength: for a config and a case that don't say (512 is TRL's).
+  ///   - hint: what to say of an unknown name, such as the nearest known one.
   /// - Throws: `CaseError` listing every unknown key and every value of the wrong kind.
   public init(
     _ numbers: ObjectiveCase, config: JSONObject, over settings: ObjectiveSettings,
-    defaultMaxCompletionLength: Int = 512
+    defaultMaxCompletionLength: Int = 512, hint: (String) -> String? = { _ in nil }
   ) throws(CaseError) {
     var numbers = numbers
     var settings = settings
     var faults: [String] = []
     for (name, value) in config where !Self.ownKeys.contains(name) {
       guard let key = ObjectiveKey.named(name) else {
-        faults.append("\(name) is no setting of the objective")
+        faults.append(
+          "\(name) is no setting of the objective" + (hint(name).map { ": \($0)" } ?? ""))
         continue
       }
       do throws(SettingError) { try key.set(value, in: &settings) } catch {

@@ -109,6 +109,15 @@ extension ObjectiveSettings {
             + "advantage_whitening is \(whitening.rawValue): over a whole step the sample deviation is used"
         ))
     }
+    if let size = situation.groupSize, size < 3, scaleRewards == .group, deviation == .leaveOneOut,
+      !leavesZeroDeviationUnscaled
+    {
+      faults.append(
+        .error(
+          "num_generations", "advantage_std",
+          text: "num_generations is \(size) and advantage_std is leave_one_out: the others of a "
+            + "completion need to be 2; use at least 3, or advantage_unscaled_at_zero_std"))
+    }
     if supervision == .process && baseline == .leaveOneOut {
       faults.append(
         .warning(
