@@ -36,7 +36,9 @@ let package = Package(
     .target(
       name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: swift),
     .target(name: "Tokenizers", dependencies: ["Rollouts"], swiftSettings: swift),
-    .target(name: "RewardKit", dependencies: ["Rollouts", "CProcesses"], swiftSettings: swift),
+    .target(
+      name: "RewardKit", dependencies: ["Rollouts", "CProcesses"],
+      resources: [.embedInCode("Python/adapter.py")], swiftSettings: swift),
     .target(
       name: "BuiltInRewards", dependencies: ["RewardKit", "Rollouts"], path: "Rewards/BuiltIn",
       swiftSettings: swift),
@@ -63,7 +65,7 @@ let package = Package(
       name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "TransformerTests", dependencies: ["Transformer", "Tensors", "TestSupport"],
+      name: "TransformerTests", dependencies: ["Transformer", "Tensors", "Rollouts", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: swift),
