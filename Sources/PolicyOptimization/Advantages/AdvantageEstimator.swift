@@ -58,7 +58,7 @@ public struct AdvantageEstimator: Sendable {
         &advantages, lengths: completions.map(\.length), isScored: table.totals.map { $0 != nil })
     }
     return StepAdvantages(
-      advantages: advantages, rewards: table.totals.map { $0?.value },
+      advantages: advantages, rewards: table.plainTotals,
       metrics: rewardMetrics(table))
   }
 

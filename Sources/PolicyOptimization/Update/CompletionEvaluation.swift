@@ -129,7 +129,8 @@ extension PreparedUpdate {
       }
       if isSharedGradient {
         sharedSlope += ratioSlope
-      } else {
+      } else if ratioSlope != 0 {
+        // A clipped ratio may have overflowed: 0 · ∞ must stay 0.
         slope += ratioSlope * ratio.derivative
       }
       evaluation.loss += weight * loss
