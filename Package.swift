@@ -76,7 +76,11 @@ let package = Package(
       name: "TrajectoryStoreTests", dependencies: ["TrajectoryStore", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swift),
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
+        "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
+      ], swiftSettings: swift),
     .testTarget(
       name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: swift),
     .testTarget(

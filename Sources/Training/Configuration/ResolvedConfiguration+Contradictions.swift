@@ -1,3 +1,4 @@
+import PolicyOptimization
 import Rollouts
 
 extension ResolvedConfiguration {
@@ -51,11 +52,6 @@ private struct ContradictionCheck {
       unless: values.promptsPerStep % max(1, values.updatesPerRollout) == 0,
       "prompts_per_step \(values.promptsPerStep) can't be cut into updates_per_rollout "
         + "\(values.updatesPerRollout) equal parts of whole groups; make it a multiple")
-    refuse(
-      "num_generations", "scale_rewards",
-      unless: values.numGenerations > 1 || values.objective.scaleRewards != .group,
-      "num_generations \(values.numGenerations) has no standard deviation for scale_rewards "
-        + "\(values.objective.scaleRewards.rawValue); take 2 or more, or scale_rewards none")
     refuse(
       "dynamic_sampling", "num_generations",
       unless: !values.dynamicSampling || values.numGenerations > 1,
@@ -127,11 +123,16 @@ private struct ContradictionCheck {
     refuse(
       "reference_model", "beta", unless: values.referenceModel == nil || objective.beta != 0,
       "reference_model \(values.referenceModel ?? "") is not read with beta 0; raise beta")
-    if objective.iterations * values.updatesPerRollout == 1, objective.surrogate == .clip,
-      isChanged("epsilon") || isChanged("epsilon_high")
-    {
-      warnings.append(
-        "epsilon never clips: with num_iterations 1 and updates_per_rollout 1 every ratio is 1")
+    let given = SettingDeclaration.all.map(\.name).filter(isChanged)
+    let situation = ObjectiveSituation(
+      groupSize: values.numGenerations, hasReference: true,
+      maxCompletionLength: values.maxCompletionLength, updatesPerRollout: values.updatesPerRollout,
+      preset: values.like.flatMap(Preset.init(named:)), given: Set(given))
+    for fault in objective.validate(situation) {
+      switch fault.severity {
+      case .error: faults.append(fault.description)
+      case .warning: warnings.append(fault.description)
+      }
     }
   }
 
