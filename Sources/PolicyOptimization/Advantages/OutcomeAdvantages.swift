@@ -38,7 +38,8 @@ extension AdvantageEstimator {
   ///
   /// - Parameters:
   ///   - samples: the group's rewards.
-  ///   - batch: the statistics of the whole step; without them a batch mean or deviation is the group's.
+  ///   - batch: the statistics of the whole step; without them a batch mean or deviation is the
+  ///     group's.
   func normalized(_ samples: [RewardStatistics.Sample?], batch: RewardStatistics? = nil)
     -> [Double?]
   {

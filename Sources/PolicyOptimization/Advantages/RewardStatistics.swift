@@ -1,8 +1,8 @@
 // Mean and deviation of rewards, such that
 //
 // - the bits don't depend on the order of the rewards: they are summed in increasing order;
-// - rewards that are equal up to rounding have deviation exactly 0, and each its own mean, so that a
-//   group of 0.1 + 0.2 and 0.3 gets no spurious ±1 under a small epsilon.
+// - rewards that are equal up to rounding have deviation exactly 0, and each its own mean, so that
+//   a group of 0.1 + 0.2 and 0.3 gets no spurious ±1 under a small epsilon.
 //
 // Equal up to rounding: max − min ≤ 2⁻⁴⁰ · max Σ_k |w_k R_k|, some 4,000 units in the last place of
 // the numbers that were added up to the reward.

@@ -2,7 +2,7 @@
 // nothing; they are dropped and others are drawn until the batch is full, with a limit on the
 // drawing:
 //
-//   keep a group  iff  at least two of its rewards differ by more than rounding (RewardStatistics.swift)
+//   keep a group  iff  two of its rewards differ by more than rounding (RewardStatistics.swift)
 //
 // Spread, not 0 < correct < G, so that it holds for continuous rewards and for several.
 

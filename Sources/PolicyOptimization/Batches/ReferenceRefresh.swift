@@ -1,7 +1,9 @@
-// Iterative GRPO (DeepSeekMath, Algorithm 1) and a moving reference (TR-DPO; TRL's
-// `sync_ref_model`): after every `ref_model_sync_steps`-th optimiser update
+// Iterative GRPO (DeepSeekMath, Algorithm 1) and a moving reference (TRL's `sync_ref_model`): after
+// every `ref_model_sync_steps`-th optimiser update
 //
-//   ref ← α·policy + (1 − α)·ref,   α = ref_model_mixup_alpha; α = 1 replaces it (DeepSeek-R1: every 400)
+//   ref ← α·policy + (1 − α)·ref,   α = ref_model_mixup_alpha
+//
+// α = 1 replaces the reference (DeepSeek-R1: every 400 updates).
 
 extension ObjectiveSettings {
   /// The policy's share in the reference after an optimiser update, or nil where the reference

@@ -1,8 +1,8 @@
 // A case under one set of settings, with the answer in the layout of
 // `golden/objectives/expected.json`:
 //
-//   config, advantages [B] (or [B][T] where they differ by token), num_items_in_batch, mask, loss, micro_losses,
-//   grad_policy_logps [B][T], grad_entropies [B][T] or null, metrics
+//   config, advantages [B] (or [B][T] where they differ by token), num_items_in_batch, mask, loss,
+//   micro_losses, grad_policy_logps [B][T], grad_entropies [B][T] or null, metrics
 //
 // `gradient_accumulation_steps: n` cuts the batch, in order, into n equal micro-batches, each with
 // its own denominators and entropy quantile, and sums their losses, as TRL does; metrics of an
