@@ -37,7 +37,7 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
       {
         for (inner, hash) in try Self.hashes(of: url) { hashes["\(name)/\(inner)"] = hash }
       } else {
-        hashes[name] = try SHA256.hexadecimal(ofFile: url)
+        hashes[name] = try SHA256.digest(ofFile: url.path).hexadecimal
       }
     }
     return hashes
@@ -55,7 +55,7 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
     }
     for (file, hash) in manifest.files.sorted(by: { $0.key < $1.key }) {
       let found: String
-      do { found = try SHA256.hexadecimal(ofFile: folder.appendingPathComponent(file)) } catch {
+      do { found = try SHA256.digest(ofFile: folder.appendingPathComponent(file).path).hexadecimal } catch {
         throw CheckpointError(folder: folder, reason: "\(file) is missing or can't be read")
       }
       if found != hash {

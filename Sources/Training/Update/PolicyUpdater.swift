@@ -35,7 +35,7 @@ final class PolicyUpdater {
   private let settings: Settings
   private let pass: TrainingPass
   /// The adaptive entropy coefficient, part of a checkpoint.
-  private(set) var entropy: EntropyController
+  var entropy: EntropyController
 
   init(
     _ model: LanguageModel, optimizer: ParameterOptimizer, settings: Settings,
