@@ -50,7 +50,8 @@ public enum ModelLocator {
   }
 
   private static func notAFolder(_ path: String) -> ModelError {
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    let hasModel = WholeFile.exists(folder.appendingPathComponent("config.json"))
     if path.hasSuffix(".gguf") {
       return ModelError(
         .unsupported, path: path, "GGUF is not read",
@@ -58,17 +59,13 @@ public enum ModelLocator {
     }
     return ModelError(
       .missing, path: path, "is a file, and a model is a folder",
-      remedy: "name the folder that holds config.json, perhaps \(folder)")
+      remedy: "name the folder that holds config.json" + (hasModel ? ", \(folder.path)" : ""))
   }
 
   /// A model's folder beside the one that isn't there, with a name near to it.
   private static func misspeltNeighbour(of url: URL) -> String? {
     let parent = url.deletingLastPathComponent()
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
-    let models = names.sorted().filter {
-      WholeFile.exists(parent.appendingPathComponent("\($0)/config.json"))
-    }
-    return Spelling.nearest(to: url.lastPathComponent, among: models)
+    return Spelling.nearest(to: url.lastPathComponent, among: ModelFolder.models(in: parent))
       .map { parent.appendingPathComponent($0).relativePath }
   }
 
