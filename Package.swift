@@ -41,7 +41,7 @@ let package = Package(
       resources: [.embedInCode("Python/adapter.py")], swiftSettings: swift),
     .target(
       name: "BuiltInRewards", dependencies: ["RewardKit", "Rollouts"], path: "Rewards/BuiltIn",
-      swiftSettings: swift),
+      resources: [.embedInCode("CodeTests/code_tests.py")], swiftSettings: swift),
     .target(name: "TrajectoryStore", dependencies: ["Rollouts", "CSQLite"], swiftSettings: swift),
     .target(name: "Rollouts", swiftSettings: swift),
 

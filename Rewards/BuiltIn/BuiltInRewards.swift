@@ -4,6 +4,10 @@ extension RewardCatalogue {
   /// The rewards that ship with grpo.
   public static let shipped = RewardCatalogue(
     builtIns: [
-      ExactMatch.self,
-    ])
+      ExactMatch.self, Numeric.self, MathAnswer.self, Countdown.self, FormatReward.self,
+      TagCount.self, RegexReward.self, Contains.self, WordList.self, JSONShapeReward.self,
+      LengthTarget.self, SoftOverlong.self, CosineLength.self, Repetition.self,
+    ],
+    scripts: [CodeTests.script],
+    executables: [(name: "http", file: "grpo-http-reward")])
 }

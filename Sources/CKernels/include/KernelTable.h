@@ -84,10 +84,14 @@ typedef struct {
   float *_Nullable log_sum_exp; // [R, H]
 } AttentionArguments;
 
-/// One prompt and the completions that attend to it and to themselves; starts are packed rows.
+/// A part of a group's queries: those of some completions, and of the prompt where asked for. All
+/// read the prompt's keys; the gradients of these go to `prompt_dk` and `prompt_dv` [prompt_count, D],
+/// or, where those are null, to the prompt's rows. Starts are packed rows.
 typedef struct {
   long prompt_start, prompt_count, completion_count;
   const long *_Nullable completions; // pairs (start, count)
+  int with_prompt_queries;
+  float *_Nullable prompt_dk, *_Nullable prompt_dv;
 } KernelGroup;
 
 typedef struct {

@@ -1,4 +1,5 @@
 import Foundation
+import PolicyOptimization
 import Rollouts
 import Tensors
 import Transformer

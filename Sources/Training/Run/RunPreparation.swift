@@ -31,7 +31,7 @@ public struct RunPreparation {
     self.resolved = resolved
     self.folder = folder
     let settings = resolved.values
-    modelFolder = try settings.model.map { try ModelLocator.locate($0) }
+    modelFolder = try settings.model.map { try ModelLocator.locate($0, environment: ProcessInfo.processInfo.environment) }
     if let modelFolder { _ = try ModelConfiguration(folder: modelFolder) }
     let data = try RunData(settings)
     train = data.train

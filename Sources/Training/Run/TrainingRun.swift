@@ -259,7 +259,8 @@ public final class TrainingRun {
     if let kept, FileManager.default.fileExists(atPath: kept.path) {
       try reference.parameters.read(folder: kept)
     } else if let name = settings.referenceModel {
-      try reference.parameters.read(folder: try ModelLocator.locate(name))
+      try reference.parameters.read(folder: try ModelLocator.locate(
+          name, environment: ProcessInfo.processInfo.environment))
     } else if checkpoint != nil {
       try reference.parameters.read(folder: folder.checkpoint(step: 0))
     }

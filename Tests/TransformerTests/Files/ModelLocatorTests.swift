@@ -84,6 +84,15 @@ struct ModelLocatorTests {
     #expect(error.kind == .missing, "\(error)")
   }
 
+  @Test("A misspelt folder is told the one beside it")
+  func misspelt() throws {
+    try folder.write("{}", to: "models/stories260K/config.json")
+    let error = try #require(throws: ModelError.self) {
+      try ModelLocator.locate(folder.url.path + "/models/storie260k", environment: [:])
+    }
+    #expect(error.description.hasSuffix("did you mean \(folder.url.path)/models/stories260K?"))
+  }
+
   @Test("A file is not a model's folder")
   func file() throws {
     for (name, phrase) in [("model.safetensors", "is a file"), ("m.gguf", "GGUF")] {

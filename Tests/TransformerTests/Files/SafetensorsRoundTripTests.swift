@@ -211,7 +211,8 @@ struct WeightFilesTests {
   @Test(
     "A folder without config.json says what it is instead",
     arguments: [
-      ("final/config.json", "final"), ("adapter_config.json", "LoRA"), ("m.gguf", "GGUF"),
+      ("final/config.json", "final"), ("adapter_config.json", "LoRA"), ("tiny/config.json", "tiny"),
+      ("m.gguf", "GGUF"),
       ("README.md", "config.json"),
     ])
   func noConfiguration(_ name: String, _ phrase: String) throws {
