@@ -8,6 +8,7 @@ enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
     DataCommand.self,
+    ObjectiveCommand.self,
     SettingsCommand.self,
   ]
 

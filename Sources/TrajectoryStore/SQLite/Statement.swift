@@ -145,6 +145,20 @@ final class Statement {
 }
 
 extension Statement {
+  /// How many columns a row has.
+  var columnCount: Int32 { sqlite3_column_count(handle) }
+
+  /// Binds the parameters that the statement names, of those given.
+  func bind(named parameters: [String: QueryValue]) {
+    for index in 0..<sqlite3_bind_parameter_count(handle) {
+      guard let name = sqlite3_bind_parameter_name(handle, index + 1),
+        let value = parameters[String(String(cString: name).dropFirst())]
+      else { continue }
+      // Fails only for an index out of range, or for lack of memory.
+      _ = value.bind(to: handle, at: index + 1)
+    }
+  }
+
   /// Whether a column of the current row is NULL; columns count from 0.
   func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 

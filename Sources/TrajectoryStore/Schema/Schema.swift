@@ -298,7 +298,8 @@ let schemaVersion1 = #"""
 
   -- A trajectory with everything that says where it comes from.
   CREATE VIEW trajectories AS
-    SELECT runs.name AS run, steps.step, steps.policy_step, groups.draw, completions.sample,
+    SELECT runs.id AS run_id, runs.name AS run, steps.step, steps.policy_step, groups.draw,
+      completions.sample,
       completions.id AS completion_id, groups.id AS group_id, problems.id AS problem_id,
       problems.dataset, problems.problem_index, problems.prompt, completions.text,
       completions.reward, completions.advantage, completions.finish, completions.length,
