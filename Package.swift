@@ -65,7 +65,7 @@ let package = Package(
       name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "TransformerTests", dependencies: ["Transformer", "Tensors", "TestSupport"],
+      name: "TransformerTests", dependencies: ["Transformer", "Tensors", "Rollouts", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: swift),
@@ -76,7 +76,11 @@ let package = Package(
       name: "TrajectoryStoreTests", dependencies: ["TrajectoryStore", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swift),
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
+        "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
+      ], swiftSettings: swift),
     .testTarget(
       name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: swift),
     .testTarget(

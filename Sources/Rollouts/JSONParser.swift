@@ -7,6 +7,13 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The column of the fault in bytes, from 1.
   public var column: Int
 
+  /// Makes a fault.
+  public init(reason: String, line: Int, column: Int) {
+    self.reason = reason
+    self.line = line
+    self.column = column
+  }
+
   /// The fault with its place.
   public var description: String { "line \(line), column \(column): \(reason)" }
 }
@@ -89,7 +96,8 @@ private struct JSONParser {
     }
   }
 
-  private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue
+  private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONError)
+    -> JSONValue
   {
     let count = text.utf8CodeUnitCount
     guard position + count <= bytes.count,
