@@ -4,15 +4,14 @@ import Rollouts
 struct ColumnMapping: Sendable {
   /// For each of the reward's columns, in alphabetical order, the path in the row.
   private let renamed: [(name: String, path: String)]
-  /// The columns that the reward wants; nil for all.
-  var reads: Set<String>?
 
   init(_ columns: [String: String]) {
     renamed = columns.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   /// The row as the reward sees it: every column, the renamed ones under their new names as well.
-  func apply(to row: JSONObject) -> JSONObject {
+  /// - Parameter reads: the columns that the reward wants; nil for all.
+  func apply(to row: JSONObject, reading reads: Set<String>?) -> JSONObject {
     guard !renamed.isEmpty || reads != nil else { return row }
     var result = row
     for (name, path) in renamed {

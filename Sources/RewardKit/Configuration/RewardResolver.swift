@@ -11,6 +11,8 @@ struct ResolvedReward: Sendable {
   var way: Way
   var description: RewardDescription
   var mapping: ColumnMapping
+  /// The columns that a plugin says it reads; nil for all.
+  var reads: Set<String>?
   /// A completion that must get the full score, of a problem with its columns mapped.
   var gold: @Sendable (Problem) -> String? = { _ in nil }
 }

@@ -97,7 +97,7 @@ public final class RewardSuite {
         if request.problem.index != row || offset == 0
           || request.problem.columns != requests[offset - 1].problem.columns
         {
-          columns = reward.mapping.apply(to: request.problem.columns)
+          columns = reward.mapping.apply(to: request.problem.columns, reading: reward.reads)
           row = request.problem.index
         }
         return PendingRequest(
@@ -219,7 +219,7 @@ public final class RewardSuite {
   public func goldCompletion(for problem: Problem, reward index: Int) -> String? {
     guard resolved.indices.contains(index) else { return nil }
     var mapped = problem
-    mapped.columns = resolved[index].mapping.apply(to: problem.columns)
+    mapped.columns = resolved[index].mapping.apply(to: problem.columns, reading: nil)
     return resolved[index].gold(mapped)
   }
 }
@@ -229,6 +229,6 @@ extension ResolvedReward {
   fileprivate mutating func take(_ greeting: RewardGreeting) {
     description.range = greeting.range
     description.isDeterministic = greeting.isDeterministic
-    if let reads = greeting.reads { mapping.reads = Set(reads) }
+    if let reads = greeting.reads { self.reads = Set(reads) }
   }
 }
