@@ -132,7 +132,7 @@ public struct CosineLength: BuiltInReward {
     case "math":
       judge = try MathAnswer(parameters: .init([:], declared: MathAnswer.about.parameters))
     case "exact_match":
-      judge = ExactMatch(parameters: try .init([:], declared: ExactMatch.about.parameters))
+      judge = try ExactMatch(parameters: .init([:], declared: ExactMatch.about.parameters))
     default: judge = try Numeric(parameters: .init([:], declared: Numeric.about.parameters))
     }
     longest = parameters.number("max_length")

@@ -1,14 +1,14 @@
 import Rollouts
+import Training
 
 /// The program's version, as `--version`, logs and models name it.
-let programVersion = "0.1.0"
+let programVersion = ProgramVersion.current
 
 /// The commands of the program, in the order of `grpo help`.
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
-    DataCommand.self,
-    ObjectiveCommand.self,
+    TrainCommand.self, QueryCommand.self, LogCommand.self, ObjectiveCommand.self, DataCommand.self,
     SettingsCommand.self,
   ]
 

@@ -31,7 +31,9 @@ public struct RunPreparation {
     self.resolved = resolved
     self.folder = folder
     let settings = resolved.values
-    modelFolder = try settings.model.map { try ModelLocator.locate($0, environment: ProcessInfo.processInfo.environment) }
+    modelFolder = try settings.model.map {
+      try ModelLocator.locate($0, environment: ProcessInfo.processInfo.environment)
+    }
     if let modelFolder { _ = try ModelConfiguration(folder: modelFolder) }
     let data = try RunData(settings)
     train = data.train
@@ -39,6 +41,17 @@ public struct RunPreparation {
     supervised = data.supervised
     specifications = try RewardSpecification.list(from: .array(settings.reward))
     compute = Compute(threads: settings.threads)
+  }
+}
+
+extension RunPreparation {
+  /// What the run will take, from shapes and the longest prompt that is allowed.
+  /// - Throws: `ModelError` or `PlanError`.
+  public func plan() throws -> RunPlan {
+    let model = try modelFolder.map { try ModelConfiguration(folder: $0) } ?? EmbeddedJob.model()
+    return try RunPlan(
+      self, model: model,
+      promptLength: min(settings.maxPromptLength ?? 256, model.maximumPositions - 1))
   }
 }
 
@@ -54,12 +67,14 @@ struct RunData {
     if settings.dataset.isEmpty {
       train = Dataset(name: "no dataset", problems: [], contentHash: "")
     } else {
-      train = try EmbeddedJob.dataset(settings.dataset)
+      train =
+        try EmbeddedJob.dataset(settings.dataset)
         ?? Dataset.read(settings.dataset, mapping: mapping, limit: settings.maxTrainRows)
     }
     if let column = settings.curriculum { train = try train.ordered(byDifficulty: column) }
     if !settings.evalDataset.isEmpty {
-      evaluation = try EmbeddedJob.dataset(settings.evalDataset)
+      evaluation =
+        try EmbeddedJob.dataset(settings.evalDataset)
         ?? Dataset.read(
           settings.evalDataset, mapping: mapping, split: .evaluation,
           limit: settings.maxEvalRows)

@@ -263,7 +263,9 @@ final class Trainer {
           entropy: parts.updater.entropy, configurationHash: parts.configurationHash,
           programVersion: ProgramVersion.current, files: files)
       }, to: folder)
-    let manifest = try SHA256.digest(ofFile: folder.appendingPathComponent(CheckpointManifest.name).path).hexadecimal
+    let manifest = try SHA256.digest(
+      ofFile: folder.appendingPathComponent(CheckpointManifest.name).path
+    ).hexadecimal
     try parts.log.append(
       checkpoint: CheckpointRecord(
         step: step, policyStep: parts.optimizer.updates,

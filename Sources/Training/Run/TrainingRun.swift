@@ -101,7 +101,8 @@ public final class TrainingRun {
     _ = try log.begin(
       run: RunRecord(
         name: folder.url.lastPathComponent, seed: settings.seed,
-        programVersion: ProgramVersion.current, configuration: preparation.resolved.json.object ?? [:],
+        programVersion: ProgramVersion.current,
+        configuration: preparation.resolved.json.object ?? [:],
         model: settings.model ?? "made from nothing", modelHash: try weightsHash(of: policy.folder),
         dataset: preparation.train.name, datasetHash: preparation.train.contentHash,
         provenance: provenance,
@@ -218,7 +219,9 @@ public final class TrainingRun {
     var position = Trainer.Position()
     let reader = try TrajectoryReader(readOnly: folder.log)
     position.lastCommitted = try reader.lastCommittedStep() ?? 0
-    for evaluation in try reader.evaluations() { position.evaluations[evaluation.step] = evaluation }
+    for evaluation in try reader.evaluations() {
+      position.evaluations[evaluation.step] = evaluation
+    }
     let needsReference = settings.objective.needsReference
     guard let found = newestCheckpoint() else {
       try coldStart(parts)
@@ -259,7 +262,8 @@ public final class TrainingRun {
     if let kept, FileManager.default.fileExists(atPath: kept.path) {
       try reference.parameters.read(folder: kept)
     } else if let name = settings.referenceModel {
-      try reference.parameters.read(folder: try ModelLocator.locate(
+      try reference.parameters.read(
+        folder: try ModelLocator.locate(
           name, environment: ProcessInfo.processInfo.environment))
     } else if checkpoint != nil {
       try reference.parameters.read(folder: folder.checkpoint(step: 0))

@@ -27,7 +27,8 @@ struct ColdStart {
       }
     }
     guard !examples.isEmpty else {
-      throw RunFolderError.nothingToTrainOn(preparation.supervised.map(\.name).joined(separator: ", "))
+      throw RunFolderError.nothingToTrainOn(
+        preparation.supervised.map(\.name).joined(separator: ", "))
     }
     let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
     updates = settings.sftSteps ?? max(1, Int(passes.rounded(.up)))
