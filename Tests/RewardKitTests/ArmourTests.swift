@@ -122,14 +122,19 @@ import Testing
     #expect(whole.compactMap(\.total).prefix(5).allSatisfy { $0 == 5 })
   }
 
-  @Test("equal requests are scored once, unless the plugin isn't deterministic", arguments: [true, false])
+  @Test(
+    "equal requests are scored once, unless the plugin isn't deterministic",
+    arguments: [true, false])
   func memory(deterministic: Bool) throws {
     let folder = try PluginFolder()
     let path = try folder.plugin(
-      "n += 1\nreply(id=rid, score=n)", greeting: ", deterministic=\(deterministic ? "True" : "False")",
+      "n += 1\nreply(id=rid, score=n)",
+      greeting: ", deterministic=\(deterministic ? "True" : "False")",
       setUp: "n = 0")
     let suite = try suite([.string(path)])
-    let scored = try suite.score([request(0, "a"), request(1, "a"), request(2, "b"), request(3, "a")])
+    let scored = try suite.score([
+      request(0, "a"), request(1, "a"), request(2, "b"), request(3, "a"),
+    ])
     #expect(scored.compactMap(\.total) == (deterministic ? [1, 1, 2, 1] : [1, 2, 3, 4]))
     #expect(scored[1].outcomes[0].isRemembered == deterministic)
   }

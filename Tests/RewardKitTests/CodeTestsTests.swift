@@ -21,11 +21,17 @@ import Testing
     ("import os; os._exit(0)", 0), ("import sys; sys.exit(0)", 0),
     ("while True: pass", 0),
     ("import os\nos.kill(os.getppid(), 9)\ndef f(x): return x * x", 0),
-    ("import os\nif os.fork() == 0:\n  os.setsid()\n  import time; time.sleep(600)\ndef f(x): return x * x", 1),
+    (
+      "import os\nif os.fork() == 0:\n  os.setsid()\n  import time; time.sleep(600)\ndef f(x): return x * x",
+      1
+    ),
     ("open('/etc/grpo-was-here', 'w')\ndef f(x): return x * x", 0),
     ("import socket; socket.create_connection(('127.0.0.1', 22), 1)\ndef f(x): return x * x", 0),
     ("x = bytearray(4 << 30)\ndef f(x): return x * x", 0),
-    ("import os\nfor fd in range(64):\n  try: os.write(fd, b'{\"id\": 1, \"score\": 1}\\n')\n  except OSError: pass", 0),
+    (
+      "import os\nfor fd in range(64):\n  try: os.write(fd, b'{\"id\": 1, \"score\": 1}\\n')\n  except OSError: pass",
+      0
+    ),
     ("print('{\"id\": 1, \"score\": 1}')\ndef f(x): return x * x", 1),
     ("def f(x): return x * x", 1),
   ]
@@ -33,8 +39,12 @@ import Testing
   @Test("only code that passes its tests is rewarded", .enabled(if: canIsolate))
   func attempts() throws {
     let suite = try suite(
-      [["use": "code_tests", "parameters": ["partial": true, "test_time_limit": 1],
-        "failure_limit": 1]])
+      [
+        [
+          "use": "code_tests", "parameters": ["partial": true, "test_time_limit": 1],
+          "failure_limit": 1,
+        ]
+      ])
     #expect(suite.rewards[0].sandbox == .isolated)
     let scored = try suite.score(
       Self.attempts.enumerated().map { request($0, $1.0, columns: Self.row) })
@@ -45,7 +55,8 @@ import Testing
     #expect(processes(mentioning: "code_tests").isEmpty)
   }
 
-  @Test("an isolated plugin sees no other process, no network and no root", .enabled(if: canIsolate))
+  @Test(
+    "an isolated plugin sees no other process, no network and no root", .enabled(if: canIsolate))
   func isolation() throws {
     let folder = try PluginFolder()
     let path = try folder.plugin(
@@ -78,8 +89,12 @@ import Testing
     arguments: ["mbpp/mbpp.jsonl", "humaneval/HumanEval.jsonl"])
   func referenceSolutions(path: String) throws {
     let data = try Data(contentsOf: SharedFiles.url("data/" + path))
-    let suite = try suite([["use": "code_tests", "workers": 2, "time_limit": 60,
-      "parameters": ["test_time_limit": 20]]])
+    let suite = try suite([
+      [
+        "use": "code_tests", "workers": 2, "time_limit": 60,
+        "parameters": ["test_time_limit": 20],
+      ]
+    ])
     var requests: [RewardRequest] = []
     // A part of the rows: all of them take a minute (docs/rewards.md has the figure for all).
     let every = ProcessInfo.processInfo.environment["GRPO_ALL_ROWS"] == nil ? 12 : 1

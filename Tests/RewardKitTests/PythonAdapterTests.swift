@@ -135,13 +135,15 @@ import Testing
   func throughput() throws {
     let folder = try PluginFolder()
     let function = try folder.file(
-      "length.py", "def length(completions, **kwargs):\n  return [float(len(c)) for c in completions]\n")
+      "length.py",
+      "def length(completions, **kwargs):\n  return [float(len(c)) for c in completions]\n")
     let loop = try folder.plugin("reply(id=rid, score=len(text))")
     for use in [function, loop] {
       let suite = try PythonAdapterTests.one(use)
       let requests = (0..<10_000).map {
         request(
-          $0, "\($0) " + String(repeating: "so it goes ", count: 20), columns: ["answer": .string("\($0)")],
+          $0, "\($0) " + String(repeating: "so it goes ", count: 20),
+          columns: ["answer": .string("\($0)")],
           group: $0 / 8, prompt: .text(String(repeating: "what now? ", count: 20)),
           tokens: (0..<64).map { TokenID($0) })
       }
@@ -149,7 +151,8 @@ import Testing
       var scored: [ScoredCompletion] = []
       let elapsed = try clock.measure { scored = try suite.score(requests) }
       #expect(scored.map(\.total) == requests.map { Double($0.completion.text.count) })
-      print("10,000 completions through \(use.hasSuffix("plugin.py") ? "a loop" : "the adapter"):",
+      print(
+        "10,000 completions through \(use.hasSuffix("plugin.py") ? "a loop" : "the adapter"):",
         elapsed / 10_000, "each")
     }
   }

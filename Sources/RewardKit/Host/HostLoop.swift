@@ -127,7 +127,8 @@ final class HostLoop {
     }
     // Those that are starting or ending count: the second can't be replaced before it is gone.
     let starting = plugin.workers.count { if case .starting = $0.state { true } else { false } }
-    let need = min(plugin.specification.workers, plugin.workers.count - starting + plugin.queueCount)
+    let need = min(
+      plugin.specification.workers, plugin.workers.count - starting + plugin.queueCount)
     while !isGivenUp, plugin.workers.count < need, now() >= plugin.startsAfter {
       let count = plugin.workers.count
       startWorker(of: plugin)
@@ -140,7 +141,7 @@ final class HostLoop {
     var count = 0
     while count == 0, !plugin.isQueueEmpty {
       for pending in plugin.nextBatch() {
-        let contents = pending.request.wireContents(reading: pending.columns)
+        let contents = pending.problem.contents(of: pending.completion)
         if plugin.remembers, let scoring = plugin.remembered[contents] {
           settle(pending, scoring, of: plugin, seconds: 0, isRemembered: true)
           continue
@@ -149,7 +150,7 @@ final class HostLoop {
         line.append(contentsOf: "{\"id\":".utf8)
         line.append(decimal: nextID)
         line.append(contentsOf: ",\"group\":".utf8)
-        line.append(decimal: pending.request.group)
+        line.append(decimal: pending.group)
         line.append(UInt8(ascii: ","))
         line.append(contentsOf: contents)
         line.append(UInt8(ascii: "}"))
@@ -324,7 +325,7 @@ final class HostLoop {
     plugin.failuresInRow = 0
     var scoring = reply.scoring
     if case .scored(let score) = scoring {
-      scoring = score.checked(against: pending.request.completion)
+      scoring = score.checked(against: pending.completion)
     }
     if let contents = worker.contents.removeValue(forKey: reply.id) {
       plugin.remembered.remember(scoring, for: contents)

@@ -79,9 +79,9 @@ final class HostedPlugin {
         }
         break
       }
-      if let last = batch.last, last.request.group != next.request.group {
-        let group = next.request.group
-        let size = queue[head...].prefix(capacity).prefix { $0.request.group == group }.count
+      if let last = batch.last, last.group != next.group {
+        let group = next.group
+        let size = queue[head...].prefix(capacity).prefix { $0.group == group }.count
         if size > capacity - batch.count { break }
       }
       batch.append(next)

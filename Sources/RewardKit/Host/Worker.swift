@@ -6,9 +6,9 @@ import Rollouts
 struct PendingRequest {
   /// Where the outcome belongs.
   var ticket: Ticket
-  var request: RewardRequest
-  /// The columns as the reward names them.
-  var columns: JSONObject
+  var group: Int
+  var completion: Completion
+  var problem: EncodedProblem
   /// Whether it must be asked alone, since it was in a batch that failed.
   var isSuspect = false
 }

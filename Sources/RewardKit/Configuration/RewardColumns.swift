@@ -1,7 +1,7 @@
 import Rollouts
 
 /// Gives a dataset's columns the names that a reward reads them by.
-struct ColumnMapping: Sendable {
+struct RewardColumns: Sendable {
   /// For each of the reward's columns, in alphabetical order, the path in the row.
   private let renamed: [(name: String, path: String)]
 
@@ -39,7 +39,8 @@ struct ColumnMapping: Sendable {
     for (own, path) in specification.columns.sorted(by: { $0.key < $1.key }) {
       let first = path.split(separator: ".").first.map(String.init) ?? ""
       guard !columns.contains(path), !columns.contains(first) else { continue }
-      let hint = nearestName(to: path, among: columns).map { "did you mean \"\($0)\"?" } ?? list
+      let hint =
+        Spelling.nearest(to: path, among: columns).map { "did you mean \"\($0)\"?" } ?? list
       faults.append(
         "reward \"\(name)\": columns.\(own) names the column \"\(path)\", which the dataset lacks "
           + "(\(hint))")
