@@ -24,6 +24,8 @@ final class Trainer {
     var rewardNames: [String]
     var reference: ReferenceModel?
     var evaluator: Evaluator?
+    /// Judges a sample of the training problems, for the cold start.
+    var probe: Evaluator
     var checkpoints: CheckpointFiles
     var schedule: Schedule
     var provenance: JSONObject

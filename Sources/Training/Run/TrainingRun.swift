@@ -51,7 +51,7 @@ public final class TrainingRun {
     defer { rewards.shutDown() }
     try beginIfNew(policy: policy, rewards: rewards)
     var parts = try assemble(policy, encoder: encoder, problems: problems, rewards: rewards)
-    let position = try takeUp(&parts)
+    let position = try takeUp(&parts, probe: parts.probe)
     for warning in preparation.resolved.warnings where isNew { observer.observe(.warning(warning)) }
     return try Trainer(parts, from: position, observer: observer).run()
   }
@@ -173,20 +173,22 @@ public final class TrainingRun {
         seed: UInt64(settings.seed), promptsPerStep: settings.promptsPerStep,
         groupSize: settings.numGenerations, sampling: settings.sampling(policy.endTokens),
         drawLimit: settings.dynamicSampling ? settings.dynamicSamplingLimit : 1))
-    let evaluator = try preparation.evaluation.map { dataset in
+    func evaluator(_ problems: [EncodedProblem], samples: Int) -> Evaluator {
       Evaluator(
-        engine: engine, encoder: encoder, rewards: rewards,
-        problems: try encode(dataset, encoder, policy),
+        engine: engine, encoder: encoder, rewards: rewards, problems: problems,
         settings: Evaluator.Settings(
-          seed: UInt64(settings.seed), samples: settings.numGenerationsEval ?? 1,
-          sampling: settings.evaluationSampling(policy.endTokens),
+          seed: UInt64(settings.seed), samples: samples,
+          sampling: settings.evaluationSampling(policy.endTokens, samples: samples),
           fullReward: rewards.rewards.reduce(0) { $0 + $1.weight * ($1.range?.upperBound ?? 1) }))
     }
+    let held = try preparation.evaluation.map { try encode($0, encoder, policy) }
     return Trainer.Parts(
       folder: folder, log: log, policy: policy, optimizer: optimizer, updater: updater,
       source: sampler,
       estimator: AdvantageEstimator(objective, rewardWeights: rewards.rewards.map(\.weight)),
-      rewardNames: rewards.rewards.map(\.name), reference: nil, evaluator: evaluator,
+      rewardNames: rewards.rewards.map(\.name), reference: nil,
+      evaluator: held.map { evaluator($0, samples: settings.numGenerationsEval ?? 1) },
+      probe: evaluator(Array(problems.prefix(256)), samples: 1),
       checkpoints: CheckpointFiles(
         tokenizerFolder: policy.folder, elementType: settings.saveDtype.elementType),
       schedule: Trainer.Schedule(
@@ -215,7 +217,9 @@ public final class TrainingRun {
   // MARK: Where it stands
 
   /// Brings the parts to where the run stands: the newest whole checkpoint, or the beginning.
-  private func takeUp(_ parts: inout Trainer.Parts) throws -> Trainer.Position {
+  private func takeUp(
+    _ parts: inout Trainer.Parts, probe: Evaluator
+  ) throws -> Trainer.Position {
     var position = Trainer.Position()
     let reader = try TrajectoryReader(readOnly: folder.log)
     position.lastCommitted = try reader.lastCommittedStep() ?? 0
@@ -224,7 +228,7 @@ public final class TrainingRun {
     }
     let needsReference = settings.objective.needsReference
     guard let found = newestCheckpoint() else {
-      try coldStart(parts)
+      try coldStart(parts, probe: probe)
       if needsReference { parts.reference = try makeReference(parts.policy, moved: nil) }
       return position
     }
@@ -272,12 +276,14 @@ public final class TrainingRun {
   }
 
   /// The supervised stage, where the settings ask for one.
-  private func coldStart(_ parts: Trainer.Parts) throws {
+  private func coldStart(_ parts: Trainer.Parts, probe: Evaluator) throws {
     guard !preparation.supervised.isEmpty else { return }
     let stage = try ColdStart(
       preparation, policy: parts.policy, encoder: try makeEncoder(parts.policy),
       optimizer: makeOptimizer(parts.policy, settings.sftLearningRate),
       microBatchTokens: parts.schedule.microBatchTokens)
-    try stage.run(observer)
+    try stage.run(observer) {
+      try probe.evaluate(step: 0, isCancelled: observer.isCancelled)?.accuracy.share
+    }
   }
 }
