@@ -25,7 +25,7 @@ final class Trainer {
     var reference: ReferenceModel?
     var evaluator: Evaluator?
     /// Judges a sample of the training problems, for the cold start.
-    var probe: Evaluator
+    var probe: Evaluator?
     var checkpoints: CheckpointFiles
     var schedule: Schedule
     var provenance: JSONObject
