@@ -46,7 +46,7 @@ public final class TrainingRun {
     let policy = try loadPolicy()
     let encoder = try makeEncoder(policy)
     let rewards = try RewardSuite(
-      needsScoring ? preparation.specifications : [], columns: preparation.train.columns,
+      needsScoring ? preparation.specifications : [], columns: preparation.columns,
       catalogue: .shipped)
     defer { rewards.shutDown() }
     let material = try gatherMaterial(policy, encoder: encoder, rewards: rewards)
