@@ -1,15 +1,14 @@
 import Rollouts
 
-/// The program's version, as `--version`, logs and models name it.
-let programVersion = "0.1.0"
-
 /// The commands of the program, in the order of `grpo help`.
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
-    DataCommand.self,
     ObjectiveCommand.self,
+    DataCommand.self,
+    DoctorCommand.self,
     SettingsCommand.self,
+    CompletionsCommand.self,
   ]
 
   /// A command found by its words.

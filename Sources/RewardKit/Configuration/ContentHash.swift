@@ -1,4 +1,5 @@
 import Foundation
+import Rollouts
 
 /// What a plugin is made of, as a hash: its scores are comparable while the hash is equal.
 enum ContentHash {
