@@ -1,9 +1,13 @@
 import Rollouts
+import Training
 
 /// The commands of the program, in the order of `grpo help`.
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
+    TrainCommand.self,
+    QueryCommand.self,
+    LogCommand.self,
     ObjectiveCommand.self,
     DataCommand.self,
     DoctorCommand.self,

@@ -104,6 +104,22 @@ extension Compute {
     }
   }
 
+  /// Draws a token for each row, as `drawToken` does, from the row's own uniform number.
+  public func drawTokens(
+    _ logits: Rows, rows: Int, vocabulary: Int, inverseTemperature: Float,
+    logSumExp: UnsafePointer<Float>, uniforms: UnsafePointer<Double>, kept: KeptSets? = nil,
+    into tokens: UnsafeMutablePointer<Int32>
+  ) {
+    parallelRanges(rows, cost: Double(vocabulary) * 0.4) { begin, end in
+      for row in begin..<end {
+        withKept(kept, row: row, vocabulary: vocabulary) { ids, count in
+          tokens[row] = kernels.pointee.draw(
+            logits[row], count, ids, inverseTemperature, logSumExp[row], uniforms[row])
+        }
+      }
+    }
+  }
+
   private func withKept(
     _ kept: KeptSets?, row: Int, vocabulary: Int, _ body: (UnsafePointer<Int32>?, Int) -> Void
   ) {

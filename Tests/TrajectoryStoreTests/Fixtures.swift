@@ -18,19 +18,6 @@ final class TemporaryFolder: Sendable {
   var log: URL { url.appendingPathComponent("trajectories.sqlite") }
 }
 
-/// A generator whose numbers are the same on every machine (SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
 /// Records that use every field, with the values that are easy to lose.
 enum Sample {
   static func run(name: String = "first", seed: Int = 7) -> RunRecord {

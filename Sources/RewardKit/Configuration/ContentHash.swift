@@ -29,6 +29,8 @@ enum ContentHash {
   private static func update(_ hash: inout SHA256, file: String) {
     guard let handle = FileHandle(forReadingAtPath: file) else { return }
     defer { try? handle.close() }
-    while let data = try? handle.read(upToCount: 1 << 20), !data.isEmpty { hash.update(Array(data)) }
+    while let data = try? handle.read(upToCount: 1 << 20), !data.isEmpty {
+      hash.update(Array(data))
+    }
   }
 }

@@ -128,7 +128,9 @@ enum PluginLoop {
     while let line = readLine(strippingNewline: true) {
       guard !line.isEmpty else { continue }
       let value: JSONValue
-      do { value = try JSONValue.parse(line) } catch { complain("a line that is no JSON: \(error)") }
+      do { value = try JSONValue.parse(line) } catch {
+        complain("a line that is no JSON: \(error)")
+      }
       if let hello = value["hello"] {
         guard value["grpo"]?.integer == rewardProtocolVersion else {
           complain("grpo speaks another version of the protocol than \(rewardProtocolVersion)")

@@ -137,7 +137,8 @@ struct WireReply: Equatable {
       return .failed(error: "the reply has neither score, unscorable nor error")
     }
     guard let number = number.double else {
-      return .failed(error: "the score is \(WireFault.excerpt(number.jsonText)), which is no number")
+      return .failed(
+        error: "the score is \(WireFault.excerpt(number.jsonText)), which is no number")
     }
     var score = Score(number)
     if let parts = value["parts"], !parts.isNull {

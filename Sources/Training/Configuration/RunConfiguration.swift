@@ -98,6 +98,7 @@ public struct RunConfiguration: Sendable, Hashable {
 
   package var sftDataset: [String] = []
   package var sftSteps: Int?
+  package var sftStopAt: Double?
   package var sftEpochs = 1.0
   package var sftBatchSize = 32
   package var sftLearningRate = 5e-5

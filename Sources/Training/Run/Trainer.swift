@@ -24,6 +24,8 @@ final class Trainer {
     var rewardNames: [String]
     var reference: ReferenceModel?
     var evaluator: Evaluator?
+    /// Judges a sample of the training problems, for the cold start.
+    var probe: Evaluator?
     var checkpoints: CheckpointFiles
     var schedule: Schedule
     var provenance: JSONObject
@@ -263,7 +265,9 @@ final class Trainer {
           entropy: parts.updater.entropy, configurationHash: parts.configurationHash,
           programVersion: ProgramVersion.current, files: files)
       }, to: folder)
-    let manifest = try SHA256.digest(ofFile: folder.appendingPathComponent(CheckpointManifest.name).path).hexadecimal
+    let manifest = try SHA256.digest(
+      ofFile: folder.appendingPathComponent(CheckpointManifest.name).path
+    ).hexadecimal
     try parts.log.append(
       checkpoint: CheckpointRecord(
         step: step, policyStep: parts.optimizer.updates,

@@ -230,8 +230,10 @@ extension QuerySession {
         let isAllowed =
           readingPragmas.contains(name) || (settings.contains(name) && second == nil)
         return isAllowed ? SQLITE_OK : SQLITE_DENY
-      // FTS5 prepares statements on its own tables, which a read-only file lets only read, and
-      // asks for its data's version.
+      case SQLITE_UPDATE:
+        // Asked where a virtual table (FTS5, json_each, floats) declares its columns; a statement
+        // that would really write there fails: the file is read-only.
+        return first.map { String(cString: $0) } == "sqlite_master" ? SQLITE_OK : SQLITE_DENY
       default: return SQLITE_DENY
       }
     }

@@ -15,7 +15,7 @@ extension Report {
         remedy: "The reports hard and best name some.")
     }
     var filter = request.filter
-    filter.condition = "problem_id = \(id)" + (filter.condition.map { " AND (\($0))" } ?? "")
+    filter.condition = "problem_id = \(id)" + (filter.condition.map { " AND (\($0)\n)" } ?? "")
     let conditions = filter.conditions(run: Int(problem[4].double ?? 1))
     let rows = try session.select(
       """
@@ -26,7 +26,7 @@ extension Report {
       conditions.parameters.merging(["limit": .integer(Int64(filter.limit ?? 60))]) { a, _ in a })
     let draws = try session.select(
       """
-      SELECT step, reward_mean FROM groups JOIN steps ON steps.id = step_id
+      SELECT step, groups.reward_mean FROM groups JOIN steps ON steps.id = step_id
       WHERE problem_id = :id ORDER BY step
       """, ["id": .integer(Int64(id))])
     let known = draws.filter { $0[1] != .null }

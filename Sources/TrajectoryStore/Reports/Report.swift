@@ -85,26 +85,39 @@ public enum ReportSection: Sendable, Equatable {
 
   /// A name with its value.
   public struct Fact: Sendable, Equatable {
+    /// What it is.
     public var name: String
+    /// Its value.
     public var value: QueryValue
+    /// How people see it.
     public var format: ReportTable.Format
   }
 
   /// A number over the steps.
   public struct Curve: Sendable, Equatable {
+    /// What it is.
     public var name: String
+    /// The steps, ascending.
     public var steps: [Int]
+    /// A value a step.
     public var values: [Double]
   }
 
   /// A token with what was logged of it.
   public struct TokenCell: Sendable, Equatable {
+    /// Its index in the vocabulary.
     public var id: TokenID
+    /// Its text, where the tokenizer is at hand.
     public var text: String?
+    /// By the sampler, in nats.
     public var logProbability: Double?
+    /// Of the distribution it was sampled from, in nats.
     public var entropy: Double?
+    /// The importance ratio of the last update.
     public var ratio: Double?
+    /// Its advantage.
     public var advantage: Double?
+    /// How many tokens truncated sampling left to choose from; nil for all.
     public var keptCount: Int?
   }
 }
@@ -127,12 +140,17 @@ public struct ReportTable: Sendable, Equatable {
 
   /// A column: its name for programs, its heading for people.
   public struct Column: Sendable, Equatable {
+    /// Its name in JSON and CSV.
     public var key: String
+    /// Its heading.
     public var title: String
+    /// How people see its values.
     public var format: Format
   }
 
+  /// The columns.
   public var columns: [Column]
+  /// The rows, a value a column.
   public var rows: [[QueryValue]]
 
   /// Makes a table of columns given as `key`, or `key: title`.

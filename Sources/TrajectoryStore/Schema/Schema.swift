@@ -281,19 +281,25 @@ let schemaVersion1 = #"""
   CREATE VIRTUAL TABLE problem_search USING fts5 (
     prompt, content = 'problems', content_rowid = 'id', columnsize = 0
   );
-  CREATE TRIGGER completions_inserted AFTER INSERT ON completions BEGIN
-    INSERT INTO completion_search (rowid, text) VALUES (new.id, new.text);
-  END;
+  -- The writer adds a step's texts with one statement at its end, since FTS5 writes out what it has
+  -- gathered before every statement that fires a trigger; what other tools change is kept in step.
   CREATE TRIGGER completions_deleted AFTER DELETE ON completions BEGIN
     INSERT INTO completion_search (completion_search, rowid, text)
       VALUES ('delete', old.id, old.text);
   END;
-  CREATE TRIGGER problems_inserted AFTER INSERT ON problems BEGIN
-    INSERT INTO problem_search (rowid, prompt) VALUES (new.id, new.prompt);
+  CREATE TRIGGER completions_updated AFTER UPDATE OF id, text ON completions BEGIN
+    INSERT INTO completion_search (completion_search, rowid, text)
+      VALUES ('delete', old.id, old.text);
+    INSERT INTO completion_search (rowid, text) VALUES (new.id, new.text);
   END;
   CREATE TRIGGER problems_deleted AFTER DELETE ON problems BEGIN
     INSERT INTO problem_search (problem_search, rowid, prompt)
       VALUES ('delete', old.id, old.prompt);
+  END;
+  CREATE TRIGGER problems_updated AFTER UPDATE OF id, prompt ON problems BEGIN
+    INSERT INTO problem_search (problem_search, rowid, prompt)
+      VALUES ('delete', old.id, old.prompt);
+    INSERT INTO problem_search (rowid, prompt) VALUES (new.id, new.prompt);
   END;
 
   -- A trajectory with everything that says where it comes from.
@@ -340,3 +346,8 @@ let schemaVersion1 = #"""
     JOIN steps ON steps.id = groups.step_id
     GROUP BY problems.id;
   """#
+
+/// The SQL that makes a log, with a comment on every table and column.
+public var trajectoryLogSchema: String {
+  LogFormat.migrations.map(\.sql).joined(separator: "\n\n")
+}

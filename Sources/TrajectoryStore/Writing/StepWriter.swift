@@ -8,10 +8,33 @@ extension LogWriter {
     try check(record, run: run)
     try transaction { () throws(StoreError) in
       let stepID = try insert(step: record, run: run)
+      let lastProblem = try lastProblemRow()
       for group in record.groups { try insert(group: group, stepID: stepID, run: run) }
+      try indexTexts(ofStep: stepID, problemsAfter: lastProblem)
       try insertRewardSummaries(of: record, stepID: stepID, run: run)
       try insert(metrics: record.metrics, stepID: stepID, update: -1)
     }
+  }
+
+  private func lastProblemRow() throws(StoreError) -> Int {
+    let statement = try connection.prepared("SELECT coalesce(max(id), 0) FROM problems")
+    defer { statement.reset() }
+    return try statement.step() ? statement.integer(0) : 0
+  }
+
+  /// Adds the texts of a step, and of the problems that are new with it, to the full-text indexes.
+  private func indexTexts(ofStep step: Int64, problemsAfter problem: Int) throws(StoreError) {
+    try connection.prepared(
+      """
+      INSERT INTO completion_search (rowid, text)
+      SELECT id, text FROM completions WHERE step_id = ? ORDER BY id
+      """
+    ).run(step)
+    try connection.prepared(
+      """
+      INSERT INTO problem_search (rowid, prompt) SELECT id, prompt FROM problems WHERE id > ?
+      """
+    ).run(problem)
   }
 
   /// Refuses what could not be read back: arrays that don't fit their tokens, unknown rewards.
