@@ -26,7 +26,7 @@ struct DataMakeCommand: Command {
       ],
       options: [
         OptionSpecification(
-          "level", .integer(1...6), defaultDescription: "1", help: "how hard they are"),
+          "level", .integer(1...6), defaultDescription: "2", help: "how hard they are"),
         OptionSpecification(
           "rows", .integer(1...10_000_000), default: "6000", help: "rows of train.jsonl"),
         OptionSpecification(
@@ -89,7 +89,7 @@ struct DataMakeCommand: Command {
     guard let type = tasks.first(where: { $0.name == name }) else {
       throw UsageError("there is no task '\(name ?? "")'")
     }
-    let level = arguments.integer("level") ?? 1
+    let level = arguments.integer("level") ?? 2
     guard type.levels.contains(level) else {
       throw UsageError("--level of \(type.name) must be \(words(for: type.levels)), not \(level)")
     }
