@@ -1,4 +1,5 @@
 import Foundation
+import PolicyOptimization
 import Rollouts
 import TrajectoryStore
 import Transformer
@@ -23,9 +24,14 @@ final class RecordedRollouts: RolloutSource {
   /// The longest prompt and completion, in tokens.
   let longest: (prompt: Int, completion: Int)
 
+  let isRecorded = true
+
   private let step: (Int) throws -> StepRecord?
+  /// Advantages and foreign log-probabilities are a file's; a run's log has its own policy's.
+  private let isForeign: Bool
   private var scoring: ScoringPass?
-  private var distribution: (temperature: Float, rowLimit: Int) = (1, 2048)
+  private var temperature: Float = 1
+  private var correctsSampler = true
 
   /// Reads a run's log.
   /// - Throws: `StoreError`, or `RecordedRolloutsError` where it has no steps.
@@ -46,6 +52,7 @@ final class RecordedRollouts: RolloutSource {
     }
     groupCount = groups
     self.longest = longest
+    isForeign = false
     step = { index in
       guard steps.indices.contains(index - 1) else { return nil }
       return try reader.step(steps[index - 1])
@@ -60,6 +67,7 @@ final class RecordedRollouts: RolloutSource {
     var longest = (prompt: 1, completion: 1)
     for step in steps { Self.measure(step, into: &longest) }
     self.longest = longest
+    isForeign = true
     step = { index in steps.indices.contains(index - 1) ? steps[index - 1] : nil }
   }
 
@@ -74,43 +82,66 @@ final class RecordedRollouts: RolloutSource {
     }
   }
 
-  /// Lets a policy give the log-probabilities that the record lacks.
-  func complete(with model: LanguageModel, temperature: Float, rowLimit: Int) {
+  /// Lets a policy give the log-probabilities that the record lacks, and those that correct another
+  /// engine's.
+  func complete(with model: LanguageModel, temperature: Float, correctsSampler: Bool) {
     scoring = ScoringPass(model)
-    distribution = (temperature, rowLimit)
+    self.temperature = temperature
+    self.correctsSampler = correctsSampler
   }
 
   func rollout(
     step number: Int, policyStep: Int, drawn: Int, isCancelled: @escaping () -> Bool,
     progress: @escaping (Int, Int) -> Void
-  ) throws -> StepRecord? {
+  ) throws -> SourcedRollout? {
     guard !isCancelled(), var record = try step(number) else { return nil }
     record.step = number
     record.policyStep = policyStep
-    addLogProbabilities(to: &record)
-    return record
+    let completions = record.groups.flatMap(\.completions)
+    let advantages = completions.map { $0.advantage.map(TokenAdvantages.init) }
+    let isMissing = completions.contains { $0.samplerLogProbabilities == nil }
+    let isGiven = completions.contains { $0.samplerLogProbabilities != nil }
+    var policy: [[Float]]?
+    if isMissing || (isForeign && isGiven && correctsSampler) {
+      policy = fillIn(&record)
+    }
+    return SourcedRollout(
+      record, policyLogProbabilities: isForeign && isGiven && correctsSampler ? policy : nil,
+      advantages: isForeign && advantages.contains { $0 != nil } ? advantages : nil)
   }
 
-  private func addLogProbabilities(to record: inout StepRecord) {
-    guard let scoring else { return }
+  /// Scores every completion with the policy as it is, fills in what the record lacks, and gives all.
+  private func fillIn(_ record: inout StepRecord) -> [[Float]]? {
+    guard let scoring else { return nil }
+    var all: [[Float]] = []
     for index in record.groups.indices {
       let group = record.groups[index]
-      guard group.completions.contains(where: { $0.samplerLogProbabilities == nil }) else {
-        continue
-      }
       let batch = PackedBatch([
         TokenGroup(
           prompt: group.promptTokens, completions: group.completions.map(\.completion.tokens))
       ])
       let statistics = scoring.score(
-        batch,
-        under: .sampled(group.completions, temperature: distribution.temperature))
-      for (place, targets) in batch.targetRanges.enumerated()
-      where group.completions[place].samplerLogProbabilities == nil {
-        record.groups[index].completions[place].samplerLogProbabilities = Array(
-          statistics.logProbabilities[targets])
-        record.groups[index].completions[place].entropies = Array(statistics.entropies[targets])
+        batch, under: .sampled(group.completions, temperature: temperature))
+      for (place, targets) in batch.targetRanges.enumerated() {
+        let logProbabilities = Array(statistics.logProbabilities[targets])
+        all.append(logProbabilities)
+        var completion = group.completions[place]
+        completion.samplerLogProbabilities =
+          completion.samplerLogProbabilities ?? logProbabilities
+        completion.entropies = completion.entropies ?? Array(statistics.entropies[targets])
+        record.groups[index].completions[place] = completion
       }
+    }
+    return all
+  }
+}
+
+extension TokenAdvantages {
+  /// What the log or a file says.
+  fileprivate init(_ record: AdvantageRecord) {
+    switch record {
+    case .completion(let advantage): self = .uniform(advantage)
+    case .tokens(let advantages): self = .perToken(advantages)
     }
   }
 }
@@ -121,10 +152,4 @@ struct RecordedRolloutsError: Error, CustomStringConvertible {
   var reason: String
 
   var description: String { "\(path): \(reason)" }
-}
-
-extension RecordedRollouts {
-  convenience init(file: URL, encoder: PromptEncoder?, promptsPerStep: Int) throws {
-    throw RecordedRolloutsError(path: file.path, reason: "files of rollouts are not read yet")
-  }
 }

@@ -27,6 +27,9 @@ public struct RunPreparation {
 
   var settings: RunConfiguration { resolved.values }
 
+  /// The columns that rewards may read: the training rows', or where none are read the evaluation's.
+  var columns: [String] { recorded == nil ? train.columns : evaluation?.columns ?? [] }
+
   /// Reads and checks what the settings name.
   /// - Throws: `DatasetError`, `RewardError`, `ModelError` and their like, each a sentence for the user.
   public init(_ resolved: ResolvedConfiguration, folder: RunFolder) throws {

@@ -112,15 +112,15 @@ final class Trainer {
   private func trainStep(_ step: Int) throws -> Bool {
     var clock = PhaseClock()
     let isReplayed = step <= position.lastCommitted
-    guard var rollout = try rollout(of: step, isReplayed: isReplayed) else { return false }
+    guard var sourced = try rollout(of: step, isReplayed: isReplayed) else { return false }
     clock.lap("rollout")
     if !isReplayed, let reference = parts.reference {
-      reference.score(&rollout, rowLimit: parts.schedule.microBatchTokens)
+      reference.score(&sourced.record, rowLimit: parts.schedule.microBatchTokens)
       clock.lap("reference")
     }
-    let advantages = try parts.estimator.advantages(
-      of: rollout, rewardNames: parts.rewardNames, stepEnd: stepEnd)
-    record(advantages, in: &rollout)
+    let advantages = try estimateAdvantages(of: sourced)
+    record(advantages, in: &sourced.record)
+    let rollout = sourced.record
     let commit = isReplayed ? nil : BackgroundCommit(rollout, to: parts.log)
 
     var metrics = StepMetrics(
@@ -128,7 +128,7 @@ final class Trainer {
     var updates: [UpdateRecord] = []
     var updateTokens = 0
     try parts.updater.update(
-      rollout, advantages: advantages, beforeMove: { try commit?.wait() },
+      sourced, advantages: advantages, beforeMove: { try commit?.wait() },
       updated: { outcome in
         metrics.add(outcome.metrics)
         updates.append(outcome.record)
@@ -146,8 +146,19 @@ final class Trainer {
     return true
   }
 
-  private func rollout(of step: Int, isReplayed: Bool) throws -> StepRecord? {
-    if isReplayed, let reader { return try reader.step(step) }
+  private func estimateAdvantages(of sourced: SourcedRollout) throws -> StepAdvantages {
+    var estimated = try parts.estimator.advantages(
+      of: sourced.record, rewardNames: parts.rewardNames, stepEnd: stepEnd)
+    for (index, given) in (sourced.advantages ?? []).enumerated() {
+      if let given { estimated.advantages[index] = given }
+    }
+    return estimated
+  }
+
+  private func rollout(of step: Int, isReplayed: Bool) throws -> SourcedRollout? {
+    if isReplayed, !parts.source.isRecorded, let reader {
+      return try reader.step(step).map { SourcedRollout($0) }
+    }
     return try parts.source.rollout(
       step: step, policyStep: parts.optimizer.updates, drawn: position.problemsDrawn,
       isCancelled: observer.isCancelled,

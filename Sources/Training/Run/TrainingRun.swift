@@ -46,7 +46,7 @@ public final class TrainingRun {
     let policy = try loadPolicy()
     let encoder = try makeEncoder(policy)
     let rewards = try RewardSuite(
-      needsScoring ? preparation.specifications : [], columns: preparation.train.columns,
+      needsScoring ? preparation.specifications : [], columns: preparation.columns,
       catalogue: .shipped)
     defer { rewards.shutDown() }
     let material = try gatherMaterial(policy, encoder: encoder, rewards: rewards)
@@ -217,7 +217,7 @@ public final class TrainingRun {
     case .run(let run): source = try RecordedRollouts(log: run.log)
     case .file(let url):
       source = try RecordedRollouts(
-        file: url, encoder: encoder, promptsPerStep: settings.promptsPerStep)
+        file: url, policy: policy, encoder: encoder, promptsPerStep: settings.promptsPerStep)
     }
     // Weights that are given now win over those of the record; the names must be the record's.
     let given = Dictionary(
@@ -238,7 +238,8 @@ public final class TrainingRun {
       preparation, model: policy.model.configuration, promptLength: material.longest.prompt,
       completionLength: material.longest.completion)
     (material.source as? RecordedRollouts)?.complete(
-      with: policy.model, temperature: Float(settings.temperature), rowLimit: plan.microBatchTokens)
+      with: policy.model, temperature: Float(settings.temperature),
+      correctsSampler: settings.objective.correctsSampler)
     let objective = settings.objective
     let optimizer = makeOptimizer(policy, settings.learningRate)
     let updater = PolicyUpdater(
