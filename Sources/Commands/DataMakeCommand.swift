@@ -39,6 +39,7 @@ struct DataMakeCommand: Command {
         OptionSpecification(
           "operations", valueName: "SIGNS", defaultDescription: "+-, or the level's",
           help: "arithmetic: any of + - *"),
+        .flag("padded", help: "arithmetic: fill numbers up with zeros, 07+12= → 019"),
         OptionSpecification(
           "output", short: "o", .path, valueName: "FOLDER", defaultDescription: "the task's name",
           help: "folder of the two files; - prints train.jsonl"),
@@ -94,13 +95,15 @@ struct DataMakeCommand: Command {
       throw UsageError("--level of \(type.name) must be \(words(for: type.levels)), not \(level)")
     }
     guard type == ArithmeticTask.self else {
-      for option in ["digits", "operations"] where arguments.isGiven(option) {
+      for option in ["digits", "operations", "padded"] where arguments.isGiven(option) {
         throw UsageError("--\(option) belongs to arithmetic; \(type.name) has --level")
       }
       return type.init(level: level)
     }
     var task =
       arguments.isGiven("level") ? ArithmeticTask(level: level) : ArithmeticTask.embedded
+    let isOwn = ["digits", "operations"].contains(where: arguments.isGiven)
+    if isOwn || arguments.isGiven("padded") { task.isPadded = arguments.flag("padded") }
     if let digits = arguments.integer("digits") { task.digits = digits }
     if let signs = arguments.string("operations") {
       task.operations = try signs.filter { !", ".contains($0) }.map { sign in
