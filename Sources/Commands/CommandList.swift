@@ -9,6 +9,7 @@ enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
     TrainCommand.self, QueryCommand.self, LogCommand.self, ObjectiveCommand.self, DataCommand.self,
+    RewardCommand.self,
     SettingsCommand.self,
   ]
 
