@@ -37,14 +37,15 @@ struct TrainCommand: Command {
           "grpo train --config run.json5 --learning-rate 2e-6",
           "settings from a file, one of them changed"),
         .init("grpo train --resume latest", "go on with the newest run"),
-      ])
+      ],
+      reportsFaultsItself: true)
   }
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
     if let resumed = arguments.string("resume") {
       return try resume(resumed, arguments, context)
     }
-    let resolved = try refusing { try Self.resolve(arguments) }
+    let resolved = try arguments.reportingAllFaults { try Self.resolve(arguments) }
     let folder = Self.folder(for: resolved)
     let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
     if arguments.flag("dry-run") {
@@ -61,7 +62,7 @@ struct TrainCommand: Command {
     _ name: String, _ arguments: ParsedArguments, _ context: CommandContext
   ) throws -> ExitCode {
     let folder = try refusing { try RunFolder.find(name) }
-    let resolved = try refusing {
+    let resolved = try arguments.reportingAllFaults {
       try ResolvedConfiguration.resolve(
         options: Self.settings(of: arguments), files: [folder.configuration.path],
         preset: Self.preset)
@@ -92,8 +93,10 @@ struct TrainCommand: Command {
 
   // MARK: Settings
 
-  /// Brings options, files, preset and the embedded job together. Where a run's log is trained from again, that
-  /// run's own settings lie below them, and its first checkpoint is the model.
+  /// Brings options, files, preset and the embedded job together.
+  ///
+  /// Where a run's log is trained from again, that run's own settings lie below them, and its first
+  /// checkpoint is the model.
   static func resolve(_ arguments: ParsedArguments) throws -> ResolvedConfiguration {
     var words = settings(of: arguments)
     var files = arguments.strings("config")

@@ -45,7 +45,7 @@ public struct RunPreparation {
     train = data.train
     evaluation = data.evaluation
     supervised = data.supervised
-    specifications = try RewardSpecification.list(from: .array(settings.reward))
+    specifications = try settings.rewardSpecifications()
     compute = Compute(threads: settings.threads)
   }
 }
@@ -107,7 +107,7 @@ struct RunData {
     }
     self.train = train
     supervised = try settings.sftDataset.map { path in
-      try EmbeddedJob.supervised(path) ?? SupervisedDataset.read(path, mapping: mapping)
+      try EmbeddedJob.supervised(path) ?? SupervisedDataset.read(reference: path, mapping: mapping)
     }
   }
 }

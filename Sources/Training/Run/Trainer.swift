@@ -255,8 +255,9 @@ final class Trainer {
   private func evaluate(step: Int) throws -> Bool {
     guard let evaluator = parts.evaluator else { return true }
     if let logged = position.evaluations[step] {
-      try metricsLog.append(step: step, logged.metrics)
-      noteBest(step: step, logged.metrics)
+      let metrics = EvaluationReport.prefixed(logged.metrics)
+      try metricsLog.append(step: step, metrics)
+      noteBest(step: step, metrics)
       return true
     }
     guard let report = try evaluator.evaluate(step: step, isCancelled: observer.isCancelled) else {
@@ -266,8 +267,9 @@ final class Trainer {
       evaluation: EvaluationRecord(
         step: step, dataset: "eval", metrics: report.metrics, seconds: report.seconds,
         completions: report.completions))
-    try metricsLog.append(step: step, report.metrics)
-    noteBest(step: step, report.metrics)
+    let metrics = EvaluationReport.prefixed(report.metrics)
+    try metricsLog.append(step: step, metrics)
+    noteBest(step: step, metrics)
     observer.observe(.evaluation(report))
     return true
   }

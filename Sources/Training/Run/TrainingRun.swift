@@ -127,6 +127,13 @@ public final class TrainingRun {
     }
   }
 
+  /// The problems of one pass, as indices into those that were encoded.
+  private func epoch(of dataset: Dataset, encoded problems: [EncodedProblem]) -> [Int] {
+    let places = Dictionary(
+      uniqueKeysWithValues: problems.enumerated().map { ($1.problem.index, $0) })
+    return dataset.epoch.compactMap { places[$0] }
+  }
+
   // MARK: The record of the run
 
   /// Records the run, or where it is recorded says what is different now.
@@ -223,11 +230,13 @@ public final class TrainingRun {
     guard !problems.isEmpty else {
       throw RunFolderError.nothingToTrainOn(preparation.train.name)
     }
+    let entries = epoch(of: preparation.train, encoded: problems)
     let sampler = RolloutSampler(
       engine: engine(policy), encoder: encoder, rewards: rewards,
       problems: problems,
       order: ProblemOrder(
-        count: problems.count, seed: UInt64(settings.seed), shuffles: settings.shuffleDataset),
+        of: entries, seed: UInt64(settings.seed), shuffles: settings.shuffleDataset,
+        keepsFirstEpoch: settings.curriculum != nil),
       settings: RolloutSampler.Settings(
         seed: UInt64(settings.seed), promptsPerStep: settings.promptsPerStep,
         groupSize: settings.numGenerations, sampling: settings.sampling(policy.endTokens),
@@ -235,8 +244,8 @@ public final class TrainingRun {
     return Material(
       source: sampler,
       rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
-      problems: problems, epoch: problems.count,
-      steps: settings.stepCount(problems: problems.count),
+      problems: problems, epoch: entries.count,
+      steps: settings.stepCount(problems: entries.count),
       longest: (problems.map(\.tokens.count).max() ?? 1, settings.maxCompletionLength))
   }
 
