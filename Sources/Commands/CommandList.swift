@@ -8,8 +8,8 @@ let programVersion = ProgramVersion.current
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
-    TrainCommand.self, QueryCommand.self, LogCommand.self, ObjectiveCommand.self, DataCommand.self,
-    SettingsCommand.self,
+    TrainCommand.self, ScoreCommand.self, QueryCommand.self, LogCommand.self,
+    ObjectiveCommand.self, DataCommand.self, SettingsCommand.self,
   ]
 
   /// A command found by its words.
