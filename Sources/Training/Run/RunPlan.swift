@@ -18,7 +18,8 @@ public struct RunPlan {
   /// Makes the plan of a prepared run.
   /// - Throws: `PlanError` where the run can't fit into its memory.
   public init(
-    _ preparation: RunPreparation, model: ModelConfiguration, promptLength: Int
+    _ preparation: RunPreparation, model: ModelConfiguration, promptLength: Int,
+    completionLength: Int
   ) throws(PlanError) {
     let settings = preparation.settings
     let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
@@ -26,7 +27,7 @@ public struct RunPlan {
       model: model, promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
       promptLength: promptLength,
       completionLength: min(
-        settings.maxCompletionLength, max(1, model.maximumPositions - promptLength)),
+        completionLength, max(1, model.maximumPositions - promptLength)),
       microBatchTokens: settings.microBatchTokens ?? 2048,
       hasReference: settings.objective.needsReference, concurrency: 128,
       updatesPerRollout: settings.updatesPerRollout)

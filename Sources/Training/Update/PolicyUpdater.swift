@@ -53,6 +53,8 @@ final class PolicyUpdater {
     var group: GroupRecord
     var completion: CompletionRecord
     var advantages: TokenAdvantages
+    /// The policy's log-probabilities where the completion's are another engine's.
+    var policyLogProbabilities: [Float]?
   }
 
   /// Does all updates of a step.
@@ -62,10 +64,10 @@ final class PolicyUpdater {
   ///   - beforeMove: Called before the weights first move: the rollout's commit must have returned.
   ///   - updated: Called after each update.
   func update(
-    _ rollout: StepRecord, advantages: StepAdvantages, beforeMove: () throws -> Void,
+    _ sourced: SourcedRollout, advantages: StepAdvantages, beforeMove: () throws -> Void,
     updated: (Outcome) throws -> Void
   ) throws {
-    let groups = self.groups(of: rollout, advantages)
+    let groups = self.groups(of: sourced, advantages)
     guard !groups.isEmpty else {
       try beforeMove()
       return
@@ -81,19 +83,21 @@ final class PolicyUpdater {
           updatesPerRollout: settings.updatesPerRollout,
           entropyCoefficient: entropy.applied(settings.objective), policyIsSampler: index == 0)
         let outcome = try run(
-          part, step: rollout.step, index: index, context: context, beforeMove: beforeMove)
+          part, step: sourced.record.step, index: index, context: context, beforeMove: beforeMove)
         try updated(outcome)
         index += 1
       }
     }
   }
 
-  private func groups(of rollout: StepRecord, _ advantages: StepAdvantages) -> [[Member]] {
+  private func groups(of sourced: SourcedRollout, _ advantages: StepAdvantages) -> [[Member]] {
     var next = 0
-    return rollout.groups.filter { !$0.isDropped }.map { group in
+    return sourced.record.groups.filter { !$0.isDropped }.map { group in
       group.completions.map { completion in
         defer { next += 1 }
-        return Member(group: group, completion: completion, advantages: advantages.advantages[next])
+        return Member(
+          group: group, completion: completion, advantages: advantages.advantages[next],
+          policyLogProbabilities: sourced.policyLogProbabilities?[next])
       }
     }
   }
@@ -115,7 +119,10 @@ final class PolicyUpdater {
     return CompletionInput(
       group: member.group.draw, length: completion.completion.tokens.count,
       advantages: member.advantages,
-      oldLogProbabilities: completion.samplerLogProbabilities?.map(Double.init),
+      oldLogProbabilities: (member.policyLogProbabilities ?? completion.samplerLogProbabilities)?
+        .map(Double.init),
+      samplerLogProbabilities: member.policyLogProbabilities == nil
+        ? nil : completion.samplerLogProbabilities?.map(Double.init),
       referenceLogProbabilities: completion.referenceLogProbabilities?.map(Double.init),
       entropies: completion.entropies?.map(Double.init),
       isTruncated: completion.completion.finish == .length)
