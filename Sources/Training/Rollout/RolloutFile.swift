@@ -1,4 +1,7 @@
+import Foundation
 import Rollouts
+import Tokenizers
+import Transformer
 
 /// A file of rollouts: what was asked, what was answered, and how good it was.
 ///
@@ -68,8 +71,14 @@ public struct RolloutEncoder {
     func fault(_ reason: String) -> DatasetError {
       DatasetError(path: file.name, at: line.place, reason: reason)
     }
-    let prompt = try line.promptTokens ?? encode(line.prompt, fault)
-    let completion = try line.completionTokens ?? continuation(line, prompt, fault)
+    let prompt: [TokenID]
+    if let given = line.promptTokens { prompt = given } else { prompt = try encode(line.prompt, fault) }
+    let completion: [TokenID]
+    if let given = line.completionTokens {
+      completion = given
+    } else {
+      completion = try continuation(line, prompt, fault)
+    }
     try check(prompt, "prompt_ids", fault)
     try check(completion, "completion_ids", fault)
     let context = policy.model.configuration.maximumPositions
