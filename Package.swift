@@ -36,9 +36,15 @@ let package = Package(
     .target(
       name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: swift),
     .target(name: "Tokenizers", dependencies: ["Rollouts"], swiftSettings: swift),
-    .target(name: "RewardKit", dependencies: ["Rollouts", "CProcesses"], swiftSettings: swift),
+    .target(
+      name: "RewardKit", dependencies: ["Rollouts", "CProcesses"],
+      resources: [.embedInCode("Python/adapter.py")], swiftSettings: swift),
     .target(
       name: "BuiltInRewards", dependencies: ["RewardKit", "Rollouts"], path: "Rewards/BuiltIn",
+      resources: [.embedInCode("CodeTests/code_tests.py")], swiftSettings: swift),
+    // Scores over HTTP in a process of its own: grpo links no networking.
+    .executableTarget(
+      name: "grpo-http-reward", dependencies: ["RewardKit"], path: "Rewards/HTTP",
       swiftSettings: swift),
     .target(name: "TrajectoryStore", dependencies: ["Rollouts", "CSQLite"], swiftSettings: swift),
     .target(name: "Rollouts", swiftSettings: swift),
@@ -63,18 +69,23 @@ let package = Package(
       name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "TransformerTests", dependencies: ["Transformer", "Tensors", "TestSupport"],
+      name: "TransformerTests", dependencies: ["Transformer", "Tensors", "Rollouts", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "RewardKitTests", dependencies: ["RewardKit", "BuiltInRewards", "TestSupport"],
+      name: "RewardKitTests",
+      dependencies: ["RewardKit", "BuiltInRewards", "TestSupport", "grpo-http-reward"],
       swiftSettings: swift),
     .testTarget(
       name: "TrajectoryStoreTests", dependencies: ["TrajectoryStore", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swift),
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
+        "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
+      ], swiftSettings: swift),
     .testTarget(
       name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: swift),
     .testTarget(

@@ -7,7 +7,7 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The column of the fault in bytes, from 1.
   public var column: Int
 
-  /// Makes an error.
+  /// Makes a fault.
   public init(reason: String, line: Int, column: Int) {
     self.reason = reason
     self.line = line

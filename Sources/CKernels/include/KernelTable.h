@@ -1,0 +1,207 @@
+// The kernels' face: what each does to a range of its work, on the thread that calls it.
+//
+// Every table gives the same bits: sums run in an order that the text of the kernel fixes (one
+// chain of fused multiply-adds, or 16 lanes and a fixed tree), never in one that the instruction
+// set suggests.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#define PANEL_WIDTH 32     // outputs in a panel of a packed weight
+#define BLOCK_POSITIONS 16 // positions in a block of keys and values
+
+/// How the elements of a packed weight are stored.
+enum { STORED_FLOAT32 = 0, STORED_BFLOAT16 = 1 };
+
+/// y[R, N] = residual + (x[R, K] Wᵀ + bias); W in panels [N/32][K][32].
+typedef struct {
+  const float *_Nonnull x;
+  long x_stride;
+  const void *_Nonnull panels;
+  int format;
+  long inputs, outputs;
+  float *_Nonnull y;
+  long y_stride;
+  const float *_Nullable bias;
+  const float *_Nullable residual; // may be y
+  long residual_stride;
+} ProductArguments;
+
+/// dx[R, K] (+)= dy[R, N] W.
+typedef struct {
+  const float *_Nonnull dy;
+  long dy_stride;
+  const void *_Nonnull panels;
+  int format;
+  long inputs, outputs;
+  float *_Nonnull dx;
+  long dx_stride;
+  int accumulating;
+} InputGradientArguments;
+
+/// dW += dyᵀ x, dW in panels as W.
+typedef struct {
+  const float *_Nonnull dy;
+  long dy_stride;
+  const float *_Nonnull x;
+  long x_stride;
+  long rows, inputs, outputs;
+  float *_Nonnull dw;
+} WeightGradientArguments;
+
+/// `count` consecutive queries of one sequence, from packed row `row_start`; the first stands at
+/// `first_position`, and position p's keys lie in block table[table_start + p / 16].
+typedef struct {
+  int32_t row_start, count, first_position, table_start;
+} KernelSpan;
+
+/// Keys [block][K][D][16] and values [block][K][16][value_width], value_width = D rounded up to 16.
+typedef struct {
+  float *_Nonnull keys;
+  float *_Nonnull values;
+  long kv_heads, head_size, value_width;
+} KernelBlocks;
+
+typedef struct {
+  const float *_Nonnull k;
+  long k_stride;
+  const float *_Nonnull v;
+  long v_stride;
+  const int32_t *_Nonnull table;
+  KernelBlocks blocks;
+} StoreArguments;
+
+typedef struct {
+  const float *_Nonnull q;
+  long q_stride;
+  const int32_t *_Nonnull table;
+  KernelBlocks blocks;
+  long heads;
+  float scale;
+  long window; // key j is seen by query p where p - window < j <= p
+  float *_Nonnull out;
+  long out_stride;
+  float *_Nullable log_sum_exp; // [R, H]
+} AttentionArguments;
+
+/// A part of a group's queries: those of some completions, and of the prompt where asked for. All
+/// read the prompt's keys; the gradients of these go to `prompt_dk` and `prompt_dv` [prompt_count, D],
+/// or, where those are null, to the prompt's rows. Starts are packed rows.
+typedef struct {
+  long prompt_start, prompt_count, completion_count;
+  const long *_Nullable completions; // pairs (start, count)
+  int with_prompt_queries;
+  float *_Nullable prompt_dk, *_Nullable prompt_dv;
+} KernelGroup;
+
+typedef struct {
+  const float *_Nonnull q, *_Nonnull k, *_Nonnull v, *_Nonnull out, *_Nonnull d_out;
+  long q_stride, k_stride, v_stride, out_stride, d_out_stride;
+  const float *_Nonnull log_sum_exp; // [R, H]
+  long heads, kv_heads, head_size;
+  float scale;
+  long window;
+  float *_Nonnull dq, *_Nonnull dk, *_Nonnull dv;
+  long dq_stride, dk_stride, dv_stride;
+} AttentionGradientArguments;
+
+typedef struct {
+  float one_minus_beta1, beta2, one_minus_beta2, epsilon, gradient_scale;
+  float weight_decay;           // 1 - learning rate · λ: what is left of the weight
+  float step_size;              // learning rate / (1 - beta1^t)
+  float square_root_correction; // sqrt(1 - beta2^t)
+  int clearing_gradient;
+} AdamWArguments;
+
+/// What the softmax of one row of logits comes to.
+typedef struct {
+  float log_sum_exp, log_probability, entropy;
+  double normalizer; // log_sum_exp before it was rounded
+} VocabularySummary;
+
+typedef struct {
+  const char *_Nonnull name;
+
+  // Products. The rows and panels of a call are ranges; scratch is the caller's own.
+  void (*_Nonnull multiply)(
+      const ProductArguments *_Nonnull, long row_begin, long row_end, long panel_begin,
+      long panel_end);
+  void (*_Nonnull input_gradient)(
+      const InputGradientArguments *_Nonnull, long row_begin, long row_end, long panel_begin,
+      long panel_end, float *_Nonnull scratch);
+  long input_gradient_scratch; // floats
+  void (*_Nonnull weight_gradient)(
+      const WeightGradientArguments *_Nonnull, long panel_begin, long panel_end, long input_begin,
+      long input_end, float *_Nonnull scratch);
+  long weight_gradient_scratch; // floats
+  long tile_rows;
+
+  // Rows. Norms treat rows × segments of `columns` values: segment s of row r starts at
+  // r * stride + s * columns; inverse_rms is [rows, segments].
+  void (*_Nonnull rms_norm)(
+      const float *_Nonnull x, long x_stride, const float *_Nonnull weight, long row_begin,
+      long row_end, long segments, long columns, float epsilon, float *_Nonnull y, long y_stride,
+      float *_Nullable inverse_rms);
+  void (*_Nonnull rms_norm_input_gradient)(
+      const float *_Nonnull dy, long dy_stride, const float *_Nonnull x, long x_stride,
+      const float *_Nonnull weight, const float *_Nonnull inverse_rms, long row_begin,
+      long row_end, long segments, long columns, float *_Nonnull dx, long dx_stride,
+      int accumulating);
+  void (*_Nonnull rms_norm_weight_gradient)(
+      const float *_Nonnull dy, long dy_stride, const float *_Nonnull x, long x_stride,
+      const float *_Nonnull inverse_rms, long rows, long segments, long columns,
+      long column_begin, long column_end, float *_Nonnull d_weight);
+  void (*_Nonnull swiglu)(
+      const float *_Nonnull gate, const float *_Nonnull up, long begin, long end,
+      float *_Nonnull h);
+  void (*_Nonnull swiglu_gradient)(
+      const float *_Nonnull dh, const float *_Nonnull gate, const float *_Nonnull up, long begin,
+      long end, float *_Nonnull d_gate, float *_Nonnull d_up);
+  void (*_Nonnull rotate)(
+      float *_Nonnull x, long stride, long row_begin, long row_end, long heads, long head_size,
+      const int32_t *_Nonnull positions, const float *_Nonnull cosines,
+      const float *_Nonnull sines, int inverse);
+  void (*_Nonnull add)(
+      const float *_Nonnull a, float *_Nonnull b, long begin, long end); // b += a
+  void (*_Nonnull scale)(float *_Nonnull x, float factor, long begin, long end);
+  void (*_Nonnull column_sums)(
+      const float *_Nonnull x, long stride, long rows, long column_begin, long column_end,
+      float *_Nonnull sums); // adds the rows in order
+  double (*_Nonnull dot)(const float *_Nonnull a, const float *_Nonnull b, long count);
+  void (*_Nonnull exponentials)(const float *_Nonnull x, long count, float *_Nonnull y);
+
+  // Attention.
+  void (*_Nonnull store_keys_values)(
+      const StoreArguments *_Nonnull, const KernelSpan *_Nonnull, long begin, long end);
+  void (*_Nonnull attend)(
+      const AttentionArguments *_Nonnull, const KernelSpan *_Nonnull, long kv_head, long begin,
+      long end, float *_Nonnull scratch); // begin..end: items position × (H/K) + head of a span
+  long (*_Nonnull attend_scratch)(long head_size, long positions); // floats
+  void (*_Nonnull attention_gradient)(
+      const AttentionGradientArguments *_Nonnull, const KernelGroup *_Nonnull, long kv_head,
+      float *_Nonnull scratch);
+  long (*_Nonnull attention_gradient_scratch)(long head_size, long keys); // floats
+
+  // Vocabulary. `kept`, where not null, lists `count` ids in ascending order; else all of V.
+  void (*_Nonnull summarize)(
+      const float *_Nonnull logits, long count, const int32_t *_Nullable kept,
+      float inverse_temperature, int32_t target, VocabularySummary *_Nonnull);
+  void (*_Nonnull vocabulary_gradient)(
+      float *_Nonnull logits, long vocabulary, long count, const int32_t *_Nullable kept,
+      float inverse_temperature, int32_t target, float log_sum_exp, float entropy,
+      float d_log_probability, float d_entropy);
+  int32_t (*_Nonnull draw)(
+      const float *_Nonnull logits, long count, const int32_t *_Nullable kept,
+      float inverse_temperature, float log_sum_exp, double uniform);
+
+  void (*_Nonnull adamw)(
+      const AdamWArguments *_Nonnull, float *_Nonnull parameter, float *_Nonnull gradient,
+      float *_Nonnull m, float *_Nonnull v, long begin, long end);
+} KernelTable;
+
+/// The portable table, on every processor.
+const KernelTable *_Nonnull kernels_scalar(void);
+/// Null where the program was built for another architecture or the processor lacks AVX2 and FMA.
+const KernelTable *_Nullable kernels_avx2(void);
+/// Null where the program was built for another architecture or the processor lacks AVX-512 (F, BW, DQ, VL).
+const KernelTable *_Nullable kernels_avx512(void);

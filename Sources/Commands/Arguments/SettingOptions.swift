@@ -1,0 +1,65 @@
+import Rollouts
+import Training
+
+extension OptionSpecification {
+  /// The option of a setting.
+  init(_ setting: SettingDeclaration) {
+    self.init(
+      setting.optionName, setting.kind.argumentKind, valueName: setting.kind.valueName,
+      defaultDescription: setting.defaultText ?? setting.absent, unit: setting.unit,
+      help: setting.help, repeats: setting.kind.repeats, section: setting.section,
+      peerNames: setting.peers)
+  }
+
+  /// The option that names config files.
+  static let config = OptionSpecification(
+    "config", .path, valueName: "FILE",
+    help: "JSON5 file of settings; later files win, options too",
+    repeats: true)
+}
+
+extension SettingKind {
+  /// What the parser can check of an option's words; the rest is checked with the configuration.
+  fileprivate var argumentKind: ArgumentKind {
+    switch self {
+    case .boolean: .boolean
+    case .integer(let range): .integer(range)
+    case .number(let range): .number(range)
+    case .choice(let names): .choice(names)
+    case .path: .path
+    case .text, .bytes, .list, .values: .text
+    }
+  }
+
+  fileprivate var valueName: String? {
+    switch self {
+    case .bytes: "SIZE"
+    case .list(separator: .some): "A,B,…"
+    default: nil
+    }
+  }
+
+  fileprivate var repeats: Bool {
+    switch self {
+    case .list, .values: true
+    default: false
+    }
+  }
+}
+
+extension ParsedArguments {
+  /// What `resolve` makes of these words, or the faults of the words and of the settings at once.
+  ///
+  /// For commands whose specification says `reportsFaultsItself`.
+  /// - Throws: `UsageError`.
+  func reportingAllFaults<Result>(_ resolve: () throws -> Result) throws(UsageError) -> Result {
+    let result: Result
+    do { result = try resolve() } catch let error as ConfigurationError {
+      throw UsageError(faults + error.faults)
+    } catch {
+      throw UsageError(faults + ["\(error)"])
+    }
+    guard faults.isEmpty else { throw UsageError(faults) }
+    return result
+  }
+}

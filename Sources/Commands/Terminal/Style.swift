@@ -1,0 +1,24 @@
+/// Colours and weights at a terminal that has them; plain text elsewhere.
+struct Style: Sendable {
+  /// Whether escape sequences are written.
+  var isEnabled: Bool
+
+  /// Text without any escape sequence.
+  static let plain = Style(isEnabled: false)
+
+  func bold(_ text: String) -> String { wrap(text, "1") }
+  func dim(_ text: String) -> String { wrap(text, "2") }
+  func red(_ text: String) -> String { wrap(text, "31") }
+  func green(_ text: String) -> String { wrap(text, "32") }
+  func yellow(_ text: String) -> String { wrap(text, "33") }
+  func blue(_ text: String) -> String { wrap(text, "34") }
+
+  /// Text on a background of the 256-colour palette, black or white on top, whichever reads.
+  func background(_ text: String, palette index: UInt8) -> String {
+    wrap(text, "30;48;5;\(index)")
+  }
+
+  private func wrap(_ text: String, _ code: String) -> String {
+    isEnabled && !text.isEmpty ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+  }
+}

@@ -1,0 +1,109 @@
+import Rollouts
+
+/// Rows under headings, printed aligned for people or exactly for programs.
+struct Table: Sendable {
+  /// A heading and how its cells stand.
+  struct Column: Sendable {
+    var title: String
+    var alignment: TextLayout.Alignment
+
+    /// A column of text.
+    static func text(_ title: String) -> Column { Column(title: title, alignment: .left) }
+    /// A column of numbers, aligned at the right.
+    static func number(_ title: String) -> Column { Column(title: title, alignment: .right) }
+  }
+
+  /// The columns.
+  var columns: [Column]
+  /// The cells, a list a row; missing cells are empty, surplus ones are left out.
+  var rows: [[String]]
+
+  /// Makes a table.
+  init(_ columns: [Column], rows: [[String]] = []) {
+    self.columns = columns
+    self.rows = rows
+  }
+
+  /// Appends a row.
+  mutating func append(_ cells: String...) { rows.append(cells) }
+
+  /// The table with aligned columns, its widest columns cut with an ellipsis to fit `width`.
+  ///
+  /// - Parameter width: The columns of the terminal; nil cuts nothing.
+  func text(width: Int? = nil, style: Style = .plain) -> String {
+    let shown = rows.map { row in
+      columns.indices.map { TextLayout.singleLine($0 < row.count ? row[$0] : "") }
+    }
+    var widths = columns.map { TextLayout.width(of: $0.title) }
+    for row in shown {
+      for index in columns.indices {
+        widths[index] = max(widths[index], TextLayout.width(of: row[index]))
+      }
+    }
+    if let width { widths = Self.fit(widths, into: width - Self.gap * (columns.count - 1)) }
+    let lines = [style.bold(line(columns.map(\.title), widths))] + shown.map { line($0, widths) }
+    return lines.joined(separator: "\n")
+  }
+
+  private static let gap = 2
+
+  private func line(_ cells: [String], _ widths: [Int]) -> String {
+    var line = ""
+    for (index, cell) in cells.enumerated() {
+      if index > 0 { line += String(repeating: " ", count: Self.gap) }
+      let cut =
+        TextLayout.width(of: cell) > widths[index]
+        ? TextLayout.truncate(cell, to: widths[index]) : cell
+      line += TextLayout.pad(cut, to: widths[index], columns[index].alignment)
+    }
+    while line.last == " " { line.removeLast() }
+    return line
+  }
+
+  /// Widths whose sum is at most `total`: the widest give way first, none below four columns.
+  private static func fit(_ natural: [Int], into total: Int) -> [Int] {
+    guard natural.reduce(0, +) > total else { return natural }
+    // The largest cap at which everything fits.
+    var (low, high) = (4, max(4, natural.max() ?? 4))
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if natural.reduce(0, { $0 + min($1, middle) }) <= total {
+        low = middle
+      } else {
+        high = middle - 1
+      }
+    }
+    var widths = natural.map { min($0, low) }
+    // What rounding left over goes to the columns that were cut, from the first.
+    var rest = total - widths.reduce(0, +)
+    for index in widths.indices where rest > 0 && widths[index] < natural[index] {
+      widths[index] += 1
+      rest -= 1
+    }
+    return widths
+  }
+}
+
+extension Table {
+  /// The table as GitHub's Markdown.
+  var markdown: String {
+    func row(_ cells: [String]) -> String {
+      "| "
+        + cells.map { $0.replacing("|", with: "\\|").replacing("\n", with: "<br>") }
+        .joined(separator: " | ") + " |"
+    }
+    let rule = columns.map { $0.alignment == .left ? "---" : "--:" }
+    let body = rows.map { cells in columns.indices.map { $0 < cells.count ? cells[$0] : "" } }
+    return ([row(columns.map(\.title)), row(rule)] + body.map(row)).joined(separator: "\n")
+  }
+
+  /// The table as CSV (RFC 4180, lines ended by a line feed) with a header.
+  var csv: String {
+    func field(_ text: String) -> String {
+      text.contains { ",\"\n\r\r\n".contains($0) }
+        ? "\"" + text.replacing("\"", with: "\"\"") + "\"" : text
+    }
+    return ([columns.map(\.title)] + rows).map { $0.map(field).joined(separator: ",") }
+      .joined(separator: "\n")
+  }
+}

@@ -1,0 +1,114 @@
+/// Text that fits columns: measured, padded, cut, wrapped.
+enum TextLayout {
+  /// Where padding goes.
+  enum Alignment: Sendable { case left, right }
+
+  /// The columns that a text takes at a terminal, escape sequences for colour not counted.
+  static func width(of text: String) -> Int {
+    guard text.utf8.contains(0x1B) else { return DisplayWidth.columns(of: text) }
+    return DisplayWidth.columns(of: withoutEscapes(text))
+  }
+
+  /// The text with spaces to fill `columns`.
+  static func pad(_ text: String, to columns: Int, _ alignment: Alignment = .left) -> String {
+    let fill = String(repeating: " ", count: max(0, columns - width(of: text)))
+    return alignment == .left ? text + fill : fill + text
+  }
+
+  /// The text cut to `columns`, the last of them an ellipsis where something is lost.
+  ///
+  /// Time is that of the columns kept, not of the text.
+  static func truncate(_ text: String, to columns: Int) -> String {
+    var used = 0
+    var end = text.startIndex
+    var endBeforeLast = text.startIndex
+    for index in text.indices {
+      let next = used + DisplayWidth.columns(of: text[index])
+      if next > columns {
+        return columns < 1 ? "" : text[..<endBeforeLast] + "…"
+      }
+      used = next
+      end = text.index(after: index)
+      if used <= columns - 1 { endBeforeLast = end }
+    }
+    return text
+  }
+
+  /// The text on one line, control characters made visible: what a cell of a table may hold.
+  static func singleLine(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    var line = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\n": line += "⏎"
+      case "\t": line += "⇥"
+      case "\r": line += "␍"
+      case "\u{0}"..<"\u{20}":
+        // The block of control pictures stands in the order of the controls.
+        line.unicodeScalars.append(Unicode.Scalar(0x2400 + scalar.value) ?? "?")
+      case _ where isControl(scalar): line += "\u{FFFD}"
+      default: line.unicodeScalars.append(scalar)
+      }
+    }
+    return line
+  }
+
+  /// The text without what could move a terminal's cursor: model output may hold anything.
+  static func withoutControls(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    var safe = ""
+    for scalar in text.unicodeScalars {
+      if scalar == "\n" || scalar == "\t" || !isControl(scalar) {
+        safe.unicodeScalars.append(scalar)
+      } else {
+        safe += "\u{FFFD}"
+      }
+    }
+    return safe
+  }
+
+  /// Lines of at most `width` columns, broken at spaces; a longer word stands alone and overflows.
+  ///
+  /// Line breaks of the text stay; a line that begins with spaces is kept as it is.
+  static func wrap(_ text: String, width: Int) -> [String] {
+    var lines: [String] = []
+    for paragraph in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      if paragraph.hasPrefix(" ") {
+        lines.append(String(paragraph))
+        continue
+      }
+      var line = ""
+      for word in paragraph.split(separator: " ") {
+        if line.isEmpty {
+          line = String(word)
+        } else if Self.width(of: line) + 1 + Self.width(of: String(word)) <= width {
+          line += " " + word
+        } else {
+          lines.append(line)
+          line = String(word)
+        }
+      }
+      lines.append(line)
+    }
+    return lines
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+      || (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+  }
+
+  private static func withoutEscapes(_ text: String) -> String {
+    var plain = ""
+    var scalars = text.unicodeScalars.makeIterator()
+    while let scalar = scalars.next() {
+      guard scalar == "\u{1B}" else {
+        plain.unicodeScalars.append(scalar)
+        continue
+      }
+      // Our own sequences: ESC [ digits and semicolons, ended by a letter.
+      while let next = scalars.next(), !next.properties.isAlphabetic {}
+    }
+    return plain
+  }
+}

@@ -1,0 +1,467 @@
+import CProcesses
+import Foundation
+import Rollouts
+
+/// The host's thread: waits for every pipe and every deadline at once.
+///
+/// A request is with exactly one worker at a time, and a worker has one line in hand, so that what
+/// goes wrong belongs to that line's completions. Where a line held a batch, its unanswered
+/// completions are asked again one by one.
+final class HostLoop {
+  private var plugins: [HostedPlugin]
+  private let scoreboard: Scoreboard
+  private let wakeUp: Int32
+  private var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
+  /// Keepers that have said their last word and are to be reaped.
+  private var endedKeepers: [Int32] = []
+  private var finishDeadline: Double?
+  private var nextID = 1
+  private var settled: [(Ticket, RewardOutcome)] = []
+
+  /// Seconds for a keeper to kill everything, after which it is killed itself.
+  private static let killGrace = 6.0
+  /// Seconds between the end of standard output and that of the process.
+  private static let endGrace = 0.5
+
+  init(
+    plugins: [(reward: Int, recipe: PluginRecipe)], scoreboard: Scoreboard, wakeUp: Int32
+  ) {
+    self.plugins = plugins.map { HostedPlugin(reward: $0.reward, recipe: $0.recipe) }
+    self.scoreboard = scoreboard
+    self.wakeUp = wakeUp
+  }
+
+  deinit {
+    buffer.deallocate()
+  }
+
+  /// Runs until told to finish and every process has ended.
+  func run(commands: () -> [PluginHost.Command]) {
+    for plugin in plugins { startWorker(of: plugin) }
+    while true {
+      for command in commands() { take(command) }
+      for plugin in plugins { assign(plugin) }
+      report()
+      endedKeepers.removeAll { cprocesses_reap($0) != 0 }
+      if finishDeadline != nil, endedKeepers.isEmpty, plugins.allSatisfy(\.workers.isEmpty) {
+        return
+      }
+      wait()
+      enforceDeadlines()
+    }
+  }
+
+  // MARK: Commands
+
+  private func take(_ command: PluginHost.Command) {
+    switch command {
+    case .score(let reward, let requests):
+      guard let plugin = plugins.first(where: { $0.reward == reward }) else { return }
+      // A plugin that was given up gets one more chance with every new step.
+      plugin.failuresInRow = min(plugin.failuresInRow, plugin.specification.restartLimit - 1)
+      plugin.enqueue(requests)
+    case .finish(let grace):
+      finishDeadline = now() + grace
+      for plugin in plugins {
+        _ = plugin.takeAll()
+        for worker in plugin.workers {
+          worker.closeInput()
+          if !worker.isIdle || grace <= 0 { kill(worker, "was ended with the run") }
+        }
+      }
+    }
+  }
+
+  /// Hands the outcomes of this round to the scoreboard.
+  private func report() {
+    guard !settled.isEmpty else { return }
+    scoreboard.settle(settled)
+    settled.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: Starting and assigning
+
+  private func startWorker(of plugin: HostedPlugin) {
+    let recipe = plugin.recipe
+    let isolated = recipe.sandbox == .isolated
+    let limits = recipe.specification
+    var process = cprocesses_worker()
+    let environment = ChildEnvironment.make(
+      passing: limits.environment, isolated: isolated)
+    let fault = withCStrings(recipe.arguments) { arguments in
+      withCStrings(environment) { environment in
+        recipe.executable.withCString { path in
+          FileManager.default.currentDirectoryPath.withCString { directory in
+            var launch = cprocesses_launch(
+              path: path, arguments: arguments, environment: environment, directory: directory,
+              memory_bytes: Int64(limits.memoryLimit), cpu_seconds: Int64(limits.cpuLimit),
+              file_bytes: Int64(limits.fileLimit),
+              // The first process of a PID namespace isn't the plugin's.
+              processes: Int64(limits.processLimit + (isolated ? 1 : 0)),
+              isolated: isolated ? 1 : 0)
+            return cprocesses_spawn(&launch, &process)
+          }
+        }
+      }
+    }
+    guard fault == 0 else {
+      let reason = strerror(fault).map { String(cString: $0) } ?? "error \(fault)"
+      noteFailure(of: plugin, "can't be started: \(reason)", standardError: "")
+      return
+    }
+    plugin.workers.append(
+      Worker(process, hello: recipe.hello, deadline: now() + limits.startLimit))
+  }
+
+  /// Gives queued requests to idle workers, and starts workers while there is a need.
+  private func assign(_ plugin: HostedPlugin) {
+    guard finishDeadline == nil, !plugin.isQueueEmpty else { return }
+    let isGivenUp = plugin.failuresInRow >= plugin.specification.restartLimit
+    if isGivenUp, plugin.workers.isEmpty {
+      giveUp(plugin)
+      return
+    }
+    for worker in plugin.workers where worker.isIdle {
+      sendBatch(to: worker, of: plugin)
+      if plugin.isQueueEmpty { return }
+    }
+    // Those that are starting or ending count: the second can't be replaced before it is gone.
+    let starting = plugin.workers.count { if case .starting = $0.state { true } else { false } }
+    let need = min(
+      plugin.specification.workers, plugin.workers.count - starting + plugin.queueCount)
+    while !isGivenUp, plugin.workers.count < need, now() >= plugin.startsAfter {
+      let count = plugin.workers.count
+      startWorker(of: plugin)
+      if plugin.workers.count == count { return }
+    }
+  }
+
+  private func sendBatch(to worker: Worker, of plugin: HostedPlugin) {
+    var line: [UInt8] = []
+    var count = 0
+    while count == 0, !plugin.isQueueEmpty {
+      for pending in plugin.nextBatch() {
+        let contents = pending.problem.contents(of: pending.completion)
+        if plugin.remembers, let scoring = plugin.remembered[contents] {
+          settle(pending, scoring, of: plugin, seconds: 0, isRemembered: true)
+          continue
+        }
+        line.append(contentsOf: count == 0 ? [] : [UInt8(ascii: ",")])
+        line.append(contentsOf: "{\"id\":".utf8)
+        line.append(decimal: nextID)
+        line.append(contentsOf: ",\"group\":".utf8)
+        line.append(decimal: pending.group)
+        line.append(UInt8(ascii: ","))
+        line.append(contentsOf: contents)
+        line.append(UInt8(ascii: "}"))
+        worker.inFlight[nextID] = pending
+        if plugin.remembers { worker.contents[nextID] = contents }
+        nextID += 1
+        count += 1
+      }
+    }
+    guard count > 0 else { return }
+    if (plugin.greeting?.batch ?? 1) > 1 {
+      line.insert(UInt8(ascii: "["), at: 0)
+      line.append(UInt8(ascii: "]"))
+    }
+    line.append(UInt8(ascii: "\n"))
+    worker.batchCount = count
+    worker.startedAt = now()
+    worker.errorTail.clear()
+    worker.state = .busy(deadline: worker.startedAt + plugin.timeLimit(forBatchOf: count))
+    worker.write(line)
+  }
+
+  // MARK: Waiting
+
+  private func wait() {
+    let time = now()
+    var descriptors = [pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)]
+    var nextDeadline = finishDeadline ?? .infinity
+    var watched: [(HostedPlugin, Worker)] = []
+    for plugin in plugins {
+      if !plugin.isQueueEmpty, plugin.startsAfter > time {
+        nextDeadline = min(nextDeadline, plugin.startsAfter)
+      }
+      for worker in plugin.workers {
+        nextDeadline = min(nextDeadline, worker.deadline)
+        watched.append((plugin, worker))
+        let input = worker.wantsToWrite ? worker.input : -1
+        descriptors.append(pollfd(fd: input, events: Int16(POLLOUT), revents: 0))
+        descriptors.append(pollfd(fd: worker.output, events: Int16(POLLIN), revents: 0))
+        descriptors.append(pollfd(fd: worker.errors, events: Int16(POLLIN), revents: 0))
+        descriptors.append(pollfd(fd: worker.control, events: Int16(POLLIN), revents: 0))
+      }
+    }
+    if !endedKeepers.isEmpty { nextDeadline = min(nextDeadline, time + 0.002) }
+    let seconds = min(max(0, nextDeadline - time), 3600)
+    guard poll(&descriptors, nfds_t(descriptors.count), Int32((seconds * 1000).rounded(.up))) > 0
+    else { return }
+    if descriptors[0].revents != 0 {
+      var count: UInt64 = 0
+      _ = read(wakeUp, &count, 8)
+    }
+    for (index, (plugin, worker)) in watched.enumerated() {
+      let place = 1 + index * 4
+      if descriptors[place].revents != 0 { worker.flush() }
+      if descriptors[place + 2].revents != 0 { readErrors(worker) }
+      if descriptors[place + 1].revents != 0 { readOutput(worker, of: plugin) }
+      if descriptors[place + 3].revents != 0, worker.readControl() { finish(worker, of: plugin) }
+    }
+  }
+
+  private func enforceDeadlines() {
+    let time = now()
+    for plugin in plugins {
+      for worker in plugin.workers where worker.deadline <= time {
+        if worker.outputEndDeadline <= time, !worker.isEnding {
+          kill(worker, "closed its standard output and ran on")
+          continue
+        }
+        switch worker.state {
+        case .starting:
+          let limit = plugin.specification.startLimit
+          kill(worker, "didn't greet within its start_limit of \(seconds(limit))")
+        case .busy:
+          worker.faultIsTime = true
+          let limit = seconds(plugin.timeLimit(forBatchOf: worker.batchCount))
+          let what = worker.batchCount > 1 ? "batch of \(worker.batchCount)" : "completion"
+          kill(worker, "took longer than the \(limit) that a \(what) may take")
+        case .ending:
+          cprocesses_kill(worker.keeper)
+          finish(worker, of: plugin)
+        case .idle: break
+        }
+      }
+    }
+    if let deadline = finishDeadline, deadline <= time {
+      for plugin in plugins {
+        for worker in plugin.workers where !worker.isEnding {
+          kill(worker, "didn't end within the time that follows the end of its input")
+        }
+      }
+      finishDeadline = .infinity
+    }
+  }
+
+  private func kill(_ worker: Worker, _ fault: String) {
+    guard !worker.isEnding else { return }
+    worker.fault = fault
+    worker.kill(by: now() + Self.killGrace)
+  }
+
+  // MARK: Reading
+
+  private func readErrors(_ worker: Worker) {
+    // A bounded number of reads, so that a flood doesn't keep the other workers waiting.
+    for _ in 0..<16 {
+      switch worker.readErrors(buffer) {
+      case .some: continue
+      case .none: return
+      case .end:
+        worker.closeErrors()
+        return
+      }
+    }
+  }
+
+  private func readOutput(_ worker: Worker, of plugin: HostedPlugin) {
+    for _ in 0..<16 {
+      let result = worker.readOutput(buffer)
+      takeLines(worker, of: plugin)
+      if worker.lines.isOverlong, worker.fault == nil {
+        kill(worker, "wrote a line of more than \(LineReader.limit >> 20) MiB")
+      }
+      // What a dying worker still writes is thrown away, so that it can't fill our memory.
+      if worker.isEnding { worker.lines = LineReader() }
+      switch result {
+      case .some: continue
+      case .none: return
+      case .end:
+        // Its end should follow, and then says more than this.
+        worker.closeOutput()
+        worker.outputEndDeadline = now() + Self.endGrace
+        return
+      }
+    }
+  }
+
+  private func takeLines(_ worker: Worker, of plugin: HostedPlugin) {
+    while !worker.isEnding, let line = worker.lines.next() {
+      if line.isEmpty { continue }
+      do throws(WireFault) {
+        switch worker.state {
+        case .starting:
+          greet(worker, of: plugin, try RewardGreeting(parsing: line))
+        case .idle:
+          throw WireFault(
+            "wrote a line when nothing was asked: "
+              + WireFault.excerpt(String(decoding: line.prefix(400), as: UTF8.self)))
+        case .busy: take(try WireReply(parsing: line), from: worker, of: plugin)
+        case .ending: return
+        }
+      } catch {
+        kill(worker, error.clause)
+      }
+    }
+  }
+
+  private func greet(_ worker: Worker, of plugin: HostedPlugin, _ greeting: RewardGreeting) {
+    if plugin.greeting == nil { plugin.greeting = greeting }
+    worker.state = .idle
+    if !plugin.startIsSettled {
+      plugin.startIsSettled = true
+      scoreboard.settleStart(plugin.reward, .success(greeting))
+    }
+  }
+
+  private func take(_ reply: WireReply, from worker: Worker, of plugin: HostedPlugin) {
+    guard let pending = worker.inFlight.removeValue(forKey: reply.id) else {
+      kill(worker, "replied to id \(reply.id), which it was not asked")
+      return
+    }
+    worker.hasReplied = true
+    plugin.failuresInRow = 0
+    var scoring = reply.scoring
+    if case .scored(let score) = scoring {
+      scoring = score.checked(against: pending.completion)
+    }
+    if let contents = worker.contents.removeValue(forKey: reply.id) {
+      plugin.remembered.remember(scoring, for: contents)
+    }
+    settle(
+      pending, scoring, of: plugin, seconds: (now() - worker.startedAt) / Double(worker.batchCount),
+      standardError: worker.errorTail.total > 0 ? worker.errorTail.text : "")
+    if worker.inFlight.isEmpty {
+      worker.state = .idle
+      plugin.batchLimit = plugin.batchLimit > Int.max / 2 ? .max : plugin.batchLimit * 2
+    }
+  }
+
+  // MARK: Ending
+
+  /// The keeper has spoken its last: every process of the worker is gone.
+  private func finish(_ worker: Worker, of plugin: HostedPlugin) {
+    if worker.fault == nil {
+      // What it wrote before it ended still counts.
+      for _ in 0..<64 {
+        guard case .some = worker.readOutput(buffer), !worker.lines.isOverlong else { break }
+        takeLines(worker, of: plugin)
+      }
+    }
+    for _ in 0..<64 { guard case .some = worker.readErrors(buffer) else { break } }
+    let isInnocent = worker.fault == nil && worker.leftLastLineUnread
+    worker.closeAll()
+    endedKeepers.append(worker.keeper)
+    plugin.workers.removeAll { $0 === worker }
+    let isolated = plugin.recipe.sandbox == .isolated
+    let fault = worker.fault ?? worker.endDescription(isolated: isolated)
+    let standardError = worker.errorTail.text
+    if worker.wasRefusedIsolation, !plugin.startIsSettled {
+      settleStart(
+        of: plugin,
+        "\(fault). Isolation is what keeps model-written code from this machine; to run without "
+          + "it, say so: {use: \"\(plugin.specification.use)\", sandbox: \"none\"}",
+        standardError: "")
+      return
+    }
+    if worker.faultIsTime, worker.batchCount > 1 {
+      plugin.batchLimit = max(1, worker.batchCount / 2)
+    }
+    let unanswered = worker.inFlight.sorted { $0.key < $1.key }.map(\.value)
+    if isInnocent, plugin.startIsSettled {
+      plugin.requeue(unanswered)
+    } else if unanswered.count == 1, worker.batchCount == 1 || unanswered[0].isSuspect {
+      settle(
+        unanswered[0], .failed(error: "the plugin \(fault)"), of: plugin,
+        seconds: now() - worker.startedAt, standardError: standardError)
+    } else if !unanswered.isEmpty {
+      plugin.requeue(unanswered, asSuspects: true)
+    }
+    // A plugin that ends between two requests has done nothing wrong, as long as it replies.
+    if isInnocent, worker.hasReplied { return }
+    noteFailure(of: plugin, fault, standardError: standardError)
+  }
+
+  /// Counts a worker's end, and tells of a start that failed.
+  private func noteFailure(of plugin: HostedPlugin, _ fault: String, standardError: String) {
+    plugin.failuresInRow += 1
+    plugin.lastFault = fault
+    plugin.startsAfter = now() + plugin.backOff
+    if !plugin.startIsSettled { settleStart(of: plugin, fault, standardError: standardError) }
+  }
+
+  private func settleStart(of plugin: HostedPlugin, _ fault: String, standardError: String) {
+    plugin.startIsSettled = true
+    var sentence = "reward \"\(plugin.recipe.name)\": the plugin \(fault)"
+    if !standardError.isEmpty {
+      sentence += ". It wrote:\n" + redacted(standardError, plugin)
+    }
+    scoreboard.settleStart(plugin.reward, .failure(.init(sentence: sentence)))
+  }
+
+  private func giveUp(_ plugin: HostedPlugin) {
+    let error =
+      "the plugin failed \(plugin.failuresInRow) times in a row and was given up for this step; "
+      + "the last time it \(plugin.lastFault)"
+    for pending in plugin.takeAll() {
+      settle(pending, .failed(error: error), of: plugin, seconds: 0)
+    }
+  }
+
+  private func settle(
+    _ pending: PendingRequest, _ scoring: Scoring, of plugin: HostedPlugin, seconds: Double,
+    standardError: String = "", isRemembered: Bool = false
+  ) {
+    var scoring = scoring
+    if case .failed(let error) = scoring { scoring = .failed(error: redacted(error, plugin)) }
+    settled.append(
+      (
+        pending.ticket,
+        RewardOutcome(
+          scoring: scoring, value: scoring.value(onFailure: plugin.specification.onError),
+          seconds: seconds,
+          standardError: standardError.isEmpty ? "" : redacted(standardError, plugin),
+          isRemembered: isRemembered)
+      ))
+  }
+
+  private func redacted(_ text: String, _ plugin: HostedPlugin) -> String {
+    ChildEnvironment.redact(text, names: plugin.specification.environment)
+  }
+}
+
+extension Scoring {
+  /// What a scoring counts as: nil where it doesn't.
+  func value(onFailure effect: FailureEffect) -> Double? {
+    switch self {
+    case .scored(let score): return score.value
+    case .unscorable: return nil
+    case .failed: return effect == .zero ? 0 : nil
+    }
+  }
+}
+
+/// Seconds of the monotonic clock.
+func now() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+/// A number of seconds with its unit.
+func seconds(_ value: Double) -> String {
+  value == value.rounded() && value < 1e9 ? "\(Int(value)) s" : "\(value) s"
+}
+
+/// Lends texts as a C array of C strings that ends with NULL.
+private func withCStrings<Result>(
+  _ texts: [String],
+  _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+  var pointers = texts.map { strdup($0) }
+  defer { for pointer in pointers { free(pointer) } }
+  pointers.append(nil)
+  return pointers.withUnsafeBufferPointer { body($0.baseAddress!) }
+}

@@ -1,0 +1,66 @@
+import CProcesses
+import Foundation
+import Synchronization
+
+/// Runs the plugins' processes on a thread of its own, so that scoring overlaps with sampling.
+final class PluginHost: Sendable {
+  /// What the other threads ask of the host's thread.
+  enum Command: Sendable {
+    case score(reward: Int, [PendingRequest])
+    /// Close every plugin's input, wait for its end at most so many seconds, then kill.
+    case finish(grace: Double)
+  }
+
+  private let inbox = Mutex<[Command]>([])
+  private let wakeUp: Int32
+  private let ended = DispatchSemaphore(value: 0)
+  private let isFinished = Mutex(false)
+
+  /// Starts the first worker of each plugin; the scoreboard hears of the greetings.
+  /// - Throws: where the kernel gives no event descriptor.
+  init(plugins: [(reward: Int, recipe: PluginRecipe)], scoreboard: Scoreboard) throws(RewardError) {
+    let descriptor = cprocesses_event()
+    guard descriptor >= 0 else {
+      throw RewardError(
+        .configuration, "no event descriptor for the reward plugins: too many open files?")
+    }
+    wakeUp = descriptor
+    let thread = Thread { [self] in
+      cprocesses_block_sigpipe()
+      let loop = HostLoop(plugins: plugins, scoreboard: scoreboard, wakeUp: descriptor)
+      loop.run { self.inbox.withLock { commands in exchange(&commands, with: []) } }
+      ended.signal()
+    }
+    thread.name = "reward plugins"
+    thread.start()
+  }
+
+  deinit {
+    close(wakeUp)
+  }
+
+  /// Hands requests to a plugin; returns at once.
+  func score(_ requests: [PendingRequest], reward: Int) {
+    send(.score(reward: reward, requests))
+  }
+
+  /// Ends every process and waits for that.
+  func finish(grace: Double) {
+    let isFirst = isFinished.withLock { !exchange(&$0, with: true) }
+    guard isFirst else { return }
+    send(.finish(grace: grace))
+    ended.wait()
+  }
+
+  private func send(_ command: Command) {
+    inbox.withLock { $0.append(command) }
+    var one: UInt64 = 1
+    _ = write(wakeUp, &one, 8)
+  }
+}
+
+/// Replaces a value and returns the old one.
+private func exchange<Value>(_ place: inout Value, with value: Value) -> Value {
+  defer { place = value }
+  return place
+}

@@ -1,0 +1,191 @@
+// The line protocol between grpo and a reward plugin, version 1 (docs/rewards.md).
+//
+//   → {"grpo":1,"hello":{"columns":[…],"parameters":{…},"batch":1}}
+//   ← {"grpo":1,"name":str,"deterministic":bool=true,"range":[lo,hi]?,"batch":int=1,"reads":[…]?}
+//   → {"id":int,"group":int,"prompt":…,"completion":…,"completion_ids":[int],"finish":…,"columns":{…}}
+//   ← {"id":int,"score":number,"parts":{…}?,"steps":[…]?,"log":{…}?}
+//   ← {"id":int,"unscorable":str}  or  {"id":int,"error":str}
+import Rollouts
+
+/// The version of the line protocol.
+public let rewardProtocolVersion = 1
+
+/// What a plugin says of itself before the first request.
+public struct RewardGreeting: Sendable, Equatable {
+  /// The plugin's own name.
+  public var name: String
+  /// Whether equal requests get equal replies; only then are scores remembered.
+  public var isDeterministic = true
+  /// The least and greatest score.
+  public var range: ClosedRange<Double>?
+  /// The most requests that it takes on one line.
+  public var batch = 1
+  /// The columns that it reads; nil where it wants all.
+  public var reads: [String]?
+
+  /// Makes a greeting.
+  public init(name: String) { self.name = name }
+
+  /// Reads a greeting; the error is a clause about the plugin.
+  init(parsing line: some Sequence<UInt8>) throws(WireFault) {
+    let value = try WireFault.parse(line, "greeting")
+    guard let version = value["grpo"] else {
+      throw WireFault("sent no greeting: \(WireFault.excerpt(value.jsonText)) has no \"grpo\"")
+    }
+    guard version.integer == rewardProtocolVersion else {
+      throw WireFault(
+        "speaks version \(version.jsonText) of the reward protocol; this grpo speaks "
+          + "\(rewardProtocolVersion): bring the plugin or grpo up to date")
+    }
+    guard let name = value["name"]?.string, !name.isEmpty else {
+      throw WireFault("sent a greeting without a \"name\"")
+    }
+    self.init(name: name)
+    if let flag = value["deterministic"], !flag.isNull {
+      guard let flag = flag.bool else {
+        throw WireFault("greets with a \"deterministic\" that is neither true nor false")
+      }
+      isDeterministic = flag
+    }
+    if let bounds = value["range"], !bounds.isNull {
+      guard let list = bounds.array?.compactMap(\.double), list.count == 2, list[0] <= list[1],
+        list[0].isFinite, list[1].isFinite
+      else {
+        throw WireFault("greets with the range \(bounds.jsonText), expected [least, greatest]")
+      }
+      range = list[0]...list[1]
+    }
+    if let batch = value["batch"], !batch.isNull {
+      guard let count = batch.integer, count >= 1 else {
+        throw WireFault("greets with the batch \(batch.jsonText), expected a number from 1")
+      }
+      self.batch = count
+    }
+    if let reads = value["reads"], !reads.isNull {
+      guard let list = reads.array, list.allSatisfy({ $0.string != nil }) else {
+        throw WireFault("greets with \"reads\" that is no list of columns")
+      }
+      self.reads = list.compactMap(\.string)
+    }
+  }
+
+  /// The greeting as a line of the protocol, without the line's end.
+  public var line: String {
+    var object: JSONObject = [
+      "grpo": .integer(Int64(rewardProtocolVersion)), "name": .string(name),
+      "deterministic": .bool(isDeterministic), "batch": .integer(Int64(batch)),
+    ]
+    if let range { object["range"] = [.number(range.lowerBound), .number(range.upperBound)] }
+    if let reads { object["reads"] = .array(reads.map { .string($0) }) }
+    return JSONValue.object(object).jsonText
+  }
+}
+
+/// What is wrong with a line of the protocol: a clause whose subject is the plugin.
+struct WireFault: Error, Equatable {
+  let clause: String
+
+  init(_ clause: String) { self.clause = clause }
+
+  static func parse(_ line: some Sequence<UInt8>, _ what: String) throws(WireFault) -> JSONValue {
+    let value: JSONValue
+    do throws(JSONError) { value = try JSONValue.parse(bytes: line) } catch {
+      let text = excerpt(String(decoding: Array(line.prefix(400)), as: UTF8.self))
+      throw WireFault(
+        "wrote a line that is no JSON where a \(what) was expected: \(text) (\(error); print to "
+          + "standard error instead)")
+    }
+    guard value.object != nil else {
+      throw WireFault("wrote \(excerpt(value.jsonText)) where a \(what) was expected")
+    }
+    return value
+  }
+
+  /// The beginning of a text, for messages.
+  static func excerpt(_ text: String) -> String {
+    let short = text.prefix(120)
+    return short.count < text.count ? "\(short)…" : String(short)
+  }
+}
+
+/// A plugin's reply to one request.
+struct WireReply: Equatable {
+  var id: Int
+  var scoring: Scoring
+
+  /// Reads a reply. The score is not yet checked against the completion.
+  init(parsing line: some Sequence<UInt8>) throws(WireFault) {
+    let value = try WireFault.parse(line, "reply")
+    guard let id = value["id"] else {
+      throw WireFault("wrote a reply without an \"id\": \(WireFault.excerpt(value.jsonText))")
+    }
+    guard let number = id.integer else {
+      throw WireFault("wrote a reply whose \"id\" is \(WireFault.excerpt(id.jsonText))")
+    }
+    self.id = number
+    scoring = Self.scoring(value)
+  }
+
+  private static func scoring(_ value: JSONValue) -> Scoring {
+    if let reason = value["unscorable"], !reason.isNull {
+      return .unscorable(reason: reason.string ?? reason.jsonText)
+    }
+    if let error = value["error"], !error.isNull {
+      return .failed(error: error.string ?? error.jsonText)
+    }
+    guard let number = value["score"] else {
+      return .failed(error: "the reply has neither score, unscorable nor error")
+    }
+    guard let number = number.double else {
+      return .failed(
+        error: "the score is \(WireFault.excerpt(number.jsonText)), which is no number")
+    }
+    var score = Score(number)
+    if let parts = value["parts"], !parts.isNull {
+      guard let members = parts.object else {
+        return .failed(error: "the reply's parts are no object")
+      }
+      for (name, part) in members {
+        guard let part = part.double else {
+          return .failed(
+            error: "the part \"\(WireFault.excerpt(name))\" is "
+              + "\(WireFault.excerpt(part.jsonText)), which is no number")
+        }
+        score.parts[name] = part
+      }
+    }
+    if let steps = value["steps"], !steps.isNull {
+      guard let list = steps.array else { return .failed(error: "the reply's steps are no list") }
+      for (index, step) in list.enumerated() {
+        guard let end = step["end"]?.integer, let number = step["score"]?.double else {
+          return .failed(error: "step \(index) of the reply lacks a whole \"end\" or a \"score\"")
+        }
+        score.steps.append(StepScore(end: end, score: number))
+      }
+    }
+    if let log = value["log"], !log.isNull {
+      score.log = log.object ?? ["log": log]
+    }
+    return .scored(score)
+  }
+
+  /// The reply as a line of the protocol, without the line's end.
+  static func line(id: Int, _ scoring: Scoring) -> String {
+    var object: JSONObject = ["id": .integer(Int64(id))]
+    switch scoring {
+    case .unscorable(let reason): object["unscorable"] = .string(reason)
+    case .failed(let error): object["error"] = .string(error)
+    case .scored(let score):
+      object["score"] = .number(score.value)
+      if !score.parts.isEmpty {
+        object["parts"] = .object(JSONObject(sorting: score.parts.mapValues { .number($0) }))
+      }
+      if !score.steps.isEmpty {
+        object["steps"] = .array(
+          score.steps.map { ["end": .integer(Int64($0.end)), "score": .number($0.score)] })
+      }
+      if !score.log.isEmpty { object["log"] = .object(score.log) }
+    }
+    return JSONValue.object(object).jsonText
+  }
+}

@@ -1,0 +1,72 @@
+@_exported import Rollouts
+
+/// A judge of completions, one at a time.
+///
+/// The value that `score` returns is the reward; it must be finite. Throw `Unscorable` where a
+/// completion can't be judged (it is then left out of its group's mean), and any other error where
+/// judging failed (its effect is the reward's `on_error` setting). Never answer 0 for either.
+public protocol Reward: Sendable {
+  /// Judges one completion of a problem.
+  func score(_ completion: Completion, for problem: Problem) throws -> Score
+}
+
+/// A judge that must see all completions of a problem together, to compare them.
+public protocol GroupReward: Sendable {
+  /// Judges the completions of one problem; one scoring each, in their order.
+  func score(_ completions: [Completion], for problem: Problem) throws -> [Score]
+}
+
+/// A completion can't be judged: no answer is known, or the question doesn't apply.
+public struct Unscorable: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Why, as a clause.
+  public var reason: String
+
+  /// Makes the statement.
+  public init(_ reason: String) { self.reason = reason }
+
+  /// The reason.
+  public var description: String { reason }
+}
+
+extension Reward {
+  /// Judges one completion, and turns what it throws, and a number that is none, into data.
+  public func scoring(of completion: Completion, for problem: Problem) -> Scoring {
+    do {
+      return try score(completion, for: problem).checked(against: completion)
+    } catch let unscorable as Unscorable {
+      return .unscorable(reason: unscorable.reason)
+    } catch {
+      return .failed(error: "\(error)")
+    }
+  }
+}
+
+extension Score {
+  /// The score as an outcome, failed where it breaks the contract of a score.
+  ///
+  /// The value, the parts and the steps' scores are finite; the steps' ends ascend strictly, from
+  /// at least 1 to at most the number of Unicode scalars of the completion's text.
+  package func checked(against completion: Completion) -> Scoring {
+    guard value.isFinite else {
+      return .failed(error: "the score is \(value), which is no number: say unscorable instead")
+    }
+    for (name, part) in parts where !part.isFinite {
+      return .failed(error: "the part \"\(name)\" of the score is \(part), which is no number")
+    }
+    guard !steps.isEmpty else { return .scored(self) }
+    let length = completion.text.unicodeScalars.count
+    var previous = 0
+    for (index, step) in steps.enumerated() {
+      guard step.score.isFinite else {
+        return .failed(error: "the score of step \(index) is no number")
+      }
+      guard step.end > previous, step.end <= length else {
+        return .failed(
+          error: "step \(index) ends at \(step.end): ends must ascend from 1 to the completion's "
+            + "\(length) Unicode scalars, and the one before is \(previous)")
+      }
+      previous = step.end
+    }
+    return .scored(self)
+  }
+}

@@ -1,0 +1,194 @@
+// Causal attention: out_p = Σ_j softmax_j(scale · q_p·k_j) v_j over keys j ≤ p within the window.
+//
+// A score is one chain over d; the maximum, the exponentials and their sum go by 16 lanes that a
+// key's position in its own sequence decides; an output is one chain over j. So a token decoded
+// alone, one in a prefill and one in a packed training row get the same bits.
+
+import CKernels
+
+extension Compute {
+  /// Stores the (rotated) keys and the values of spans in their blocks.
+  ///
+  /// Shapes: k and v [R, K × D].
+  public func store(
+    keys k: Rows, values v: Rows, spans: [AttentionSpan], table: [Int32],
+    into blocks: KeyValueBlocks
+  ) {
+    let kernelSpans = spans.map(\.kernelSpan)
+    let tokens = spans.reduce(0) { $0 + Int($1.count) }
+    let width = Double(blocks.kvHeads * blocks.headSize)
+    table.withUnsafeBufferPointer { table in
+      kernelSpans.withUnsafeBufferPointer { spans in
+        guard let entries = table.baseAddress, let first = spans.baseAddress else { return }
+        let arguments = StoreArguments(
+          k: k.start, k_stride: k.stride, v: v.start, v_stride: v.stride, table: entries,
+          blocks: blocks.kernelBlocks)
+        let cost = width * Double(tokens) / Double(spans.count)
+        parallelRanges(spans.count, cost: cost) { begin, end in
+          withUnsafePointer(to: arguments) {
+            kernels.pointee.store_keys_values($0, first, begin, end)
+          }
+        }
+      }
+    }
+  }
+
+  /// Attends from the queries of spans to the keys of their sequences.
+  ///
+  /// Shapes: q and out [R, H × D], logSumExp [R, H]. H is a multiple of K; query head h reads
+  /// key-value head h / (H/K). Key j is seen by query p where p − window < j ≤ p; the keys up to p
+  /// must have been stored. `out` may not be `q`.
+  /// Complexity: 4·D flops a pair of query head and visible key.
+  public func attend(
+    _ q: Rows, spans: [AttentionSpan], table: [Int32], blocks: KeyValueBlocks, heads: Int,
+    scale: Float, window: Int = .max, into out: Rows,
+    logSumExp: UnsafeMutablePointer<Float>? = nil
+  ) {
+    let kernelSpans = spans.map(\.kernelSpan)
+    let perKeyHead = heads / blocks.kvHeads
+    precondition(
+      perKeyHead * blocks.kvHeads == heads,
+      "\(heads) query heads cannot share \(blocks.kvHeads) key-value heads evenly")
+    guard window > 0 else { preconditionFailure("an attention window must hold a key") }
+
+    // A task is one tile of (position, head) pairs of a span, for one key-value head.
+    let tile = kernels.pointee.tile_rows
+    var firstTiles = [0]
+    var work = 0.0
+    var longest = 0
+    for span in spans {
+      let items = Int(span.count) * perKeyHead
+      firstTiles.append(firstTiles[firstTiles.count - 1] + (items + tile - 1) / tile)
+      let end = Int(span.firstPosition) + Int(span.count)
+      longest = max(longest, end)
+      work += Double(items) * Double(min(end, window))
+    }
+    let tiles = firstTiles[spans.count]
+    let tasks = tiles * blocks.kvHeads
+    guard tasks > 0 else { return }
+    let scratchCount = kernels.pointee.attend_scratch(blocks.headSize, longest)
+    let cost = work / Double(tiles) * Double(blocks.headSize) * 4 / 40
+    let pieces = self.pieces(count: tasks, cost: cost)
+
+    table.withUnsafeBufferPointer { table in
+      kernelSpans.withUnsafeBufferPointer { spans in
+        guard let entries = table.baseAddress else { return }
+        let arguments = AttentionArguments(
+          q: q.start, q_stride: q.stride, table: entries, blocks: blocks.kernelBlocks,
+          heads: heads, scale: scale, window: window, out: out.start, out_stride: out.stride,
+          log_sum_exp: logSumExp)
+        parallel(pieces) { piece, worker in
+          let scratch = self.scratch(worker: worker, count: scratchCount)
+          var task = tasks * piece / pieces
+          let end = tasks * (piece + 1) / pieces
+          var span = 0
+          while task < end {
+            let tileIndex = task / blocks.kvHeads
+            while firstTiles[span + 1] <= tileIndex { span += 1 }
+            let begin = (tileIndex - firstTiles[span]) * tile
+            withUnsafePointer(to: arguments) {
+              kernels.pointee.attend(
+                $0, spans.baseAddress.unsafelyUnwrapped + span, task % blocks.kvHeads, begin,
+                min(begin + tile, Int(spans[span].count) * perKeyHead), scratch)
+            }
+            task += 1
+          }
+        }
+      }
+    }
+  }
+
+  /// The gradients of attention over packed groups; dq, dk and dv are written, not added to.
+  ///
+  /// q and k are rotated, k and v row-major as they were projected. Rows of no group are left alone.
+  /// With p = exp(s − lse) and δ = Σ_d dOut·out: dv_j = Σ p dOut, ds = p(dOut·v_j − δ)·scale,
+  /// dq = Σ_j ds k_j, dk_j = Σ ds q.
+  /// Shapes: q, out, dOut, dq [R, H × D]; k, v, dk, dv [R, K × D]; logSumExp [R, H].
+  /// Source: Dao 2023 (FlashAttention-2), section 3.1.2.
+  public func attendBackward(
+    q: Rows, k: Rows, v: Rows, out: Rows, dOut: Rows, logSumExp: UnsafePointer<Float>,
+    groups: [PackedGroup], heads: Int, kvHeads: Int, headSize: Int, scale: Float,
+    window: Int = .max, dq: Rows, dk: Rows, dv: Rows
+  ) {
+    let arguments = AttentionGradientArguments(
+      q: q.start, k: k.start, v: v.start, out: out.start, d_out: dOut.start,
+      q_stride: q.stride, k_stride: k.stride, v_stride: v.stride, out_stride: out.stride,
+      d_out_stride: dOut.stride, log_sum_exp: logSumExp, heads: heads, kv_heads: kvHeads,
+      head_size: headSize, scale: scale, window: window, dq: dq.start, dk: dk.start,
+      dv: dv.start, dq_stride: dq.stride, dk_stride: dk.stride, dv_stride: dv.stride)
+    let parts = groups.enumerated().flatMap { Self.parts(of: $1, index: $0) }
+    let partials = layOutPartials(parts, groups: groups, width: kvHeads * headSize)
+    let longest =
+      groups.map { group in
+        group.promptCount + (group.completions.map(\.count).max() ?? 0) + 2
+          * PackedLayout.panelWidth
+      }.max() ?? 0
+    let scratchCount = kernels.pointee.attention_gradient_scratch(headSize, longest)
+    parallel(parts.count * kvHeads) { task, worker in
+      let (part, head) = (parts[task / kvHeads], task % kvHeads)
+      let group = groups[part.group]
+      let scratch = self.scratch(worker: worker, count: scratchCount)
+      let partial = partials[task / kvHeads].map { $0 + head * 2 * headSize * group.promptCount }
+      part.completions.withUnsafeBufferPointer { pairs in
+        let kernelGroup = KernelGroup(
+          prompt_start: group.promptStart, prompt_count: group.promptCount,
+          completion_count: pairs.count / 2, completions: pairs.baseAddress,
+          with_prompt_queries: partial == nil ? 1 : 0, prompt_dk: partial,
+          prompt_dv: partial.map { $0 + headSize * group.promptCount })
+        withUnsafePointer(to: arguments) { arguments in
+          withUnsafePointer(to: kernelGroup) {
+            kernels.pointee.attention_gradient(arguments, $0, head, scratch)
+          }
+        }
+      }
+    }
+    for (part, partial) in zip(parts, partials) {
+      guard let partial else { continue }
+      let group = groups[part.group]
+      let block = headSize * group.promptCount
+      parallelRanges(group.promptCount, cost: Double(kvHeads * headSize) * 0.4) { begin, end in
+        for row in begin..<end {
+          for head in 0..<kvHeads {
+            let source = partial + head * 2 * block + row * headSize
+            let column = head * headSize
+            kernels.pointee.add(source, dk[group.promptStart + row] + column, 0, headSize)
+            kernels.pointee.add(source + block, dv[group.promptStart + row] + column, 0, headSize)
+          }
+        }
+      }
+    }
+  }
+
+  /// A share of a group's queries, for one thread.
+  private struct GroupPart {
+    var group: Int
+    /// Pairs (start, count).
+    var completions: [Int]
+    var isFirst: Bool
+  }
+
+  /// Cuts a group into at most four parts, as its shape alone decides: the first has the prompt's
+  /// queries, and each of the others keeps its own sums of the prompt's gradients.
+  private static func parts(of group: PackedGroup, index: Int) -> [GroupPart] {
+    let count = max(1, min(4, group.completions.count))
+    return (0..<count).map { part in
+      let begin = group.completions.count * part / count
+      let end = group.completions.count * (part + 1) / count
+      return GroupPart(
+        group: index, completions: group.completions[begin..<end].flatMap { [$0.start, $0.count] },
+        isFirst: part == 0)
+    }
+  }
+
+  /// Memory [K][2][promptCount, D] for the sums of each part but a group's first.
+  private func layOutPartials(
+    _ parts: [GroupPart], groups: [PackedGroup], width: Int
+  ) -> [UnsafeMutablePointer<Float>?] {
+    let counts = parts.map { $0.isFirst ? 0 : 2 * groups[$0.group].promptCount * width }
+    var next = sharedScratch.ensure(count: counts.reduce(0, +))
+    return zip(parts, counts).map { part, count in
+      defer { next += count }
+      return part.isFirst ? nil : next
+    }
+  }
+}

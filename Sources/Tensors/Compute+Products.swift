@@ -1,0 +1,207 @@
+// y = x Wᵀ (+ b) (+ residual), and its two gradients dx = dy W and dW = dyᵀ x.
+//
+// Each element of all three is one chain of fused multiply-adds in ascending order of the index
+// that is summed over (k, n and r), so that it depends neither on the other rows of the batch nor
+// on the cut into tiles and threads. The chain of a gradient that accumulates begins with what is
+// there: a batch cut into micro-batches gives the bits of the whole.
+
+import CKernels
+import COpenBLAS
+
+/// One of several products of the same input.
+public struct Product {
+  /// W [N, K].
+  public let weight: PackedMatrix
+  /// y [R, N].
+  public let output: Rows
+  /// b [N].
+  public let bias: UnsafePointer<Float>?
+
+  /// The product of an input by `weight`.
+  public init(_ weight: PackedMatrix, into output: Rows, bias: UnsafePointer<Float>? = nil) {
+    self.weight = weight
+    self.output = output
+    self.bias = bias
+  }
+}
+
+extension Compute {
+  /// Multiplies rows by a weight: y = residual + (x Wᵀ + b).
+  ///
+  /// Shapes: x [R, K], W [N, K], y and residual [R, N], b [N]. `residual` may be `y`.
+  public func multiply(
+    _ x: Rows, rows: Int, by weight: PackedMatrix, into y: Rows,
+    bias: UnsafePointer<Float>? = nil, adding residual: Rows? = nil
+  ) {
+    if forwardProducts == .openBLAS {
+      multiplyWithOpenBLAS(x, rows: rows, by: weight, into: y, bias: bias, adding: residual)
+      return
+    }
+    run([arguments(x, weight, y, bias, residual)], rows: rows)
+  }
+
+  /// Multiplies the same rows by several weights, in one fork and join.
+  public func multiplyMany(_ x: Rows, rows: Int, by products: [Product]) {
+    if forwardProducts == .openBLAS {
+      for product in products {
+        multiplyWithOpenBLAS(
+          x, rows: rows, by: product.weight, into: product.output, bias: product.bias, adding: nil)
+      }
+      return
+    }
+    run(products.map { arguments(x, $0.weight, $0.output, $0.bias, nil) }, rows: rows)
+  }
+
+  private func arguments(
+    _ x: Rows, _ weight: PackedMatrix, _ y: Rows, _ bias: UnsafePointer<Float>?, _ residual: Rows?
+  ) -> ProductArguments {
+    ProductArguments(
+      x: x.start, x_stride: x.stride, panels: weight.panels, format: weight.storedFormat,
+      inputs: weight.columns, outputs: weight.rows, y: y.start, y_stride: y.stride, bias: bias,
+      residual: residual.map { UnsafePointer($0.start) }, residual_stride: residual?.stride ?? 0)
+  }
+
+  /// Panels of all products in one row, cut into ranges; then rows, where they are many.
+  private func run(_ products: [ProductArguments], rows: Int) {
+    guard rows > 0 else { return }
+    let panelsOf = products.map {
+      ($0.outputs + PackedLayout.panelWidth - 1) / PackedLayout.panelWidth
+    }
+    let panels = panelsOf.reduce(0, +)
+    guard panels > 0 else { return }
+    let inputs = products[0].inputs
+    precondition(
+      products.allSatisfy { $0.inputs == inputs }, "several products of one input share its width")
+    // A panel's time is that of its arithmetic, or of its way from memory.
+    let width = PackedLayout.panelWidth
+    let cost = max(Double(rows * 2 * inputs * width) / flopsPerNanosecond, Double(inputs) * 6)
+    let (pieces, rowPieces) = cut(rows: rows, panels: panels, cost: cost)
+
+    func work(_ task: Int) {
+      let (rowTask, panelTask) = (task / pieces, task % pieces)
+      let rowBegin = rows * rowTask / rowPieces
+      let rowEnd = rows * (rowTask + 1) / rowPieces
+      var begin = panels * panelTask / pieces
+      let end = panels * (panelTask + 1) / pieces
+      var first = 0
+      for index in products.indices where begin < end {
+        let last = first + panelsOf[index]
+        if begin < last {
+          let stop = min(end, last)
+          withUnsafePointer(to: products[index]) {
+            kernels.pointee.multiply($0, rowBegin, rowEnd, begin - first, stop - first)
+          }
+          begin = stop
+        }
+        first = last
+      }
+    }
+    parallel(pieces * rowPieces) { task, _ in work(task) }
+  }
+
+  /// Carries gradients back through a weight: dx = dy W, or dx += dy W.
+  ///
+  /// Shapes: dy [R, N], W [N, K], dx [R, K].
+  public func backpropagateInput(
+    _ dy: Rows, rows: Int, through weight: PackedMatrix, into dx: Rows, accumulating: Bool
+  ) {
+    guard rows > 0 else { return }
+    let arguments = InputGradientArguments(
+      dy: dy.start, dy_stride: dy.stride, panels: weight.panels, format: weight.storedFormat,
+      inputs: weight.columns, outputs: weight.rows, dx: dx.start, dx_stride: dx.stride,
+      accumulating: accumulating ? 1 : 0)
+    let panels = (weight.columns + PackedLayout.panelWidth - 1) / PackedLayout.panelWidth
+    let flops = Double(rows * 2 * weight.rows * PackedLayout.panelWidth)
+    let (pieces, rowPieces) = cut(rows: rows, panels: panels, cost: flops / flopsPerNanosecond)
+    parallel(pieces * rowPieces) { task, worker in
+      let (rowTask, panelTask) = (task / pieces, task % pieces)
+      let scratch = self.scratch(worker: worker, count: kernels.pointee.input_gradient_scratch)
+      withUnsafePointer(to: arguments) {
+        kernels.pointee.input_gradient(
+          $0, rows * rowTask / rowPieces, rows * (rowTask + 1) / rowPieces,
+          panels * panelTask / pieces, panels * (panelTask + 1) / pieces, scratch)
+      }
+    }
+  }
+
+  /// Adds the weight's gradient: dW += dyᵀ x.
+  ///
+  /// Shapes: dy [R, N], x [R, K], dW [N, K] in `layout`, the packed layout of the weight.
+  public func accumulateWeightGradient(
+    _ dy: Rows, _ x: Rows, rows: Int, layout: PackedLayout, into dw: UnsafeMutablePointer<Float>
+  ) {
+    guard rows > 0 else { return }
+    let arguments = WeightGradientArguments(
+      dy: dy.start, dy_stride: dy.stride, x: x.start, x_stride: x.stride, rows: rows,
+      inputs: layout.columns, outputs: layout.rows, dw: dw)
+    let flops = Double(rows * 2 * layout.columns * PackedLayout.panelWidth)
+    let wanted = pieces(
+      count: layout.panels * layout.columns,
+      cost: flops / flopsPerNanosecond / Double(layout.columns))
+    let pieces = min(wanted, layout.panels)
+    let strips = (layout.columns + Self.stripWidth - 1) / Self.stripWidth
+    let inputPieces = max(1, min(wanted / max(pieces, 1), strips))
+    parallel(pieces * inputPieces) { task, worker in
+      let (inputTask, panelTask) = (task / pieces, task % pieces)
+      let scratch = self.scratch(worker: worker, count: kernels.pointee.weight_gradient_scratch)
+      let begin = strips * inputTask / inputPieces * Self.stripWidth
+      let end = min(strips * (inputTask + 1) / inputPieces * Self.stripWidth, layout.columns)
+      withUnsafePointer(to: arguments) {
+        kernels.pointee.weight_gradient(
+          $0, layout.panels * panelTask / pieces, layout.panels * (panelTask + 1) / pieces, begin,
+          end, scratch)
+      }
+    }
+  }
+
+  /// A multiple of every table's tile.
+  private static var stripWidth: Int { 48 }
+
+  /// About what one core does; it decides only how finely work is cut.
+  private var flopsPerNanosecond: Double { 100 }
+
+  /// Cuts a product into pieces by panels and, where these are few, by rows.
+  private func cut(rows: Int, panels: Int, cost: Double) -> (pieces: Int, rowPieces: Int) {
+    let wanted = pieces(count: panels * rows, cost: cost / Double(rows))
+    let pieces = min(wanted, panels)
+    return (pieces, max(1, min(wanted / max(pieces, 1), rows / 48)))
+  }
+
+  /// Adds the bias's gradient: db[n] += Σ_r dy[r, n], in order of r.
+  public func accumulateBiasGradient(
+    _ dy: Rows, rows: Int, columns: Int, into db: UnsafeMutablePointer<Float>
+  ) {
+    parallelRanges(columns, cost: Double(rows) * 0.2, alignment: 16) { begin, end in
+      kernels.pointee.column_sums(dy.start, dy.stride, rows, begin, end, db)
+    }
+  }
+
+  private func multiplyWithOpenBLAS(
+    _ x: Rows, rows: Int, by weight: PackedMatrix, into y: Rows, bias: UnsafePointer<Float>?,
+    adding residual: Rows?
+  ) {
+    guard rows > 0, weight.rows > 0 else { return }
+    let plain = weight.plainCopy ?? FloatBuffer(count: weight.rows * weight.columns)
+    if weight.plainCopy == nil {
+      weight.unpack(into: plain.pointer)
+      weight.plainCopy = plain
+    }
+    let isAdding = bias != nil || residual != nil
+    if isAdding {
+      for row in 0..<rows {
+        let target = y[row]
+        switch (residual, bias) {
+        case (let residual?, let bias):
+          if residual[row] != target { target.update(from: residual[row], count: weight.rows) }
+          if let bias { kernels.pointee.add(bias, target, 0, weight.rows) }
+        case (nil, let bias?): target.update(from: bias, count: weight.rows)
+        case (nil, nil): break
+        }
+      }
+    }
+    cblas_sgemm(
+      CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(weight.rows),
+      blasint(weight.columns), 1, x.start, blasint(x.stride), plain.pointer,
+      blasint(weight.columns), isAdding ? 1 : 0, y.start, blasint(y.stride))
+  }
+}

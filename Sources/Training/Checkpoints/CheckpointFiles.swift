@@ -1,0 +1,103 @@
+import Foundation
+import PolicyOptimization
+import Rollouts
+import Tensors
+import Transformer
+
+/// Writes and reads checkpoints: Hugging Face model folders with the optimiser's state beside.
+///
+/// A folder appears whole (written aside, synced, renamed), its manifest last.
+struct CheckpointFiles {
+  /// Where tokenizer files come from; nil where the model has none.
+  var tokenizerFolder: URL?
+  /// How the weights are stored; float32 wherever training goes on from them.
+  var elementType: ElementType = .float32
+
+  static let optimizerFile = "optimizer.safetensors"
+  static let referenceFolder = "reference"
+
+  /// Writes a checkpoint: model, optimiser, the reference where it was moved, manifest.
+  func write(
+    _ model: LanguageModel, optimizer: ParameterOptimizer, reference: Parameters?,
+    manifest: (_ files: [String: String]) -> CheckpointManifest, to folder: URL
+  ) throws {
+    try FolderPublisher.publish(to: folder, replacing: true) { aside in
+      try writeModel(model.parameters, elementType: .float32, to: aside)
+      CrashPoint.checkpointing.reach()
+      try writeState(
+        optimizer, of: model.parameters, to: aside.appendingPathComponent(Self.optimizerFile))
+      if let reference {
+        let inner = aside.appendingPathComponent(Self.referenceFolder)
+        try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: false)
+        try reference.write(to: inner.appendingPathComponent("model.safetensors"))
+      }
+      let data = try Self.encoder.encode(manifest(CheckpointManifest.hashes(of: aside)))
+      try data.write(to: aside.appendingPathComponent(CheckpointManifest.name))
+      CrashPoint.renaming.reach()
+    }
+  }
+
+  /// Writes a model folder that other tools load, with what made it beside.
+  func writeFinal(_ parameters: Parameters, provenance: JSONObject, to folder: URL) throws {
+    try FolderPublisher.publish(to: folder, replacing: true) { aside in
+      try writeModel(parameters, elementType: elementType, to: aside)
+      var record = provenance
+      let hashes = try CheckpointManifest.hashes(of: aside)
+      record["files"] = .object(JSONObject(sorting: hashes.mapValues { .string($0) }))
+      let text = JSONValue.object(record).prettyJSONText + "\n"
+      try Data(text.utf8).write(to: aside.appendingPathComponent("provenance.json"))
+    }
+  }
+
+  private func writeModel(
+    _ parameters: Parameters, elementType: ElementType, to folder: URL
+  ) throws {
+    try ModelWriter.write(parameters.configuration, elementType: elementType, to: folder)
+    try parameters.write(
+      to: folder.appendingPathComponent("model.safetensors"), elementType: elementType)
+    if let tokenizerFolder {
+      try ModelWriter.copyTokenizer(from: tokenizerFolder, to: folder)
+    }
+  }
+
+  private func writeState(
+    _ optimizer: ParameterOptimizer, of parameters: Parameters, to url: URL
+  ) throws {
+    let state = optimizer.state
+    var writer = try SafetensorsWriter(
+      url, tensors: state.map { TensorSpecification($0.name, parameters.tensors[$0.tensor].shape) })
+    for entry in state {
+      let storage = parameters.tensors[entry.tensor].storage
+      let values = [Float](unsafeUninitializedCapacity: storage.count) { buffer, count in
+        if let start = buffer.baseAddress {
+          storage.unpack(UnsafePointer(entry.values.pointer), into: start)
+        }
+        count = storage.count
+      }
+      try writer.append(values)
+    }
+    try writer.finish()
+  }
+
+  /// Reads weights and optimiser back from a checkpoint that was verified.
+  static func read(
+    _ folder: URL, into model: LanguageModel, optimizer: ParameterOptimizer,
+    manifest: CheckpointManifest
+  ) throws {
+    try model.parameters.read(folder: folder)
+    let file = try SafetensorsFile(folder.appendingPathComponent(optimizerFile))
+    for entry in optimizer.state {
+      let storage = model.parameters.tensors[entry.tensor].storage
+      var values = [Float](repeating: 0, count: storage.count)
+      try values.withUnsafeMutableBufferPointer { try file.read(entry.name, into: $0) }
+      storage.pack(values, into: entry.values.pointer)
+    }
+    optimizer.resume(after: manifest.updates)
+  }
+
+  private static var encoder: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return encoder
+  }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import PolicyOptimization
+import Rollouts
+
+/// `trainer.json` of a checkpoint: where the run stood, and the fingerprint of every other file.
+///
+/// It is written last; a folder without it, or whose files don't match it, is no checkpoint.
+public struct CheckpointManifest: Codable, Sendable, Equatable {
+  /// The layout of a checkpoint.
+  public var format = 1
+  /// The step after which it was written; 0 is before the first.
+  public var step: Int
+  /// Optimiser updates done since the first step.
+  public var updates: Int
+  /// Problems drawn by all steps so far, dropped groups counted.
+  public var problemsDrawn: Int
+  /// The adaptive entropy coefficient.
+  public var entropy: EntropyController
+  /// The fingerprint of the resolved settings.
+  public var configurationHash: String
+  /// The program that wrote it.
+  public var programVersion: String
+  /// SHA-256 by file name.
+  public var files: [String: String]
+
+  static let name = "trainer.json"
+
+  /// Fingerprints every file of a folder.
+  static func hashes(of folder: URL) throws -> [String: String] {
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    var hashes: [String: String] = [:]
+    for name in names where name != Self.name {
+      let url = folder.appendingPathComponent(name)
+      var isFolder: ObjCBool = false
+      if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder),
+        isFolder.boolValue
+      {
+        for (inner, hash) in try Self.hashes(of: url) { hashes["\(name)/\(inner)"] = hash }
+      } else {
+        hashes[name] = try SHA256.digest(ofFile: url.path).hexadecimal
+      }
+    }
+    return hashes
+  }
+
+  /// Reads the manifest of a checkpoint and checks every file against it.
+  /// - Throws: `CheckpointError` saying what is damaged.
+  public static func verified(in folder: URL) throws(CheckpointError) -> CheckpointManifest {
+    let url = folder.appendingPathComponent(name)
+    let manifest: CheckpointManifest
+    do {
+      manifest = try JSONDecoder().decode(CheckpointManifest.self, from: Data(contentsOf: url))
+    } catch {
+      throw CheckpointError(folder: folder, reason: "\(name) is missing or can't be read")
+    }
+    for (file, hash) in manifest.files.sorted(by: { $0.key < $1.key }) {
+      let found: String
+      do {
+        found = try SHA256.digest(ofFile: folder.appendingPathComponent(file).path).hexadecimal
+      } catch {
+        throw CheckpointError(folder: folder, reason: "\(file) is missing or can't be read")
+      }
+      if found != hash {
+        throw CheckpointError(
+          folder: folder, reason: "\(file) is damaged: its SHA-256 is not the one recorded")
+      }
+    }
+    return manifest
+  }
+}
+
+/// A checkpoint that can't be used: which, and why.
+public struct CheckpointError: Error, CustomStringConvertible {
+  /// Its folder.
+  public var folder: URL
+  /// What is wrong.
+  public var reason: String
+
+  /// The sentence for the user.
+  public var description: String { "checkpoint \(folder.path): \(reason)" }
+}

@@ -1,0 +1,163 @@
+import PolicyOptimization
+import Rollouts
+
+extension ResolvedConfiguration {
+  /// What two settings make impossible together, and what is legal but odd.
+  ///
+  /// Each sentence names both values. Settings in `faulty` have no value of their own to compare.
+  func contradictions(except faulty: Set<String>) -> (faults: [String], warnings: [String]) {
+    var check = ContradictionCheck(resolved: self, faulty: faulty)
+    check.lengthOfRun()
+    check.sampling()
+    check.data()
+    check.optimiser()
+    check.adapters()
+    check.objective()
+    check.evaluationAndCheckpoints()
+    return (check.faults, check.warnings)
+  }
+}
+
+/// The rules between settings, by topic.
+private struct ContradictionCheck {
+  let resolved: ResolvedConfiguration
+  let faulty: Set<String>
+  var faults: [String] = []
+  var warnings: [String] = []
+
+  private var values: RunConfiguration { resolved.values }
+
+  /// Whether a person set this to something else than the default.
+  ///
+  /// A printed configuration names every setting; read back, its defaults contradict nothing.
+  private func isChanged(_ name: String) -> Bool {
+    let setting = SettingDeclaration.named(name)
+    return resolved.isExplicit(name)
+      && setting?.value(in: values) != setting?.value(in: RunConfiguration())
+  }
+
+  /// Adds a fault where all settings it speaks of have legal values.
+  private mutating func refuse(_ names: String..., unless legal: Bool, _ sentence: String) {
+    if !legal, faulty.isDisjoint(with: names) { faults.append(sentence) }
+  }
+
+  mutating func lengthOfRun() {
+    refuse(
+      "max_steps", "num_train_epochs",
+      unless: values.maxSteps == nil || !isChanged("num_train_epochs"),
+      "max_steps \(values.maxSteps ?? 0) and num_train_epochs \(plain(values.numTrainEpochs)) "
+        + "both say how long the run is; give one")
+    refuse(
+      "prompts_per_step", "updates_per_rollout",
+      unless: values.promptsPerStep % max(1, values.updatesPerRollout) == 0,
+      "prompts_per_step \(values.promptsPerStep) can't be cut into updates_per_rollout "
+        + "\(values.updatesPerRollout) equal parts of whole groups; make it a multiple")
+    refuse(
+      "dynamic_sampling", "num_generations",
+      unless: !values.dynamicSampling || values.numGenerations > 1,
+      "dynamic_sampling drops every group of num_generations \(values.numGenerations); "
+        + "take 2 or more")
+    refuse(
+      "rollouts", "dynamic_sampling",
+      unless: values.rollouts == nil || !values.dynamicSampling,
+      "dynamic_sampling true samples anew, rollouts \(values.rollouts ?? "") doesn't sample; "
+        + "leave one out")
+  }
+
+  mutating func sampling() {
+    refuse(
+      "min_new_tokens", "max_completion_length",
+      unless: values.minNewTokens <= values.maxCompletionLength,
+      "min_new_tokens \(values.minNewTokens) is above max_completion_length "
+        + "\(values.maxCompletionLength)")
+  }
+
+  mutating func data() {
+    refuse(
+      "min_prompt_length", "max_prompt_length",
+      unless: values.maxPromptLength.map { values.minPromptLength <= $0 } ?? true,
+      "min_prompt_length \(values.minPromptLength) is above max_prompt_length "
+        + "\(values.maxPromptLength ?? 0)")
+    refuse(
+      "eval_fraction", "eval_dataset",
+      unless: values.evalFraction == 0 || values.evalDataset.isEmpty,
+      "eval_fraction \(plain(values.evalFraction)) and eval_dataset "
+        + "\(values.evalDataset.joined(separator: ", ")) both say what is held out; give one")
+    for column in values.columns where !faulty.contains("columns") {
+      let parts = column.split(separator: "=", omittingEmptySubsequences: false)
+      if parts.count != 2 || parts.contains(where: \.isEmpty) {
+        faults.append("columns '\(column)' must be NEW=OLD, such as prompt=question")
+      }
+    }
+  }
+
+  mutating func optimiser() {
+    if let steps = values.maxSteps {
+      let updates = steps * values.updatesPerRollout * values.objective.iterations
+      if values.warmupSteps > updates {
+        warnings.append(
+          "warmup_steps \(values.warmupSteps) is more than the run's \(updates) updates: "
+            + "learning_rate \(plain(values.learningRate)) is never reached")
+      }
+    }
+    if values.learningRate == 0 { warnings.append("learning_rate 0 changes nothing") }
+  }
+
+  mutating func adapters() {
+    refuse(
+      "lora_dropout", unless: values.loraDropout == 0,
+      "lora_dropout \(plain(values.loraDropout)) is refused: with dropout the policy that acts is "
+        + "not the policy that learns; leave it 0")
+    guard !values.usePeft else { return }
+    for name in ["lora_r", "lora_alpha", "lora_target_modules", "use_rslora"]
+    where isChanged(name) {
+      let value = SettingDeclaration.named(name)?.value(in: values).jsonText ?? ""
+      refuse(
+        name, "use_peft", unless: false,
+        "\(name) \(value) has no meaning with use_peft false; add use_peft true")
+    }
+  }
+
+  mutating func objective() {
+    let objective = values.objective
+    refuse(
+      "reference_model", "beta", unless: values.referenceModel == nil || objective.beta != 0,
+      "reference_model \(values.referenceModel ?? "") is not read with beta 0; raise beta")
+    let given = SettingDeclaration.all.map(\.name).filter(isChanged)
+    let situation = ObjectiveSituation(
+      groupSize: values.numGenerations, hasReference: true,
+      maxCompletionLength: values.maxCompletionLength, updatesPerRollout: values.updatesPerRollout,
+      preset: values.like.flatMap(Preset.init(named:)), given: Set(given))
+    for fault in objective.validate(situation) {
+      switch fault.severity {
+      case .error: faults.append(fault.description)
+      case .warning: warnings.append(fault.description)
+      }
+    }
+  }
+
+  mutating func evaluationAndCheckpoints() {
+    let hasEvaluation =
+      !values.evalDataset.isEmpty || values.evalFraction > 0
+      || (values.model == nil && values.dataset.isEmpty)
+    refuse(
+      "eval_steps", "eval_dataset", "eval_fraction",
+      unless: !isChanged("eval_steps") || hasEvaluation,
+      "eval_steps \(values.evalSteps ?? 0) has nothing to evaluate; "
+        + "give eval_dataset or eval_fraction")
+    refuse(
+      "metric_for_best_model", "eval_steps",
+      unless: values.metricForBestModel == nil || values.evalSteps != nil,
+      "metric_for_best_model \(values.metricForBestModel ?? "") needs evaluations to compare; "
+        + "give eval_steps")
+    if let every = values.evalSteps, values.metricForBestModel != nil,
+      values.saveSteps % every != 0
+    {
+      warnings.append(
+        "save_steps \(values.saveSteps) is no multiple of eval_steps \(every): "
+          + "a checkpoint is judged by the evaluation before it")
+    }
+  }
+
+  private func plain(_ number: Double) -> String { SettingDeclaration.text(of: number) }
+}

@@ -1,0 +1,49 @@
+import Rollouts
+
+extension SettingDeclaration {
+  /// Every setting, in the order of help, documentation and the printed configuration.
+  public static let all: [SettingDeclaration] =
+    runSettings + modelSettings + dataSettings + rewardSettings + lengthSettings
+    + samplingSettings + objectiveSettings + optimizerSettings + supervisedSettings
+    + evaluationSettings + savingSettings + loggingSettings
+
+  private static let byName = Dictionary(
+    uniqueKeysWithValues: all.map { ($0.name, $0) })
+
+  /// The setting of a name, dashes for underscores allowed; nil where there is none.
+  public static func named(_ name: String) -> SettingDeclaration? {
+    byName[name] ?? byName[name.replacing("-", with: "_").lowercased()]
+  }
+
+  /// What to say of a name that is no setting: whose name it is, or which is nearest.
+  static func explanation(ofUnknown name: String) -> String {
+    for setting in all {
+      if let peer = setting.peers.first(where: { $0.matches(name) }) {
+        let difference = peer.difference.map { " (\($0))" } ?? ""
+        return "is \(peer.peer)'s name for '\(setting.name)'" + difference
+      }
+    }
+    if let reason = reason(ofAbsent: name) { return "is \(reason)" }
+    let nearest = Spelling.nearest(to: name, among: all.lazy.map(\.name))
+    return "is no setting"
+      + (nearest.map { "; did you mean '\($0)'?" } ?? "; see 'grpo help train'")
+  }
+
+  /// Why a setting of another toolkit has no counterpart, to follow "is"; nil where it isn't known.
+  public static func reason(ofAbsent name: String) -> String? {
+    absentPeerSettings[name.replacing("-", with: "_").lowercased()]
+  }
+
+  /// Settings that people bring from other toolkits and that have no counterpart here.
+  private static let absentPeerSettings: [String: String] = [
+    "use_vllm": "TRL's; sampling and training always share one engine here",
+    "vllm_mode": "TRL's; sampling and training always share one engine here",
+    "bf16": "TRL's; parameters are trained in float32 here (see 'save_dtype')",
+    "fp16": "TRL's; parameters are trained in float32 here (see 'save_dtype')",
+    "gradient_checkpointing": "TRL's; the memory plan decides here (see 'memory_limit')",
+    "report_to": "TRL's; metrics.jsonl is always written (see 'tensorboard')",
+    "trust_remote_code": "TRL's; no code of a model is ever run here",
+    "generation_batch_size": "TRL's; a step is 'prompts_per_step' times 'num_generations' here",
+    "optim": "TRL's; the optimiser is AdamW here",
+  ]
+}

@@ -1,0 +1,172 @@
+import Rollouts
+import Tensors
+import Transformer
+
+/// How one tensor is trained.
+public struct ParameterRule: Sendable, Equatable {
+  /// Its learning rate before the schedule.
+  public var learningRate: Double
+  /// Its decoupled weight decay.
+  public var weightDecay: Double
+
+  /// Makes a rule.
+  public init(learningRate: Double, weightDecay: Double) {
+    self.learningRate = learningRate
+    self.weightDecay = weightDecay
+  }
+}
+
+/// AdamW over all tensors of a model, after the global norm of the gradient is clipped.
+///
+///     ‖g‖ = √Σ g²,  g ← g · min(1, max_norm / (‖g‖ + 1e-6))         torch.nn.utils.clip_grad_norm_
+///     then AdamW by tensor, with its own learning rate and weight decay
+///
+/// The norm is summed in double precision in a fixed order. Source: Loshchilov and Hutter 2019.
+public final class ParameterOptimizer {
+  /// The settings that all tensors share.
+  public struct Settings: Sendable, Equatable {
+    /// β₁.
+    public var beta1: Double
+    /// β₂.
+    public var beta2: Double
+    /// ε.
+    public var epsilon: Double
+    /// The greatest norm of the gradient; 0 for no limit.
+    public var maxGradientNorm: Double
+
+    /// Makes settings.
+    public init(
+      beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
+      maxGradientNorm: Double = 1
+    ) {
+      self.beta1 = beta1
+      self.beta2 = beta2
+      self.epsilon = epsilon
+      self.maxGradientNorm = maxGradientNorm
+    }
+  }
+
+  /// What one update did.
+  public struct Report: Sendable {
+    /// The norm of the gradient before it was clipped.
+    public var gradientNorm: Double
+    /// Whether the weights moved: not where the gradient isn't finite.
+    public var isApplied: Bool
+  }
+
+  private let parameters: Parameters
+  private let compute: Compute
+  private let settings: Settings
+  private let rules: [ParameterRule]
+  private let firstMoments: [FloatBuffer]
+  private let secondMoments: [FloatBuffer]
+  /// Updates done so far.
+  public private(set) var updates = 0
+
+  /// Makes an optimiser whose moments are zero; `rules` has one entry a tensor, in layout order.
+  public init(
+    _ parameters: Parameters, compute: Compute, settings: Settings, rules: [ParameterRule]
+  ) {
+    precondition(rules.count == parameters.tensors.count, "one rule a tensor")
+    self.parameters = parameters
+    self.compute = compute
+    self.settings = settings
+    self.rules = rules
+    firstMoments = parameters.tensors.map { FloatBuffer(count: $0.storage.storedCount) }
+    secondMoments = parameters.tensors.map { FloatBuffer(count: $0.storage.storedCount) }
+  }
+
+  /// Moves the weights along gradients, which are zero afterwards.
+  ///
+  /// Where the gradient's norm isn't finite nothing moves, and no update is counted.
+  public func update(by gradients: Gradients, learningRateFactor: Double) -> Report {
+    let norm = gradients.buffers.reduce(0.0) { sum, buffer in
+      sum + compute.squaredNorm(buffer.pointer, count: buffer.count)
+    }.squareRoot()
+    guard norm.isFinite else {
+      gradients.reset()
+      return Report(gradientNorm: norm, isApplied: false)
+    }
+    updates += 1
+    let limit = settings.maxGradientNorm
+    let scale = limit > 0 ? min(1, limit / (norm + 1e-6)) : 1
+    for (index, tensor) in parameters.tensors.enumerated() {
+      let step = AdamWStep(
+        learningRate: rules[index].learningRate * learningRateFactor, beta1: settings.beta1,
+        beta2: settings.beta2, epsilon: settings.epsilon, weightDecay: rules[index].weightDecay,
+        step: updates, gradientScale: scale, isClearingGradient: true)
+      let gradient = gradients.buffers[index]
+      switch tensor.storage {
+      case .matrix(let matrix):
+        compute.adamW(
+          matrix, gradient: gradient, m: firstMoments[index], v: secondMoments[index], step)
+      case .vector(let vector):
+        compute.adamW(
+          vector.pointer, gradient: gradient.pointer, m: firstMoments[index].pointer,
+          v: secondMoments[index].pointer, count: vector.count, step)
+      }
+    }
+    return Report(gradientNorm: norm, isApplied: true)
+  }
+
+  /// The moments of a tensor by name, for checkpoints: `exp_avg` and `exp_avg_sq`.
+  public var state: [(name: String, tensor: Int, values: FloatBuffer)] {
+    parameters.tensors.enumerated().flatMap { index, tensor in
+      [
+        ("exp_avg.\(tensor.name)", index, firstMoments[index]),
+        ("exp_avg_sq.\(tensor.name)", index, secondMoments[index]),
+      ]
+    }
+  }
+
+  /// Takes up where a checkpoint left: the moments were read into `state`.
+  public func resume(after updates: Int) { self.updates = updates }
+}
+
+extension ParameterRule {
+  /// The rules of a model's tensors: the first group whose pattern matches a name wins.
+  ///
+  /// Patterns are globs: `*` matches any run of characters, `?` one.
+  public static func rules(
+    for parameters: Parameters, base: ParameterRule,
+    groups: [(pattern: String, learningRate: Double?, weightDecay: Double?)]
+  ) -> [ParameterRule] {
+    parameters.tensors.map { tensor in
+      guard let group = groups.first(where: { Glob($0.pattern).matches(tensor.name) }) else {
+        return base
+      }
+      return ParameterRule(
+        learningRate: group.learningRate ?? base.learningRate,
+        weightDecay: group.weightDecay ?? base.weightDecay)
+    }
+  }
+}
+
+/// A pattern with `*` and `?`, matched in time linear in text × stars.
+struct Glob {
+  private let pattern: [Character]
+
+  init(_ pattern: String) { self.pattern = Array(pattern) }
+
+  func matches(_ text: String) -> Bool {
+    let text = Array(text)
+    var (p, t) = (0, 0)
+    var star: (pattern: Int, text: Int)?
+    while t < text.count {
+      if p < pattern.count, pattern[p] == "?" || pattern[p] == text[t] {
+        p += 1
+        t += 1
+      } else if p < pattern.count, pattern[p] == "*" {
+        star = (p, t)
+        p += 1
+      } else if let last = star {
+        p = last.pattern + 1
+        t = last.text + 1
+        star = (last.pattern, t)
+      } else {
+        return false
+      }
+    }
+    return pattern[p...].allSatisfy { $0 == "*" }
+  }
+}

@@ -1,0 +1,98 @@
+import Foundation
+
+/// The layout of a run's folder (DESIGN: stable names, so that scripts last).
+///
+///     config.json  trajectories.sqlite  metrics.jsonl  tensorboard/
+///     cold-start/  checkpoints/step-000100/  final/
+public struct RunFolder: Sendable, Equatable {
+  /// The folder itself.
+  public let url: URL
+
+  /// Names a run's folder, whether or not it exists.
+  public init(_ url: URL) { self.url = url }
+
+  /// The resolved settings.
+  public var configuration: URL { url.appendingPathComponent("config.json") }
+  /// The trajectory log.
+  public var log: URL { url.appendingPathComponent("trajectories.sqlite") }
+  /// Scalars by step.
+  public var metrics: URL { url.appendingPathComponent("metrics.jsonl") }
+  /// TensorBoard event files.
+  public var tensorboard: URL { url.appendingPathComponent("tensorboard") }
+  /// Model folders by step.
+  public var checkpoints: URL { url.appendingPathComponent("checkpoints") }
+  /// The trained model.
+  public var final: URL { url.appendingPathComponent("final") }
+  /// The model that a run without one starts from.
+  public var initial: URL { url.appendingPathComponent("initial") }
+
+  /// The folder of a step's checkpoint.
+  public func checkpoint(step: Int) -> URL {
+    let digits = String(step)
+    let padded = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+    return checkpoints.appendingPathComponent("step-\(padded)")
+  }
+
+  /// The steps that have a checkpoint folder, ascending.
+  public var checkpointSteps: [Int] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)) ?? []
+    return names.compactMap { name in
+      name.hasPrefix("step-") ? Int(name.dropFirst("step-".count)) : nil
+    }.sorted()
+  }
+
+  /// Whether something stands there that a new run would overwrite.
+  public var isTaken: Bool {
+    let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+    return contents.contains { !$0.hasSuffix(Self.unfinished) }
+  }
+
+  /// What the names of files and folders that are not whole yet end in.
+  private static let unfinished = ".partial"
+
+  /// Removes what a run that was killed had begun to write.
+  func removeUnfinished() {
+    for folder in [url, checkpoints] {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+      for name in names where name.hasSuffix(Self.unfinished) {
+        try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+      }
+    }
+  }
+}
+
+extension RunFolder {
+  /// The folder that a name means: a path where it has a slash or exists, otherwise below `runs/`.
+  public static func named(_ name: String) -> RunFolder {
+    let isPath = name.contains("/") || FileManager.default.fileExists(atPath: name)
+    return RunFolder(URL(fileURLWithPath: isPath ? name : "runs/\(name)"))
+  }
+
+  /// An existing run: a name, a path, or `latest` for the newest start under `runs/`.
+  /// - Throws: `RunFolderError` where there is no such run.
+  public static func find(_ name: String) throws -> RunFolder {
+    let folder = name == "latest" ? latest() : named(name)
+    guard let folder, FileManager.default.fileExists(atPath: folder.configuration.path) else {
+      throw RunFolderError.notARun(folder?.url ?? URL(fileURLWithPath: "runs"))
+    }
+    return folder
+  }
+
+  /// The run under `runs/` whose settings were written last.
+  private static func latest() -> RunFolder? {
+    let root = URL(fileURLWithPath: "runs")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
+    let runs = names.compactMap { name -> (RunFolder, Date)? in
+      let folder = RunFolder(root.appendingPathComponent(name))
+      let attributes = try? FileManager.default.attributesOfItem(atPath: folder.configuration.path)
+      return (attributes?[.modificationDate] as? Date).map { (folder, $0) }
+    }
+    return runs.max { $0.1 < $1.1 }?.0
+  }
+
+  /// The path as one would type it from here.
+  public var displayPath: String {
+    let here = FileManager.default.currentDirectoryPath + "/"
+    return url.path.hasPrefix(here) ? String(url.path.dropFirst(here.count)) : url.path
+  }
+}

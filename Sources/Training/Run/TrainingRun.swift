@@ -1,0 +1,410 @@
+import BuiltInRewards
+import Foundation
+import PolicyOptimization
+import RewardKit
+import Rollouts
+import Tensors
+import TrajectoryStore
+import Transformer
+
+/// A run from its first file to its last: made new, or taken up where it stopped.
+public final class TrainingRun {
+  private let preparation: RunPreparation
+  private let observer: TrainingObserver
+  private let log: TrajectoryLog
+  private let isNew: Bool
+  /// What the run was begun under, where it is taken up again.
+  private let recorded: RunCircumstances?
+  /// The time that chat templates print, the same however often the run is taken up.
+  private let clock: Int
+  private var sharedEngine: GenerationEngine?
+
+  private var settings: RunConfiguration { preparation.settings }
+  private var folder: RunFolder { preparation.folder }
+
+  /// Makes a run's folder and log.
+  /// - Throws: `RunFolderError` where the folder is taken, `StoreError` where the log can't be made.
+  public init(starting preparation: RunPreparation, observer: TrainingObserver) throws {
+    self.preparation = preparation
+    self.observer = observer
+    isNew = true
+    recorded = nil
+    clock = Int(Date().timeIntervalSince1970)
+    let folder = preparation.folder
+    guard !folder.isTaken else { throw RunFolderError.taken(folder) }
+    try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
+    try AtomicFile.write(
+      preparation.resolved.json.prettyJSONText + "\n", to: folder.configuration)
+    log = try TrajectoryLog(creating: folder.log)
+  }
+
+  /// Opens a run that stopped, wherever it did.
+  /// - Throws: `StoreError` where the log is damaged, or another process trains the run.
+  public init(resuming preparation: RunPreparation, observer: TrainingObserver) throws {
+    self.preparation = preparation
+    self.observer = observer
+    isNew = false
+    log = try Self.openLog(preparation.folder.log)
+    preparation.folder.removeUnfinished()
+    let run = try TrajectoryReader(readOnly: preparation.folder.log).runs().last
+    recorded = run.flatMap { RunCircumstances($0.record.host) }
+    clock = recorded?.clock ?? Int(Date().timeIntervalSince1970)
+  }
+
+  /// Opens a log, or makes it where the run stopped before its first commit.
+  private static func openLog(_ url: URL) throws(StoreError) -> TrajectoryLog {
+    do throws(StoreError) {
+      return try TrajectoryLog(opening: url)
+    } catch {
+      // Making one refuses whatever is not an empty file, so that nothing can be overwritten.
+      guard error.kind == .notALog || error.kind == .unreachable else { throw error }
+      do throws(StoreError) { return try TrajectoryLog(creating: url) } catch _ { throw error }
+    }
+  }
+
+  /// Trains until the last step, or until the observer stops it.
+  public func train() throws -> TrainingOutcome {
+    let policy = try loadPolicy()
+    let encoder = try makeEncoder(policy)
+    let rewards = try RewardSuite(
+      needsScoring ? preparation.specifications : [], columns: preparation.columns,
+      catalogue: .shipped)
+    defer { rewards.shutDown() }
+    let material = try gatherMaterial(policy, encoder: encoder, rewards: rewards)
+    let plan = try RunPlan(
+      preparation, model: policy.model.configuration, promptLength: material.longest.prompt,
+      completionLength: material.longest.completion,
+      microBatchTokens: recorded?.microBatchTokens)
+    try begin(policy: policy, rewards: rewards, material: material, plan: plan)
+    var parts = try assemble(
+      policy, encoder: encoder, rewards: rewards, material: material, plan: plan)
+    let position = try takeUp(&parts)
+    for warning in preparation.resolved.warnings where isNew { observer.observe(.warning(warning)) }
+    return try Trainer(parts, from: position, observer: observer).run()
+  }
+
+  /// Whether any completion is to be scored: not where all of them are recorded and none is evaluated.
+  private var needsScoring: Bool {
+    preparation.recorded == nil || preparation.evaluation != nil
+  }
+
+  // MARK: Policy and prompts
+
+  private func loadPolicy() throws -> Policy {
+    let source: URL
+    if let modelFolder = preparation.modelFolder {
+      source = modelFolder
+    } else {
+      source = folder.initial
+      if !FileManager.default.fileExists(atPath: source.path) {
+        try EmbeddedJob.writeModel(seed: UInt64(settings.seed), to: source)
+      }
+    }
+    return try Policy(folder: source, compute: preparation.compute)
+  }
+
+  /// What turns text into tokens; nil where only ids are given, by a record, to a model without a tokenizer.
+  private func makeEncoder(_ policy: Policy) throws -> PromptEncoder? {
+    if policy.tokenizer == nil, preparation.recorded != nil { return nil }
+    let template = try settings.chatTemplate.map { path in
+      try ChatTemplateFile.read(path)
+    }
+    return PromptEncoder(
+      tokenizer: try policy.requireTokenizer(), chatTemplate: template, system: settings.system,
+      maxPromptLength: settings.maxPromptLength,
+      contextLength: policy.model.configuration.maximumPositions,
+      overlong: settings.overlongPrompts, stop: settings.stop,
+      now: Date(timeIntervalSince1970: Double(clock)))
+  }
+
+  private func encode(_ dataset: Dataset, _ encoder: PromptEncoder?) throws -> [EncodedProblem] {
+    guard let encoder else { return [] }
+    return try dataset.problems.compactMap { problem in
+      guard let tokens = try encoder.encode(problem, dataset: dataset.name),
+        tokens.count >= settings.minPromptLength
+      else { return nil }
+      return EncodedProblem(problem: problem, dataset: dataset.name, tokens: tokens)
+    }
+  }
+
+  /// The problems of one pass, as indices into those that were encoded.
+  private func epoch(of dataset: Dataset, encoded problems: [EncodedProblem]) -> [Int] {
+    let places = Dictionary(
+      uniqueKeysWithValues: problems.enumerated().map { ($1.problem.index, $0) })
+    return dataset.epoch.compactMap { places[$0] }
+  }
+
+  // MARK: The record of the run
+
+  /// Records the run, or where it is recorded says what is different now.
+  private func begin(
+    policy: Policy, rewards: RewardSuite, material: Material, plan: RunPlan
+  ) throws {
+    let circumstances = RunCircumstances(
+      threads: preparation.compute.threads, compute: preparation.compute.description,
+      microBatchTokens: plan.microBatchTokens, clock: clock)
+    let reader = try TrajectoryReader(readOnly: folder.log)
+    guard try reader.runs().isEmpty else {
+      for sentence in recorded?.differences(to: circumstances) ?? [] {
+        observer.observe(.warning(sentence))
+      }
+      return
+    }
+    _ = try log.begin(
+      run: RunRecord(
+        name: folder.url.lastPathComponent, seed: settings.seed,
+        programVersion: ProgramVersion.current,
+        configuration: lastingSettings,
+        model: settings.model ?? "made from nothing", modelHash: try weightsHash(of: policy.folder),
+        dataset: preparation.train.name, datasetHash: preparation.train.contentHash,
+        provenance: provenance,
+        rewards: material.rewards.map { reward in
+          let live = rewards.rewards.first { $0.name == reward.name }
+          return RewardRecord(
+            name: reward.name, weight: reward.weight, kind: live?.kind.rawValue ?? "recorded",
+            contentHash: live?.contentHash ?? "",
+            isDeterministic: live?.isDeterministic ?? true)
+        },
+        host: circumstances.json))
+  }
+
+  /// The settings but the name of the folder, which is no part of what a run does.
+  private var lastingSettings: JSONObject {
+    var settings = preparation.resolved.json.object ?? [:]
+    settings["run"] = nil
+    return settings
+  }
+
+  private func weightsHash(of folder: URL) throws -> String {
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      .filter { $0.hasSuffix(".safetensors") }.sorted()
+    var hash = SHA256()
+    for file in files {
+      let digest = try SHA256.digest(ofFile: folder.appendingPathComponent(file).path).hexadecimal
+      hash.update(Array(digest.utf8))
+    }
+    return hash.finalize().hexadecimal
+  }
+
+  private var provenance: JSONObject {
+    [
+      "program": .string("grpo \(ProgramVersion.current)"),
+      "seed": .integer(Int64(settings.seed)),
+      "parent_model": .string(settings.model ?? "made from nothing"),
+      "dataset": .string(preparation.train.name),
+      "dataset_sha256": .string(preparation.train.contentHash),
+      "configuration": .object(lastingSettings),
+    ]
+  }
+
+  // MARK: Assembly
+
+  /// The engine that samples for training and for evaluation: one, since its scratch is as large as a batch.
+  private func engine(_ policy: Policy) -> GenerationEngine {
+    if let sharedEngine { return sharedEngine }
+    let engine = GenerationEngine(policy.model)
+    sharedEngine = engine
+    return engine
+  }
+
+  /// What a run learns from: where its rollouts come from, and the rewards they carry.
+  private struct Material {
+    var source: any RolloutSource
+    var rewards: [RecordedRollouts.Reward]
+    /// The training problems; empty where rollouts are recorded.
+    var problems: [EncodedProblem]
+    /// Problems of one epoch.
+    var epoch: Int
+    var steps: Int
+    var longest: (prompt: Int, completion: Int)
+  }
+
+  private func gatherMaterial(
+    _ policy: Policy, encoder: PromptEncoder?, rewards: RewardSuite
+  ) throws -> Material {
+    if let recorded = preparation.recorded {
+      return try recordedMaterial(recorded, policy: policy, encoder: encoder)
+    }
+    guard let encoder else { throw MissingTokenizer(folder: policy.folder) }
+    let problems = try encode(preparation.train, encoder)
+    guard !problems.isEmpty else {
+      throw RunFolderError.nothingToTrainOn(preparation.train.name)
+    }
+    let entries = epoch(of: preparation.train, encoded: problems)
+    let sampler = RolloutSampler(
+      engine: engine(policy), encoder: encoder, rewards: rewards,
+      problems: problems,
+      order: ProblemOrder(
+        of: entries, seed: UInt64(settings.seed), shuffles: settings.shuffleDataset,
+        keepsFirstEpoch: settings.curriculum != nil),
+      settings: RolloutSampler.Settings(
+        seed: UInt64(settings.seed), promptsPerStep: settings.promptsPerStep,
+        groupSize: settings.numGenerations, sampling: settings.sampling(policy.endTokens),
+        drawLimit: settings.dynamicSampling ? settings.dynamicSamplingLimit : 1))
+    return Material(
+      source: sampler,
+      rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
+      problems: problems, epoch: entries.count,
+      steps: settings.stepCount(problems: entries.count),
+      longest: (problems.map(\.tokens.count).max() ?? 1, settings.maxCompletionLength))
+  }
+
+  private func recordedMaterial(
+    _ recorded: RecordedSource, policy: Policy, encoder: PromptEncoder?
+  ) throws -> Material {
+    let source: RecordedRollouts
+    switch recorded {
+    case .run(let run): source = try RecordedRollouts(log: run.log)
+    case .file(let url):
+      source = try RecordedRollouts(
+        file: url, policy: policy, encoder: encoder, promptsPerStep: settings.promptsPerStep)
+    }
+    // Weights that are given now win over those of the record; the names must be the record's.
+    let given = Dictionary(
+      preparation.specifications.map { ($0.name ?? $0.use, $0.weight) }, uniquingKeysWith: { $1 })
+    let rewards = source.rewards.map {
+      RecordedRollouts.Reward(name: $0.name, weight: given[$0.name] ?? $0.weight)
+    }
+    return Material(
+      source: source, rewards: rewards, problems: [], epoch: source.groupCount,
+      steps: min(settings.maxSteps ?? source.stepCount, source.stepCount), longest: source.longest)
+  }
+
+  private func assemble(
+    _ policy: Policy, encoder: PromptEncoder?, rewards: RewardSuite, material: Material,
+    plan: RunPlan
+  ) throws -> Trainer.Parts {
+    let steps = material.steps
+    (material.source as? RecordedRollouts)?.complete(
+      with: policy.model, temperature: Float(settings.temperature),
+      correctsSampler: settings.objective.correctsSampler)
+    let objective = settings.objective
+    let optimizer = makeOptimizer(policy, settings.learningRate)
+    let updater = PolicyUpdater(
+      policy.model, optimizer: optimizer,
+      settings: PolicyUpdater.Settings(
+        objective: objective, updatesPerRollout: settings.updatesPerRollout,
+        maxCompletionLength: settings.maxCompletionLength,
+        temperature: Float(settings.temperature), microBatchTokens: plan.microBatchTokens,
+        learningRate: LearningRatePlan(
+          settings.lrSchedulerType, warmupUpdates: settings.warmupSteps,
+          totalUpdates: (settings.maxSteps ?? steps) * objective.iterations
+            * settings.updatesPerRollout),
+        baseLearningRate: settings.learningRate, skipsNonfinite: settings.onNonfinite == .skip))
+    func evaluator(_ problems: [EncodedProblem], samples: Int) -> Evaluator? {
+      guard let encoder, !problems.isEmpty else { return nil }
+      return Evaluator(
+        engine: engine(policy), encoder: encoder, rewards: rewards, problems: problems,
+        settings: Evaluator.Settings(
+          seed: UInt64(settings.seed), samples: samples,
+          sampling: settings.evaluationSampling(policy.endTokens, samples: samples),
+          fullReward: rewards.rewards.reduce(0) { $0 + $1.weight * ($1.range?.upperBound ?? 1) }))
+    }
+    let held = try preparation.evaluation.map { try encode($0, encoder) }
+    return Trainer.Parts(
+      folder: folder, log: log, policy: policy, optimizer: optimizer, updater: updater,
+      source: material.source,
+      estimator: AdvantageEstimator(objective, rewardWeights: material.rewards.map(\.weight)),
+      rewardNames: material.rewards.map(\.name), reference: nil,
+      evaluator: held.flatMap { evaluator($0, samples: settings.numGenerationsEval ?? 1) },
+      probe: evaluator(Array(material.problems.prefix(256)), samples: 1),
+      checkpoints: CheckpointFiles(
+        tokenizerFolder: policy.folder, elementType: settings.saveDtype.elementType),
+      schedule: Trainer.Schedule(
+        steps: steps, evaluationSteps: settings.evalSteps, evaluatesFirst: settings.evalOnStart,
+        checkpointSteps: settings.saveSteps, checkpointLimit: settings.saveTotalLimit,
+        problemCount: material.epoch,
+        bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
+        microBatchTokens: plan.microBatchTokens),
+      provenance: provenance,
+      configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
+        .hexadecimal,
+      warnings: { rewards.takeWarnings() })
+  }
+
+  private func makeOptimizer(_ policy: Policy, _ learningRate: Double) -> ParameterOptimizer {
+    ParameterOptimizer(
+      policy.model.parameters, compute: preparation.compute,
+      settings: ParameterOptimizer.Settings(
+        beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon,
+        maxGradientNorm: settings.maxGradNorm),
+      rules: ParameterRule.rules(
+        for: policy.model.parameters,
+        base: ParameterRule(learningRate: learningRate, weightDecay: settings.weightDecay),
+        groups: settings.parameterGroups.map { ($0.match, $0.learningRate, $0.weightDecay) }))
+  }
+
+  // MARK: Where it stands
+
+  /// Brings the parts to where the run stands: the newest whole checkpoint, or the beginning.
+  private func takeUp(_ parts: inout Trainer.Parts) throws -> Trainer.Position {
+    var position = Trainer.Position()
+    let reader = try TrajectoryReader(readOnly: folder.log)
+    position.lastCommitted = try reader.lastCommittedStep() ?? 0
+    for evaluation in try reader.evaluations() {
+      position.evaluations[evaluation.step] = evaluation
+    }
+    let needsReference = settings.objective.needsReference
+    guard let found = newestCheckpoint() else {
+      try coldStart(parts)
+      if needsReference { parts.reference = try makeReference(parts.policy, moved: nil) }
+      return position
+    }
+    try CheckpointFiles.read(
+      found.url, into: parts.policy.model, optimizer: parts.optimizer, manifest: found.manifest)
+    parts.updater.entropy = found.manifest.entropy
+    position.step = found.manifest.step
+    position.problemsDrawn = found.manifest.problemsDrawn
+    if needsReference { parts.reference = try makeReference(parts.policy, moved: found.url) }
+    observer.observe(
+      .note(
+        "resuming after step \(position.step); \(max(0, position.lastCommitted - position.step)) "
+          + "committed steps are redone from the log"))
+    return position
+  }
+
+  private func newestCheckpoint() -> (url: URL, manifest: CheckpointManifest)? {
+    for step in folder.checkpointSteps.reversed() {
+      let url = folder.checkpoint(step: step)
+      do throws(CheckpointError) {
+        return (url, try CheckpointManifest.verified(in: url))
+      } catch {
+        observer.observe(.warning("\(error); the one before it is used"))
+      }
+    }
+    return nil
+  }
+
+  /// The reference: where it was moved, as the checkpoint has it; else the named model, or the policy
+  /// before the first step.
+  private func makeReference(_ policy: Policy, moved checkpoint: URL?) throws -> ReferenceModel {
+    let reference = ReferenceModel(
+      copying: policy.model, temperature: Float(settings.temperature))
+    let kept = checkpoint?.appendingPathComponent(CheckpointFiles.referenceFolder)
+    if let kept, FileManager.default.fileExists(atPath: kept.path) {
+      try reference.parameters.read(folder: kept)
+    } else if let name = settings.referenceModel {
+      try reference.parameters.read(
+        folder: try ModelLocator.locate(
+          name, environment: ProcessInfo.processInfo.environment))
+    } else if checkpoint != nil {
+      try reference.parameters.read(folder: folder.checkpoint(step: 0))
+    }
+    return reference
+  }
+
+  /// The supervised stage, where the settings ask for one.
+  private func coldStart(_ parts: Trainer.Parts) throws {
+    guard !preparation.supervised.isEmpty else { return }
+    guard let encoder = try makeEncoder(parts.policy) else {
+      throw MissingTokenizer(folder: parts.policy.folder)
+    }
+    let stage = try ColdStart(
+      preparation, policy: parts.policy, encoder: encoder,
+      optimizer: makeOptimizer(parts.policy, settings.sftLearningRate),
+      microBatchTokens: parts.schedule.microBatchTokens)
+    try stage.run(observer) {
+      try parts.probe?.evaluate(step: 0, isCancelled: observer.isCancelled)?.accuracy.share
+    }
+  }
+}

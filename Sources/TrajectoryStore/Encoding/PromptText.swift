@@ -1,0 +1,43 @@
+import Rollouts
+
+/// How a prompt is kept in a column: plain text as it is, messages as a JSON array.
+enum PromptText {
+  static func form(of prompt: Prompt) -> String {
+    switch prompt {
+    case .text: return "text"
+    case .messages: return "messages"
+    }
+  }
+
+  static func text(of prompt: Prompt) -> String {
+    switch prompt {
+    case .text(let text): return text
+    case .messages(let messages):
+      return JSONValue.array(messages.map { .object(object(of: $0)) }).jsonText
+    }
+  }
+
+  /// The prompt of a column; nil where the column is malformed.
+  static func prompt(form: String, text: String) -> Prompt? {
+    guard form == "messages" else { return .text(text) }
+    guard let elements = (try? JSONValue.parse(text))?.array else { return nil }
+    var messages: [ChatMessage] = []
+    for element in elements {
+      guard var members = element.object, let role = members["role"]?.string,
+        let content = members["content"]?.string
+      else { return nil }
+      members["role"] = nil
+      members["content"] = nil
+      messages.append(ChatMessage(role: role, content: content, extra: members))
+    }
+    return .messages(messages)
+  }
+
+  private static func object(of message: ChatMessage) -> JSONObject {
+    var object: JSONObject = [
+      "role": .string(message.role), "content": .string(message.content),
+    ]
+    for (key, value) in message.extra { object[key] = value }
+    return object
+  }
+}

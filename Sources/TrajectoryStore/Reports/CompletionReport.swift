@@ -1,0 +1,124 @@
+import Rollouts
+
+extension Report {
+  /// One trajectory whole.
+  static let completion = Report(
+    name: "completion", arguments: "ID",
+    summary: "one trajectory whole: rewards with their parts, tokens with their numbers"
+  ) { (request) throws(StoreError) in
+    let id = try request.integerArgument(0, "the number of a completion")
+    let parameters: [String: QueryValue] = ["id": .integer(Int64(id))]
+    let session = request.session
+    let rows = try session.select(
+      """
+      SELECT run, step, draw, sample, dataset, problem_index, problem_id, reward, advantage,
+        length, finish, logprob_mean, logprob_min, entropy_mean, ratio_max, clipped_tokens,
+        dropped, prompt, text
+      FROM trajectories WHERE completion_id = :id
+      """, parameters)
+    guard let row = rows.first else {
+      throw StoreError(
+        .query, "The log \(session.path) has no completion \(id).",
+        remedy: "The reports best and worst list some.")
+    }
+    let names: [(String, ReportTable.Format)] = [
+      ("run", .plain), ("step", .plain), ("draw", .plain), ("sample", .plain),
+      ("dataset", .plain), ("problem index", .plain), ("problem", .plain), ("reward", .number),
+      ("advantage", .number), ("length", .plain), ("finish", .plain), ("mean log-prob", .number),
+      ("least log-prob", .number), ("mean entropy", .number), ("largest ratio", .number),
+      ("clipped tokens", .plain), ("dropped", .plain),
+    ]
+    let facts = zip(names, row).map { ReportSection.Fact($0.0, $1, $0.1) }
+    var page = ReportPage(title: "completion \(id)")
+    page.sections = [
+      .facts(key: "completion", title: "", facts.filter { $0.value != .null }),
+      .text(key: "prompt", title: "Prompt", row[17].plainText),
+      .text(key: "text", title: "Completion", row[18].plainText),
+    ]
+    page.sections.append(
+      .table(key: "scores", title: "Rewards", try scores(session, parameters)))
+    let updates = try updateTable(session, parameters)
+    if !updates.rows.isEmpty {
+      page.sections.append(.table(key: "updates", title: "Updates", updates))
+    }
+    page.sections.append(
+      .tokens(key: "tokens", title: "Tokens", try tokens(request, parameters)))
+    return page
+  }
+
+  private static func scores(
+    _ session: QuerySession, _ parameters: [String: QueryValue]
+  ) throws(StoreError) -> ReportTable {
+    var table = ReportTable(
+      [
+        ("reward", .plain), ("weight", .number), ("status", .plain), ("value", .number),
+        ("parts", .text), ("steps", .text), ("log", .text), ("error", .text),
+        ("seconds", .seconds), ("stderr", .text),
+      ],
+      rows: try session.select(
+        """
+        SELECT name, weight, status, value, parts, steps, log, error, seconds, stderr
+        FROM scores JOIN rewards ON rewards.id = reward_id
+        WHERE completion_id = :id ORDER BY position
+        """, parameters))
+    table.dropEmptyColumns()
+    return table
+  }
+
+  private static func updateTable(
+    _ session: QuerySession, _ parameters: [String: QueryValue]
+  ) throws(StoreError) -> ReportTable {
+    ReportTable(
+      [
+        ("update", .plain), ("ratio_min", .number), ("ratio_max", .number),
+        ("clipped_low", .plain), ("clipped_high", .plain), ("kl", .number),
+      ],
+      rows: try session.select(
+        """
+        SELECT update_index, ratio_min, ratio_max, clipped_low, clipped_high, kl_mean
+        FROM completion_updates JOIN updates ON updates.id = update_id
+        WHERE completion_id = :id ORDER BY update_index
+        """, parameters))
+  }
+
+  /// The tokens with their numbers; ratios are those of the last update.
+  private static func tokens(
+    _ request: ReportRequest, _ parameters: [String: QueryValue]
+  ) throws(StoreError) -> [ReportSection.TokenCell] {
+    var cells: [ReportSection.TokenCell] = []
+    try request.session.walk(
+      """
+      SELECT token_ids, sampler_logprobs, entropies, advantages, completions.advantage, kept_sets,
+        (SELECT ratios FROM completion_updates WHERE completion_id = completions.id
+          ORDER BY update_id DESC LIMIT 1),
+        (SELECT arrays FROM completion_updates WHERE completion_id = completions.id
+          ORDER BY update_id DESC LIMIT 1)
+      FROM completions JOIN completion_tokens ON completion_id = completions.id
+      WHERE completions.id = :id
+      """, parameters
+    ) { statement in
+      let ids = statement.array(0, of: TokenID.self)
+      let logProbabilities = statement.array(1, of: Float.self)
+      let entropies = statement.array(2, of: Float.self)
+      let advantages = statement.array(3, of: Double.self)
+      let advantage = statement.optionalReal(4)
+      let sets = KeptSets.decoded(statement.array(5, of: UInt8.self), count: ids.count)
+      let ratios = statement.optionalArray(6, of: Float.self)
+      let hasRatios = statement.integer(7) & 2 != 0
+      for (index, id) in ids.enumerated() {
+        func element<Number>(_ array: [Number]) -> Number? {
+          index < array.count ? array[index] : nil
+        }
+        cells.append(
+          .init(
+            id: id, text: request.tokenText?(id),
+            logProbability: element(logProbabilities).map(Double.init),
+            entropy: element(entropies).map(Double.init),
+            ratio: hasRatios ? ratios.map { element($0).map(Double.init) } ?? 1 : nil,
+            advantage: element(advantages) ?? advantage,
+            keptCount: sets.flatMap { $0[index]?.count }))
+      }
+    }
+    return cells
+  }
+}

@@ -1,0 +1,47 @@
+extension Report {
+  /// The completions with the highest rewards.
+  static let best = Report(
+    name: "best", arguments: "", summary: "the completions with the highest rewards"
+  ) { (request) throws(StoreError) in
+    try list(request, title: "Highest rewards", order: "reward DESC, completion_id")
+  }
+
+  /// The completions with the lowest rewards.
+  static let worst = Report(
+    name: "worst", arguments: "", summary: "the completions with the lowest rewards"
+  ) { (request) throws(StoreError) in
+    try list(
+      request, title: "Lowest rewards", order: "reward, completion_id",
+      condition: request.filter.reward == .missing ? nil : "reward IS NOT NULL")
+  }
+
+  /// A list of trajectories in an order that the request may replace.
+  private static func list(
+    _ request: ReportRequest, title: String, order: String, condition: String? = nil
+  ) throws(StoreError) -> ReportPage {
+    let run = try request.runID()
+    let conditions = request.filter.conditions(run: run)
+    let rows = try request.session.select(
+      """
+      SELECT completion_id, step, problem_id, reward, advantage, length, finish, prompt, text
+      FROM trajectories
+      WHERE \(conditions.sql)\(condition.map { "\n  AND \($0)" } ?? "")
+      ORDER BY \(request.filter.order ?? order) LIMIT :limit
+      """,
+      conditions.parameters.merging(["limit": .integer(Int64(request.limit))]) { first, _ in first }
+    )
+    let table = ReportTable(
+      [
+        ("completion", .plain), ("step", .plain), ("problem", .plain), ("reward", .number),
+        ("advantage", .number), ("length", .plain), ("finish", .plain), ("prompt", .text),
+        ("text", .text),
+      ], rows: rows)
+    var page = ReportPage(
+      title: try runTitle(request.session, run),
+      sections: [.table(key: "completions", title: title, table)])
+    if let id = rows.first?.first {
+      page.sections.append(.note("See one whole: completion \(id.plainText)"))
+    }
+    return page
+  }
+}

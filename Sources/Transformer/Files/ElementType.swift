@@ -1,0 +1,109 @@
+/// How a tensor's values are stored in a file.
+public enum ElementType: String, Sendable, CaseIterable {
+  /// IEEE 754 single precision.
+  case float32 = "F32"
+  /// The upper half of single precision.
+  case bfloat16 = "BF16"
+  /// IEEE 754 half precision.
+  case float16 = "F16"
+
+  /// Bytes of one value.
+  public var size: Int { self == .float32 ? 4 : 2 }
+
+  /// PyTorch's name, as config.json's `dtype` has it.
+  public var torchName: String {
+    switch self {
+    case .float32: "float32"
+    case .bfloat16: "bfloat16"
+    case .float16: "float16"
+    }
+  }
+
+  /// Bits of one value of every type that a safetensors file may name; nil for an unknown one.
+  ///
+  /// Values of the others can't be read here, but their extent can be checked.
+  static func bitCount(named name: String) -> Int? {
+    switch name {
+    case "F4": 4
+    case "F6_E2M3", "F6_E3M2": 6
+    case "BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ": 8
+    case "U16", "I16", "F16", "BF16": 16
+    case "U32", "I32", "F32": 32
+    case "U64", "I64", "F64", "C64": 64
+    default: nil
+    }
+  }
+}
+
+// Conversions between storage and float32. Narrowing rounds to nearest, ties to even; what is too
+// large for half precision becomes infinite, as in PyTorch; a NaN stays one. Widening is exact.
+enum HalfPrecision {
+  static func float(bfloat16 bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
+
+  static func bfloat16(_ value: Float) -> UInt16 {
+    let bits = value.bitPattern
+    // Rounding could carry a NaN's payload into infinity.
+    if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x0040 }
+    return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
+  }
+
+  static func float(float16 bits: UInt16) -> Float {
+    let sign = UInt32(bits & 0x8000) << 16
+    // Half's exponent placed in single's is 112 too small; the product also normalises subnormals.
+    let magnitude = Float(bitPattern: UInt32(bits & 0x7FFF) << 13) * 0x1p112
+    let isFinite = bits & 0x7C00 != 0x7C00
+    let pattern = isFinite ? magnitude.bitPattern : magnitude.bitPattern | 0x7F80_0000
+    return Float(bitPattern: pattern | sign)
+  }
+
+  static func float16(_ value: Float) -> UInt16 {
+    let bits = value.bitPattern
+    let sign = UInt16(truncatingIfNeeded: bits >> 16 & 0x8000)
+    let magnitude = bits & 0x7FFF_FFFF
+    // 65520 is halfway between the largest half, 65504, and the next power: it rounds up.
+    if magnitude >= 0x477F_F000 {
+      guard magnitude > 0x7F80_0000 else { return sign | 0x7C00 }
+      return sign | 0x7E00 | UInt16(truncatingIfNeeded: magnitude >> 13 & 0x1FF)
+    }
+    // Below 2^-14 halves are multiples of 2^-24: adding 0.5 lets the processor round to them.
+    if magnitude < 0x3880_0000 {
+      let rounded = Float(bitPattern: magnitude) + 0.5
+      return sign | UInt16(truncatingIfNeeded: rounded.bitPattern &- 0x3F00_0000)
+    }
+    let rounded = magnitude &+ 0xFFF &+ (magnitude >> 13 & 1)
+    return sign | UInt16(truncatingIfNeeded: (rounded &- 0x3800_0000) >> 13)
+  }
+}
+
+extension ElementType {
+  /// Widens stored values to float32; `source` need not be aligned.
+  func widen(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>) {
+    precondition(source.count == target.count * size, "source and target differ in length")
+    switch self {
+    case .float32:
+      UnsafeMutableRawBufferPointer(target).copyMemory(from: source)
+    case .bfloat16:
+      for index in 0..<target.count {
+        target[index] = HalfPrecision.float(
+          bfloat16: source.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
+      }
+    case .float16:
+      for index in 0..<target.count {
+        target[index] = HalfPrecision.float(
+          float16: source.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
+      }
+    }
+  }
+
+  /// Narrows float32 values to halves; not for `.float32`, which needs no narrowing.
+  func narrow(
+    _ source: UnsafeBufferPointer<Float>, into target: UnsafeMutableBufferPointer<UInt16>
+  ) {
+    precondition(source.count <= target.count, "the target is too short")
+    if self == .bfloat16 {
+      for index in 0..<source.count { target[index] = HalfPrecision.bfloat16(source[index]) }
+    } else {
+      for index in 0..<source.count { target[index] = HalfPrecision.float16(source[index]) }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import Foundation
+
+/// A file that could not be written, and why the system refused.
+public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The file or folder that was to appear.
+  public var path: String
+  /// What was being done: "write", "rename".
+  public var action: String
+  /// The system's error number.
+  public var code: Int32
+
+  /// Makes an error of the system's error number.
+  public init(path: String, action: String, code: Int32) {
+    self.path = path
+    self.action = action
+    self.code = code
+  }
+
+  /// Whether the disk, a quota or a limit on file sizes is exhausted.
+  public var isDiskFull: Bool { [ENOSPC, EDQUOT, EFBIG].contains(code) }
+
+  /// The fault with its place and, for a full disk, what to do.
+  public var description: String {
+    let reason = isDiskFull ? "no space left" : systemMessage(code)
+    let remedy = isDiskFull ? "; nothing was left behind: free some space and run again" : ""
+    return "\(path): can't \(action): \(reason)\(remedy)"
+  }
+}
+
+/// The system's sentence for an error number, in lower case at its start.
+func systemMessage(_ code: Int32) -> String {
+  let text = String(cString: strerror(code))
+  return text.prefix(1).lowercased() + text.dropFirst()
+}

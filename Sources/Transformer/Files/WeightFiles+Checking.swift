@@ -1,0 +1,89 @@
+import Foundation
+import Rollouts
+
+extension WeightFiles {
+  /// Checks that the folder has exactly the tensors that the configuration calls for.
+  ///
+  /// A tied head may be stored too, if it equals the embedding. Rotary frequencies that old
+  /// checkpoints stored are passed over.
+  /// - Throws: `ModelError` with every missing, unknown, wrongly shaped or unreadable tensor.
+  public func check(against configuration: ModelConfiguration) throws(ModelError) {
+    var faults: [ModelError.Fault] = []
+    let layout = configuration.tensorLayout
+    for wanted in layout {
+      if let fault = fault(of: wanted) { faults.append(fault) }
+    }
+    let known = Set(layout.map(\.name))
+    for name in names where !known.contains(name) && !name.hasSuffix("rotary_emb.inv_freq") {
+      if name == Self.headName, configuration.tiesEmbeddings {
+        if faults.isEmpty, try !headEqualsEmbedding() {
+          faults.append(
+            ModelError.Fault(
+              "tensor \(quoted(name))",
+              "differs from model.embed_tokens.weight, but tie_word_embeddings is true"))
+        }
+      } else {
+        faults.append(
+          ModelError.Fault(
+            "tensor \(quoted(name))",
+            "is unknown: a \(configuration.architecture.rawValue) model with this config.json has "
+              + "none of the name"))
+      }
+    }
+    if !faults.isEmpty {
+      throw ModelError(
+        .invalid, path: folder.path, faults: faults,
+        remedy: "config.json and the weights are not of one model: download both again")
+    }
+  }
+
+  private static let headName = "lm_head.weight"
+
+  private func fault(of wanted: TensorSpecification) -> ModelError.Fault? {
+    let subject = "tensor \(quoted(wanted.name))"
+    guard let file = file(of: wanted.name), let found = file.specification(of: wanted.name) else {
+      let hint =
+        wanted.name == Self.headName ? " (tie_word_embeddings: true shares the embedding)" : ""
+      return ModelError.Fault(subject, "is missing, expected shape \(wanted.shape)\(hint)")
+    }
+    if found.shape != wanted.shape {
+      return ModelError.Fault(
+        subject, "has shape \(found.shape), expected \(wanted.shape)")
+    }
+    if file.elementType(of: wanted.name) == nil {
+      return ModelError.Fault(
+        subject,
+        "is stored as \(file.typeName(of: wanted.name) ?? "?"), and \(ElementType.readable) are read"
+      )
+    }
+    return nil
+  }
+
+  /// Whether the stored head has the values of the embedding, compared in pieces.
+  private func headEqualsEmbedding() throws(ModelError) -> Bool {
+    let embeddingName = "model.embed_tokens.weight"
+    guard let head = file(of: Self.headName), let embedding = file(of: embeddingName),
+      let shape = head.specification(of: Self.headName),
+      shape.shape == embedding.specification(of: embeddingName)?.shape
+    else { return false }
+    let piece = 1 << 18
+    let left = UnsafeMutableBufferPointer<Float>.allocate(capacity: piece)
+    let right = UnsafeMutableBufferPointer<Float>.allocate(capacity: piece)
+    defer {
+      left.deallocate()
+      right.deallocate()
+    }
+    var first = 0
+    while first < shape.count {
+      let count = min(piece, shape.count - first)
+      let here = UnsafeMutableBufferPointer(rebasing: left[..<count])
+      let there = UnsafeMutableBufferPointer(rebasing: right[..<count])
+      try head.read(Self.headName, from: first, into: here)
+      try embedding.read(embeddingName, from: first, into: there)
+      // By bits: a NaN in both is no difference.
+      if zip(here, there).contains(where: { $0.bitPattern != $1.bitPattern }) { return false }
+      first += count
+    }
+    return true
+  }
+}

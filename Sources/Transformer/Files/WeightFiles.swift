@@ -1,0 +1,134 @@
+import Foundation
+import Rollouts
+
+/// The weights of a model's folder: model.safetensors, or the parts that
+/// model.safetensors.index.json lists.
+public struct WeightFiles: Sendable {
+  /// The model's folder.
+  public let folder: URL
+  /// The files, in the order of their names.
+  public let files: [SafetensorsFile]
+  private let fileOfTensor: [String: SafetensorsFile]
+
+  /// Opens every file of weights and checks the headers; no tensor is read.
+  /// - Throws: `ModelError` where a file is missing or broken, or the index disagrees with it.
+  public init(folder: URL) throws(ModelError) {
+    self.folder = folder
+    let index = folder.appendingPathComponent("model.safetensors.index.json")
+    let single = folder.appendingPathComponent("model.safetensors")
+    if WholeFile.exists(single) {
+      let file = try SafetensorsFile(single)
+      files = [file]
+      fileOfTensor = Dictionary(uniqueKeysWithValues: file.names.map { ($0, file) })
+    } else if WholeFile.exists(index) {
+      (files, fileOfTensor) = try Self.parts(listedIn: index, folder: folder)
+    } else {
+      throw ModelFolder.missingWeights(folder)
+    }
+  }
+
+  /// The names of all tensors, sorted.
+  public var names: [String] { fileOfTensor.keys.sorted() }
+
+  /// The file that holds a tensor, nil where there is none of the name.
+  public func file(of name: String) -> SafetensorsFile? { fileOfTensor[name] }
+
+  /// The shape of a tensor, nil where there is none of the name.
+  public func specification(of name: String) -> TensorSpecification? {
+    fileOfTensor[name]?.specification(of: name)
+  }
+
+  /// How most of the weights are stored, by bytes.
+  public var elementType: ElementType {
+    var byteCounts: [ElementType: Int] = [:]
+    for (name, file) in fileOfTensor {
+      guard let type = file.elementType(of: name) else { continue }
+      byteCounts[type, default: 0] += file.bytes(of: name)?.count ?? 0
+    }
+    return ElementType.allCases.max { byteCounts[$0, default: 0] < byteCounts[$1, default: 0] }
+      ?? .float32
+  }
+
+  /// Copies a tensor's values, widened to float32.
+  /// - Parameters:
+  ///   - name: the tensor.
+  ///   - target: room for all its elements.
+  /// - Throws: `ModelError` where it is missing, of a type that can't be read, or shorter.
+  public func read(
+    _ name: String, into target: UnsafeMutableBufferPointer<Float>
+  ) throws(ModelError) {
+    guard let file = fileOfTensor[name] else {
+      throw ModelError(
+        .invalid, path: folder.path, subject: "tensor \(quoted(name))", "is missing")
+    }
+    try file.read(name, into: target)
+  }
+
+  private static func parts(
+    listedIn index: URL, folder: URL
+  ) throws(ModelError) -> ([SafetensorsFile], [String: SafetensorsFile]) {
+    let object = try WholeFile.jsonObject(index)
+    guard let map = object["weight_map"]?.object, !map.isEmpty else {
+      throw ModelError(
+        .invalid, path: index.path, subject: "weight_map",
+        "expected an object from each tensor's name to its file")
+    }
+    var faults: [ModelError.Fault] = []
+    var namesOfFile: [String: [String]] = [:]
+    for (tensor, value) in map {
+      if let file = value.string, isPlainFileName(file) {
+        namesOfFile[file, default: []].append(tensor)
+      } else {
+        faults.append(
+          ModelError.Fault(
+            "tensor \(quoted(tensor))",
+            "expected the name of a file in this folder, found "
+              + ConfigurationReader.shown(value)))
+      }
+    }
+    let missing = namesOfFile.keys.sorted().filter {
+      !WholeFile.exists(folder.appendingPathComponent($0))
+    }
+    faults += missing.map { ModelError.Fault($0, "is listed but not in the folder") }
+    if !faults.isEmpty {
+      throw ModelError(
+        .missing, path: index.path, faults: faults,
+        remedy: "download the folder again; every part that the index lists is needed")
+    }
+    return try open(namesOfFile, index: index, folder: folder)
+  }
+
+  private static func open(
+    _ namesOfFile: [String: [String]], index: URL, folder: URL
+  ) throws(ModelError) -> ([SafetensorsFile], [String: SafetensorsFile]) {
+    var files: [SafetensorsFile] = []
+    var fileOfTensor: [String: SafetensorsFile] = [:]
+    var faults: [ModelError.Fault] = []
+    for (fileName, tensors) in namesOfFile.sorted(by: { $0.key < $1.key }) {
+      let file = try SafetensorsFile(folder.appendingPathComponent(fileName))
+      files.append(file)
+      for tensor in tensors {
+        fileOfTensor[tensor] = file
+        if file.specification(of: tensor) == nil {
+          faults.append(
+            ModelError.Fault("tensor \(quoted(tensor))", "is not in \(fileName), as listed"))
+        }
+      }
+    }
+    if !faults.isEmpty {
+      throw ModelError(
+        .invalid, path: index.path, faults: faults,
+        remedy: "download the index and its parts again: they are not of one model")
+    }
+    // What a part holds beyond the index is judged as unknown, like everything else.
+    for file in files {
+      for name in file.names where fileOfTensor[name] == nil { fileOfTensor[name] = file }
+    }
+    return (files, fileOfTensor)
+  }
+
+  private static func isPlainFileName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && !name.contains("/")
+      && !name.unicodeScalars.contains("\0")
+  }
+}

@@ -1,0 +1,130 @@
+import Rollouts
+import Tensors
+
+/// A prompt and the completions that follow it, as token ids.
+public struct TokenGroup: Sendable {
+  /// The prompt; never empty, since the first token needs something to be predicted from.
+  public var prompt: [TokenID]
+  /// The completions, each possibly empty.
+  public var completions: [[TokenID]]
+
+  /// Makes a group.
+  public init(prompt: [TokenID], completions: [[TokenID]]) {
+    precondition(!prompt.isEmpty, "a prompt has at least one token")
+    self.prompt = prompt
+    self.completions = completions
+  }
+
+  /// How many rows the group takes in a packed batch.
+  public var rowCount: Int {
+    prompt.count + completions.reduce(0) { $0 + max(0, $1.count - 1) }
+  }
+}
+
+/// Which rows attend to which blocks of keys and values, the same for every layer.
+struct AttentionPlan {
+  /// Spans whose keys are stored first: prompts, or the rows of a decoding step.
+  var promptSpans: [AttentionSpan] = []
+  /// Spans of completions, whose first blocks may continue a copy of their prompt's last.
+  var completionSpans: [AttentionSpan] = []
+  /// Blocks to copy between the two, from a prompt's straddling block to a completion's.
+  var straddles: [(from: Int, to: Int)] = []
+  /// Block ids, indexed from each span's `tableStart`.
+  var table: [Int32] = []
+}
+
+/// Groups laid out as rows of tokens without padding: each prompt once, then its completions.
+///
+/// A completion's last token predicts nothing, so it takes no row. The row that predicts a
+/// completion's first token is the prompt's last, shared by the whole group.
+///
+/// Row layout of one group with P prompt tokens and G completions of Cᵢ tokens:
+/// `prompt[0..<P] completion₀[0..<C₀-1] completion₁[0..<C₁-1] …`; the positions of a completion's rows
+/// count on from P. Keys and values lie in blocks of 16 positions of the token's own sequence; the
+/// block that straddles the end of the prompt is each completion's own copy.
+public struct PackedBatch {
+  /// One completion token to be predicted: from which row, and which token it is.
+  public struct Target: Sendable {
+    /// The row whose hidden state predicts it.
+    public var row: Int
+    /// The token.
+    public var token: TokenID
+  }
+
+  /// The token of each row.
+  public private(set) var tokens: [TokenID] = []
+  /// The position of each row's token in its own sequence.
+  public private(set) var positions: [Int32] = []
+  /// Completion tokens in order of group, completion, token.
+  public private(set) var targets: [Target] = []
+  /// The range of `targets` of each completion, group by group.
+  public private(set) var targetRanges: [Range<Int>] = []
+  /// The rows of each group, for the backward pass of attention.
+  private(set) var groups: [PackedGroup] = []
+
+  /// Where the rows' keys and values lie.
+  private(set) var plan = AttentionPlan()
+  /// How many blocks of keys and values the batch needs.
+  private(set) var blockCount = 0
+
+  /// Lays out groups.
+  public init(_ inputs: [TokenGroup]) {
+    for input in inputs { append(input) }
+  }
+
+  /// How many rows there are.
+  public var rowCount: Int { tokens.count }
+
+  private mutating func append(_ input: TokenGroup) {
+    let prompt = input.prompt
+    let block = KeyValueBlocks.positions
+    let promptStart = tokens.count
+    let promptTable = plan.table.count
+    let firstBlock = blockCount
+    blockCount += (prompt.count + block - 1) / block
+    plan.table.append(contentsOf: (firstBlock..<blockCount).map(Int32.init))
+    appendRows(prompt[...], firstPosition: 0, tableStart: promptTable, to: \.plan.promptSpans)
+    let whole = prompt.count / block
+    let straddles = prompt.count % block != 0
+    var members: [(start: Int, count: Int)] = []
+    for completion in input.completions {
+      let start = tokens.count
+      let rows = completion.dropLast()
+      appendTargets(completion, lastPromptRow: promptStart + prompt.count - 1, firstRow: start)
+      members.append((start, rows.count))
+      guard !rows.isEmpty else { continue }
+      let tableStart = plan.table.count
+      plan.table.append(contentsOf: plan.table[promptTable..<promptTable + whole])
+      let own = (prompt.count + rows.count + block - 1) / block - whole
+      if straddles { plan.straddles.append((from: firstBlock + whole, to: blockCount)) }
+      plan.table.append(contentsOf: (blockCount..<blockCount + own).map(Int32.init))
+      blockCount += own
+      appendRows(
+        rows, firstPosition: prompt.count, tableStart: tableStart, to: \.plan.completionSpans)
+    }
+    groups.append(
+      PackedGroup(promptStart: promptStart, promptCount: prompt.count, completions: members))
+  }
+
+  private mutating func appendRows(
+    _ rows: ArraySlice<TokenID>, firstPosition: Int, tableStart: Int,
+    to spans: WritableKeyPath<PackedBatch, [AttentionSpan]>
+  ) {
+    self[keyPath: spans].append(
+      AttentionSpan(
+        rowStart: tokens.count, count: rows.count,
+        firstPosition: firstPosition, tableStart: tableStart))
+    tokens.append(contentsOf: rows)
+    positions.append(contentsOf: (0..<rows.count).map { Int32(firstPosition + $0) })
+  }
+
+  private mutating func appendTargets(
+    _ completion: [TokenID], lastPromptRow: Int, firstRow: Int
+  ) {
+    let start = targets.count
+    for (index, token) in completion.enumerated() {
+      targets.append(Target(row: index == 0 ? lastPromptRow : firstRow + index - 1, token: token))
+    }
+    targetRanges.append(start..<targets.count)
+  }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import Rollouts
+import TestSupport
+import Testing
+
+@testable import Transformer
+
+@Suite("Configurations of published models")
+struct PublishedConfigurationTests {
+  private static func read(_ name: String) throws -> ModelConfiguration {
+    try ModelConfiguration(folder: SharedFiles.url("models/configs/\(name)"))
+  }
+
+  @Test("Llama 3.2 1B", .enabled(if: SharedFiles.has("models/configs/Llama-3.2-1B")))
+  func llama() throws {
+    let configuration = try Self.read("Llama-3.2-1B")
+    #expect(configuration.architecture == .llama)
+    #expect(configuration.headSize == 64)
+    #expect(configuration.keyValueHeadCount == 8)
+    #expect(
+      configuration.rope
+        == RotaryEmbedding(
+          theta: 500_000,
+          scaling: .llama3(
+            factor: 32, lowFrequencyFactor: 1, highFrequencyFactor: 4,
+            originalMaximumPositions: 8192)))
+    #expect(configuration.tiesEmbeddings)
+    #expect(configuration.endTokenIDs == [128_001])
+    // The count that its model card gives: 1.23 B.
+    #expect(configuration.parameterCount == 1_235_814_400)
+  }
+
+  @Test(
+    "Parameter counts are those of the model cards",
+    .enabled(if: SharedFiles.has("models/configs/SmolLM2-135M")),
+    arguments: [
+      ("SmolLM2-135M", 134_515_008), ("Qwen2.5-0.5B", 494_032_768), ("Qwen2-0.5B", 494_032_768),
+      ("Qwen3-0.6B", 596_049_920), ("Qwen2.5-3B", 3_085_938_688),
+    ])
+  func parameterCounts(_ name: String, _ count: Int) throws {
+    #expect(try Self.read(name).parameterCount == count)
+  }
+
+  @Test(
+    "Qwen 2.5 has biases, no window, no rope scaling",
+    .enabled(if: SharedFiles.has("models/configs/Qwen2.5-3B")))
+  func qwen2() throws {
+    let configuration = try Self.read("Qwen2.5-3B")
+    #expect(configuration.attentionBias)
+    #expect(!configuration.attentionOutputBias)
+    #expect(configuration.slidingWindow(layer: 35) == nil)
+    #expect(configuration.rope == RotaryEmbedding(theta: 1_000_000))
+    #expect(configuration.headSize == 128)
+  }
+
+  @Test(
+    "Qwen 3 normalises queries and keys",
+    .enabled(if: SharedFiles.has("models/configs/Qwen3-0.6B")))
+  func qwen3() throws {
+    let configuration = try Self.read("Qwen3-0.6B")
+    #expect(configuration.normalizesQueriesAndKeys)
+    #expect(!configuration.attentionBias)
+    #expect(configuration.headSize == 128)
+    #expect(configuration.headCount * configuration.headSize == 2048)
+  }
+
+  @Test(
+    "Mixtures of experts and latent attention are refused by name",
+    .enabled(if: SharedFiles.has("models/configs/DeepSeek-R1")),
+    arguments: [
+      ("DeepSeek-R1", "deepseek_v3"), ("DeepSeek-V2-Lite", "deepseek_v2"),
+      ("Qwen3-30B-A3B", "qwen3_moe"),
+    ])
+  func refused(_ name: String, _ modelType: String) throws {
+    let error = try #require(throws: ModelError.self) { try Self.read(name) }
+    #expect(error.kind == .unsupported)
+    #expect(error.description.contains("'\(modelType)'"))
+    #expect(error.description.contains("config.json"))
+    #expect(error.description.contains("llama, qwen2, qwen3, mistral"))
+  }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Rollouts
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Transformer
+
+/// Log-probabilities and gradients of PyTorch's own models (golden/README.md in the shared folder:
+/// transformers 5.23, torch 2.13; `golden.json` beside each model).
+@Suite("Golden models")
+struct GoldenModelTests {
+  struct Golden: Decodable {
+    var prompt_ids: [[TokenID]]
+    var completion_ids: [[TokenID]]
+    var groups: [Int]
+    var advantages: [Double]
+    var logprobs_float64: [[Double]]
+    var entropies: [[Double]]
+    var grad_norm: Double
+    var per_tensor_grad_norm: [String: Double]
+  }
+
+  static let names = ["llama-gqa", "llama-tied", "llama3-rope", "qwen2", "qwen3", "mistral"]
+
+  static func load(_ name: String) throws -> (LanguageModel, Golden, [TokenGroup]) {
+    let folder = SharedFiles.url("golden/models/\(name)")
+    let configuration = try ModelConfiguration(folder: folder)
+    let parameters = try Parameters(folder: folder, configuration: configuration)
+    let golden = try JSONDecoder().decode(
+      Golden.self, from: Data(contentsOf: folder.appendingPathComponent("golden.json")))
+    let groups = Dictionary(grouping: golden.groups.indices, by: { golden.groups[$0] })
+    let inputs = groups.keys.sorted().map { key in
+      let members = groups[key] ?? []
+      return TokenGroup(
+        prompt: golden.prompt_ids[members[0]],
+        completions: members.map { golden.completion_ids[$0] })
+    }
+    return (LanguageModel(parameters, compute: Compute()), golden, inputs)
+  }
+
+  /// 1e-5 is the bound that the golden numbers name; float32 and float64 differ by about 1e-6 there.
+  @Test(
+    "golden log-probabilities and entropies", .enabled(if: SharedFiles.has("golden/models")),
+    arguments: names)
+  func logProbabilities(name: String) throws {
+    let (model, golden, groups) = try Self.load(name)
+    let scored = ScoringPass(model).score(groups).flatMap { $0 }
+    for (index, statistics) in scored.enumerated() {
+      for (token, want) in golden.logprobs_float64[index].enumerated() {
+        #expect(abs(Double(statistics.logProbabilities[token]) - want) < 1e-5)
+        #expect(abs(Double(statistics.entropies[token]) - golden.entropies[index][token]) < 2e-5)
+      }
+    }
+  }
+
+  /// Norms are sums of thousands of float32 products: relative 2e-4 a tensor.
+  @Test(
+    "golden gradients", .enabled(if: SharedFiles.has("golden/models")), arguments: names)
+  func gradients(name: String) throws {
+    let (model, golden, groups) = try Self.load(name)
+    let pass = TrainingPass(model)
+    let batch = PackedBatch(groups)
+    _ = pass.forward(batch)
+    let count = Double(golden.advantages.count)
+    var slope = [Float](repeating: 0, count: batch.targets.count)
+    for (index, range) in batch.targetRanges.enumerated() {
+      for target in range {
+        slope[target] = Float(-golden.advantages[index] / count / Double(range.count))
+      }
+    }
+    pass.backward(dLogProbability: slope)
+    var total = 0.0
+    for (index, tensor) in model.parameters.tensors.enumerated() {
+      let buffer = pass.gradients.buffers[index]
+      let squared = model.compute.squaredNorm(buffer.pointer, count: buffer.count)
+      total += squared
+      let want = try #require(golden.per_tensor_grad_norm[tensor.name])
+      #expect(
+        abs(squared.squareRoot() - want) <= 2e-4 * max(want, 1e-2),
+        "\(tensor.name): \(squared.squareRoot()) against \(want)")
+    }
+    #expect(abs(total.squareRoot() - golden.grad_norm) < 2e-4 * golden.grad_norm)
+  }
+}
