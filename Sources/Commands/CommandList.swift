@@ -1,16 +1,25 @@
 import Rollouts
 import Training
 
-/// The program's version, as `--version`, logs and models name it.
-let programVersion = ProgramVersion.current
-
 /// The commands of the program, in the order of `grpo help`.
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
-    TrainCommand.self, QueryCommand.self, LogCommand.self, ObjectiveCommand.self, DataCommand.self,
-    RewardCommand.self,
+    TrainCommand.self,
+    SftCommand.self,
+    InitCommand.self,
+    SampleCommand.self,
+    ScoreCommand.self,
+    EvalCommand.self,
+    QueryCommand.self,
+    LogCommand.self,
+    ObjectiveCommand.self,
+    ExportCommand.self,
+    DataCommand.self,
+    BenchCommand.self,
+    DoctorCommand.self,
     SettingsCommand.self,
+    CompletionsCommand.self,
   ]
 
   /// A command found by its words.

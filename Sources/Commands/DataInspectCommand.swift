@@ -1,4 +1,7 @@
+import Foundation
 import Rollouts
+import Tokenizers
+import Training
 
 /// `grpo data inspect FILE`: what a data set is made of, and what is wrong with it.
 struct DataInspectCommand: Command {
@@ -18,6 +21,12 @@ struct DataInspectCommand: Command {
           repeats: true),
         OptionSpecification(
           "against", .path, valueName: "FILE", help: "another data set, such as the evaluation's"),
+        OptionSpecification(
+          "model", .path, valueName: "FOLDER",
+          help: "a model's folder: lengths in its tokens too, conversations by its template"),
+        OptionSpecification(
+          "max-prompt-length", .integer(1 ... .max), unit: "tokens",
+          help: "with --model, count the prompts that are longer"),
         .flag("full", help: "don't cut the examples"), .json,
       ],
       examples: [
@@ -37,14 +46,43 @@ struct DataInspectCommand: Command {
     let other = try arguments.string("against").map { path in
       try refusing { try Dataset.read(path, mapping: mapping, split: .evaluation) }
     }
-    let report = DatasetReport(dataset)
-    let overlap = other.map { Overlap(dataset, $0) }
+    let inspection = Inspection(
+      dataset: dataset, report: DatasetReport(dataset), overlap: other.map { Overlap(dataset, $0) },
+      tokens: try arguments.string("model").map { folder in
+        try refusing { try Self.tokenCounts(dataset, folder) }
+      },
+      limit: arguments.integer("max-prompt-length"))
     if arguments.flag("json") {
-      context.print(json(dataset, report, overlap).prettyJSONText)
+      context.print(json(inspection).prettyJSONText)
     } else {
-      show(dataset, report, overlap, arguments.flag("full"), context)
+      show(inspection, arguments.flag("full"), context)
     }
     return .done
+  }
+
+  /// Everything that was found.
+  private struct Inspection {
+    var dataset: Dataset
+    var report: DatasetReport
+    var overlap: Overlap?
+    /// Lengths of the prompts in tokens, ascending; nil without a model.
+    var tokens: [Int]?
+    /// The longest prompt that is allowed.
+    var limit: Int?
+
+    /// How many prompts are longer than allowed; nil where it isn't asked.
+    var overlong: Int? {
+      guard let tokens, let limit else { return nil }
+      return tokens.filter { $0 > limit }.count
+    }
+  }
+
+  private static func tokenCounts(_ dataset: Dataset, _ folder: String) throws -> [Int] {
+    let tokenizer = try Tokenizer(folder: URL(fileURLWithPath: folder))
+    let encoder = PromptEncoder(tokenizer: tokenizer, contextLength: .max)
+    return try dataset.problems.compactMap {
+      try encoder.encode($0, dataset: dataset.name)?.count
+    }.sorted()
   }
 
   /// What two data sets have in common.
@@ -70,10 +108,8 @@ struct DataInspectCommand: Command {
     }
   }
 
-  private func show(
-    _ dataset: Dataset, _ report: DatasetReport, _ overlap: Overlap?, _ full: Bool,
-    _ context: CommandContext
-  ) {
+  private func show(_ inspection: Inspection, _ full: Bool, _ context: CommandContext) {
+    let (dataset, report) = (inspection.dataset, inspection.report)
     context.print("\(dataset.name): \(NumberFormat.grouped(report.rowCount)) rows")
     context.print("sha256 \(dataset.contentHash)\n")
     var table = Table([
@@ -85,15 +121,17 @@ struct DataInspectCommand: Command {
         NumberFormat.grouped(column.distinct), column.example)
     }
     context.print(table.text(width: full ? nil : context.width, style: context.style))
-    let lengths = report.promptLengths
-    context.print(
-      "\nprompt lengths in characters: least \(lengths.first ?? 0), median "
-        + "\(quantile(lengths, 0.5)), 95% \(quantile(lengths, 0.95)), greatest \(lengths.last ?? 0)"
-    )
+    context.print("\nprompt lengths in characters: " + words(for: report.promptLengths))
+    if let tokens = inspection.tokens {
+      context.print("prompt lengths in tokens: " + words(for: tokens))
+    }
+    if let overlong = inspection.overlong, let limit = inspection.limit {
+      context.print("prompts longer than \(limit) tokens: \(NumberFormat.grouped(overlong))")
+    }
     let repeated = report.duplicates.reduce(0) { $0 + $1.count - 1 }
     let first = report.duplicates.first.map { ", the first of \($0.first)" } ?? ""
     context.print("repeated prompts: \(NumberFormat.grouped(repeated))\(first)")
-    guard let overlap else { return }
+    guard let overlap = inspection.overlap else { return }
     context.print(
       "\n\(overlap.name): of \(NumberFormat.grouped(overlap.count)) prompts, \(overlap.equal) stand "
         + "in \(dataset.name), and \(overlap.pairs.count) nearly do")
@@ -104,8 +142,13 @@ struct DataInspectCommand: Command {
     }
   }
 
-  private func json(_ dataset: Dataset, _ report: DatasetReport, _ overlap: Overlap?) -> JSONValue {
-    let lengths = report.promptLengths
+  private func words(for lengths: [Int]) -> String {
+    "least \(lengths.first ?? 0), median \(quantile(lengths, 0.5)), "
+      + "95% \(quantile(lengths, 0.95)), greatest \(lengths.last ?? 0)"
+  }
+
+  private func json(_ inspection: Inspection) -> JSONValue {
+    let (dataset, report) = (inspection.dataset, inspection.report)
     var result: JSONObject = [
       "name": .string(dataset.name), "rows": .integer(Int64(report.rowCount)),
       "sha256": .string(dataset.contentHash),
@@ -117,21 +160,27 @@ struct DataInspectCommand: Command {
             "distinct": .integer(Int64(column.distinct)),
           ]
         }),
-      "prompt_characters": [
-        "least": .integer(Int64(lengths.first ?? 0)),
-        "median": .integer(Int64(quantile(lengths, 0.5))),
-        "p95": .integer(Int64(quantile(lengths, 0.95))),
-        "greatest": .integer(Int64(lengths.last ?? 0)),
-      ],
+      "prompt_characters": json(report.promptLengths),
       "repeated_prompts": .integer(Int64(report.duplicates.reduce(0) { $0 + $1.count - 1 })),
     ]
-    if let overlap {
+    if let tokens = inspection.tokens { result["prompt_tokens"] = json(tokens) }
+    if let overlong = inspection.overlong { result["overlong"] = .integer(Int64(overlong)) }
+    if let overlap = inspection.overlap {
       result["against"] = [
         "name": .string(overlap.name), "rows": .integer(Int64(overlap.count)),
         "equal": .integer(Int64(overlap.equal)), "near": .integer(Int64(overlap.pairs.count)),
       ]
     }
     return .object(result)
+  }
+
+  private func json(_ lengths: [Int]) -> JSONValue {
+    [
+      "least": .integer(Int64(lengths.first ?? 0)),
+      "median": .integer(Int64(quantile(lengths, 0.5))),
+      "p95": .integer(Int64(quantile(lengths, 0.95))),
+      "greatest": .integer(Int64(lengths.last ?? 0)),
+    ]
   }
 
   /// The value below which a share of an ascending list lies; 0 of an empty one.

@@ -26,7 +26,7 @@ struct DataMakeCommand: Command {
       ],
       options: [
         OptionSpecification(
-          "level", .integer(1...6), defaultDescription: "1", help: "how hard they are"),
+          "level", .integer(1...6), defaultDescription: "2", help: "how hard they are"),
         OptionSpecification(
           "rows", .integer(1...10_000_000), default: "6000", help: "rows of train.jsonl"),
         OptionSpecification(
@@ -39,6 +39,7 @@ struct DataMakeCommand: Command {
         OptionSpecification(
           "operations", valueName: "SIGNS", defaultDescription: "+-, or the level's",
           help: "arithmetic: any of + - *"),
+        .flag("padded", help: "arithmetic: fill numbers up with zeros, 07+12= → 019"),
         OptionSpecification(
           "output", short: "o", .path, valueName: "FOLDER", defaultDescription: "the task's name",
           help: "folder of the two files; - prints train.jsonl"),
@@ -89,18 +90,20 @@ struct DataMakeCommand: Command {
     guard let type = tasks.first(where: { $0.name == name }) else {
       throw UsageError("there is no task '\(name ?? "")'")
     }
-    let level = arguments.integer("level") ?? 1
+    let level = arguments.integer("level") ?? 2
     guard type.levels.contains(level) else {
       throw UsageError("--level of \(type.name) must be \(words(for: type.levels)), not \(level)")
     }
     guard type == ArithmeticTask.self else {
-      for option in ["digits", "operations"] where arguments.isGiven(option) {
+      for option in ["digits", "operations", "padded"] where arguments.isGiven(option) {
         throw UsageError("--\(option) belongs to arithmetic; \(type.name) has --level")
       }
       return type.init(level: level)
     }
     var task =
       arguments.isGiven("level") ? ArithmeticTask(level: level) : ArithmeticTask.embedded
+    let isOwn = ["digits", "operations"].contains(where: arguments.isGiven)
+    if isOwn || arguments.isGiven("padded") { task.isPadded = arguments.flag("padded") }
     if let digits = arguments.integer("digits") { task.digits = digits }
     if let signs = arguments.string("operations") {
       task.operations = try signs.filter { !", ".contains($0) }.map { sign in

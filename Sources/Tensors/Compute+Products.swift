@@ -186,14 +186,22 @@ extension Compute {
       weight.unpack(into: plain.pointer)
       weight.plainCopy = plain
     }
-    for row in 0..<rows {
-      for column in 0..<weight.rows {
-        y[row][column] = (residual?[row][column] ?? 0) + (bias?[column] ?? 0)
+    let isAdding = bias != nil || residual != nil
+    if isAdding {
+      for row in 0..<rows {
+        let target = y[row]
+        switch (residual, bias) {
+        case (let residual?, let bias):
+          if residual[row] != target { target.update(from: residual[row], count: weight.rows) }
+          if let bias { kernels.pointee.add(bias, target, 0, weight.rows) }
+        case (nil, let bias?): target.update(from: bias, count: weight.rows)
+        case (nil, nil): break
+        }
       }
     }
     cblas_sgemm(
       CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(weight.rows),
       blasint(weight.columns), 1, x.start, blasint(x.stride), plain.pointer,
-      blasint(weight.columns), 1, y.start, blasint(y.stride))
+      blasint(weight.columns), isAdding ? 1 : 0, y.start, blasint(y.stride))
   }
 }

@@ -37,14 +37,15 @@ struct TrainCommand: Command {
           "grpo train --config run.json5 --learning-rate 2e-6",
           "settings from a file, one of them changed"),
         .init("grpo train --resume latest", "go on with the newest run"),
-      ])
+      ],
+      reportsFaultsItself: true)
   }
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
     if let resumed = arguments.string("resume") {
       return try resume(resumed, arguments, context)
     }
-    let resolved = try refusing { try Self.resolve(arguments) }
+    let resolved = try arguments.reportingAllFaults { try Self.resolve(arguments) }
     let folder = Self.folder(for: resolved)
     let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
     if arguments.flag("dry-run") {
@@ -61,7 +62,7 @@ struct TrainCommand: Command {
     _ name: String, _ arguments: ParsedArguments, _ context: CommandContext
   ) throws -> ExitCode {
     let folder = try refusing { try RunFolder.find(name) }
-    let resolved = try refusing {
+    let resolved = try arguments.reportingAllFaults {
       try ResolvedConfiguration.resolve(
         options: Self.settings(of: arguments), files: [folder.configuration.path],
         preset: Self.preset)
@@ -92,12 +93,28 @@ struct TrainCommand: Command {
 
   // MARK: Settings
 
-  static func resolve(_ arguments: ParsedArguments) throws(ConfigurationError)
-    -> ResolvedConfiguration
-  {
-    try ResolvedConfiguration.resolve(
-      options: settings(of: arguments), files: arguments.strings("config"), preset: preset,
-      embeddedJob: EmbeddedJob.settings)
+  /// Brings options, files, preset and the embedded job together.
+  ///
+  /// Where a run's log is trained from again, that run's own settings lie below them, and its first
+  /// checkpoint is the model.
+  static func resolve(_ arguments: ParsedArguments) throws -> ResolvedConfiguration {
+    var words = settings(of: arguments)
+    var files = arguments.strings("config")
+    var lower = EmbeddedJob.settings
+    if let name = words["rollouts"]?.last, let run = try? RunFolder.find(name) {
+      files.insert(run.configuration.path, at: 0)
+      words["rollouts"] = [run.url.path]
+      let overrides = [
+        "model": [run.checkpoint(step: 0).path], "run": [datedName("retrained")],
+        "sft_dataset": [],
+      ]
+      words.merge(overrides) { given, _ in given }
+      lower = [:]
+    } else if words["rollouts"] != nil {
+      lower = [:]
+    }
+    return try ResolvedConfiguration.resolve(
+      options: words, files: files, preset: preset, embeddedJob: lower)
   }
 
   /// The words of each setting that was given as an option.
@@ -118,10 +135,14 @@ struct TrainCommand: Command {
   /// The run's folder: as asked, or a new one named by date and model.
   static func folder(for resolved: ResolvedConfiguration, now: Date = Date()) -> RunFolder {
     if let run = resolved.values.run { return RunFolder.named(run) }
+    let model = resolved.values.model.map { URL(fileURLWithPath: $0).lastPathComponent }
+    return RunFolder.named(datedName(model ?? "arithmetic", now: now))
+  }
+
+  private static func datedName(_ name: String, now: Date = Date()) -> String {
     let formatter = DateFormatter()
     formatter.locale = Locale(identifier: "en_US_POSIX")
     formatter.dateFormat = "yyyyMMdd-HHmmss"
-    let model = resolved.values.model.map { URL(fileURLWithPath: $0).lastPathComponent }
-    return RunFolder.named("\(formatter.string(from: now))-\(model ?? "arithmetic")")
+    return "\(formatter.string(from: now))-\(name)"
   }
 }

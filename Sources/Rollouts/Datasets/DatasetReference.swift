@@ -46,7 +46,9 @@ extension Dataset {
       if let rows = reference.rows {
         dataset = dataset.filtered { rows.contains($0.index) }
         if dataset.problems.isEmpty {
-          throw DatasetError(path: reference.path, reason: "has no rows in \(rows)")
+          throw DatasetError(
+            path: reference.path,
+            reason: "has no rows from \(rows.lowerBound) on; rows are counted from 0")
         }
       }
       parts.append((dataset, reference.weight))

@@ -43,6 +43,29 @@ public struct SupervisedDataset: Sendable {
     return dataset
   }
 
+  /// Reads the data set that a user names, `PATH[0:100]=weight`; a weight repeats rows.
+  /// - Throws: `DatasetError` with file, line and remedy.
+  public static func read(reference text: String, mapping: ColumnMapping = .identity)
+    throws(DatasetError) -> SupervisedDataset
+  {
+    let reference = DatasetReference(text)
+    let whole = try read(reference.path, mapping: mapping)
+    let kept = reference.rows.map { $0.clamped(to: whole.rows.indices) } ?? whole.rows.indices
+    if kept.isEmpty {
+      throw DatasetError(
+        path: reference.path, reason: "has no such rows; it has \(whole.rows.count)")
+    }
+    // The whole part of the weight repeats every row, its fraction the first rows once more.
+    var chosen: [Int] = []
+    for _ in 0..<Int(min(reference.weight, 1e6)) { chosen += kept }
+    let fraction = reference.weight - reference.weight.rounded(.down)
+    chosen += kept.prefix(Int((fraction * Double(kept.count)).rounded()))
+    var dataset = SupervisedDataset(
+      name: text, rows: chosen.map { whole.rows[$0] }, contentHash: whole.contentHash)
+    dataset.places = chosen.map { whole.places[$0] }
+    return dataset
+  }
+
   private static func row(_ row: DatasetRow, _ mapping: ColumnMapping, path: String)
     throws(DatasetError) -> Row
   {

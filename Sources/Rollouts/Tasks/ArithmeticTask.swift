@@ -16,9 +16,14 @@ package struct ArithmeticTask: ProceduralTask {
   /// The operations, each equally likely.
   package var operations: [Operation]
 
-  /// Makes a task; numbers have from 1 to `digits` digits, each count equally likely.
-  package init(digits: Int, operations: [Operation]) {
+  /// Whether numbers are filled up with zeros, `07+12=` → `019`, so that each digit has its place.
+  package var isPadded: Bool
+
+  /// Makes a task; numbers have from 1 to `digits` digits, each count equally likely, or where they are
+  /// padded every number is.
+  package init(digits: Int, operations: [Operation], isPadded: Bool = false) {
     self.digits = min(max(digits, 1), 9)
+    self.isPadded = isPadded
     self.operations = operations.isEmpty ? [.addition] : operations
   }
 
@@ -39,14 +44,26 @@ package struct ArithmeticTask: ProceduralTask {
       case .subtraction: first - second
       case .multiplication: first * second
       }
-    let prompt = "\(first)\(operation.rawValue)\(second)="
+    let prompt = "\(shown(first))\(operation.rawValue)\(shown(second))="
+    // A sum of padded numbers has one digit more, a product twice as many.
+    let width = operation == .multiplication ? 2 * digits : digits + 1
     let ordered = "\(max(first, second))\(operation.rawValue)\(min(first, second))"
     return ProceduralProblem(
-      prompt: prompt, answer: "\(answer)", identity: ordered,
+      prompt: prompt, answer: shown(answer, width: width), identity: ordered,
       difficulty: String(max(first, second)).count)
   }
 
+  /// A number as the problem writes it.
+  private func shown(_ number: Int, width: Int? = nil) -> String {
+    let text = String(number)
+    guard isPadded else { return text }
+    return String(repeating: "0", count: max(0, (width ?? digits) - text.count)) + text
+  }
+
   private func number(_ random: inout SeededRandom) -> Int {
+    if isPadded {
+      return random.integer(in: 0...(0..<digits).reduce(1) { power, _ in 10 * power } - 1)
+    }
     let count = random.integer(in: 1...digits)
     var (low, high) = (0, 9)
     for _ in 1..<count { (low, high) = (max(1, low) * 10, high * 10 + 9) }
@@ -72,10 +89,10 @@ package struct ArithmeticTask: ProceduralTask {
 extension ArithmeticTask {
   /// The embedded job's data, and what ships as `Datasets/arithmetic`.
   package static let embedded = ArithmeticTask(
-    digits: 2, operations: [.addition, .subtraction])
+    digits: 2, operations: [.addition], isPadded: true)
 
   /// The rows of the embedded job.
   package static func embeddedDataset() throws(ProceduralTaskError) -> ProceduralDataset {
-    try ProceduralDataset(embedded, train: 6000, evaluation: 500, seed: 1)
+    try ProceduralDataset(embedded, train: 4500, evaluation: 500, seed: 1)
   }
 }

@@ -52,7 +52,13 @@ enum Normalizer: Sendable {
     case .prepend(let text): return bytes.isEmpty ? nil : text + Array(bytes)
     case .strip(let left, let right): return Self.stripped(bytes, left: left, right: right)
     case .stripAccents:
-      let isMark = TextPattern.scalar { _, properties in (5...7).contains(properties.category) }
+      // The reference library's table of marks is that of Unicode 9.
+      let isMark = TextPattern.scalar { value, properties in
+        guard (5...7).contains(properties.category), let scalar = Unicode.Scalar(value) else {
+          return value == 0x1CF2 || value == 0x1CF3
+        }
+        return (scalar.properties.age?.major ?? 0) <= 9
+      }
       return isMark.replacing(in: bytes, with: [])
     case .byteLevel:
       var text: [UInt8] = []

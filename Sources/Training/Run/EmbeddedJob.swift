@@ -17,22 +17,23 @@ public enum EmbeddedJob {
     "dataset": [.string(datasetName)],
     "eval_dataset": [.string(evaluationName)],
     "reward": [
-      ["use": "exact_match", "name": "correct", "parameters": ["form": "^-?[0-9]+$"]]
+      ["use": "exact_match", "name": "correct", "parameters": ["form": "[0-9]{3}"]]
     ],
     "sft_dataset": [.string(datasetName)],
-    "sft_steps": 150,
+    "sft_steps": 2000,
+    "sft_stop_at": 0.4,
     "sft_batch_size": 64,
     "sft_learning_rate": 3e-3,
-    "sft_lr_scheduler_type": "cosine",
+    "sft_lr_scheduler_type": "constant_with_warmup",
     "sft_warmup_steps": 20,
-    "max_steps": 300,
-    "prompts_per_step": 32,
+    "max_steps": 800,
+    "prompts_per_step": 64,
     "num_generations": 16,
-    "max_completion_length": 8,
+    "max_completion_length": 6,
     "learning_rate": 1e-3,
     "lr_scheduler_type": "cosine",
-    "warmup_steps": 5,
-    "eval_steps": 50,
+    "warmup_steps": 20,
+    "eval_steps": 100,
     "save_steps": 100,
   ]
 
@@ -79,7 +80,7 @@ public enum EmbeddedJob {
         vocabularySize: tokenizer.vocabularySize, endToken: tokenizer.endTokenID,
         padToken: tokenizer.padTokenID)
       try ModelWriter.write(configuration, elementType: .float32, to: aside)
-      let parameters = Parameters(initializing: configuration, seed: seed)
+      let parameters = Parameters(initializing: configuration, seed: seed, deviation: 0.1)
       try parameters.write(to: aside.appendingPathComponent("model.safetensors"))
     }
   }

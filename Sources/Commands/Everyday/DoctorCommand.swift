@@ -1,0 +1,97 @@
+import Foundation
+import Rollouts
+import Tensors
+import Training
+
+/// `grpo doctor`: what the program found of this machine, to be pasted into an issue.
+struct DoctorCommand: Command {
+  static var specification: CommandSpecification {
+    CommandSpecification(
+      name: "doctor", summary: "what the program finds of this machine, for an issue",
+      discussion: """
+        Prints the processor and the instruction set in use, the libraries, memory, disk, and the \
+        programs that parts of the toolkit can use but don't need.
+        """,
+      options: [.json],
+      examples: [.init("grpo doctor", "a report to paste into an issue")])
+  }
+
+  func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
+    let findings = Self.findings(context.environment)
+    if arguments.flag("json") {
+      let members = findings.map { ($0.name, JSONValue.string($0.value)) }
+      context.print(JSONValue.object(JSONObject(members)).prettyJSONText)
+    } else {
+      let column = findings.map(\.name.count).max() ?? 0
+      for finding in findings {
+        context.print(TextLayout.pad(finding.name, to: column + 2) + finding.value)
+      }
+    }
+    return .done
+  }
+
+  private struct Finding {
+    var name: String
+    var value: String
+  }
+
+  private static func findings(_ environment: [String: String]) -> [Finding] {
+    let memory = MachineMemory.total.map(NumberFormat.bytes) ?? "unknown"
+    let available = MachineMemory.available.map(NumberFormat.bytes) ?? "unknown"
+    let disk = DiskSpace.available(at: ".").map(NumberFormat.bytes) ?? "unknown"
+    let supported = InstructionSet.allCases.filter(\.isSupported).map(\.rawValue)
+    return [
+      Finding(name: "grpo", value: ProgramVersion.current),
+      Finding(name: "system", value: systemName),
+      Finding(name: "processor", value: processorName),
+      Finding(name: "threads", value: "\(Compute.availableProcessors)"),
+      Finding(
+        name: "instruction set",
+        value: "\(InstructionSet.best.rawValue) (of \(supported.joined(separator: ", ")))"),
+      Finding(name: "OpenBLAS", value: Compute.openBLASConfiguration),
+      Finding(name: "OpenBLAS core", value: Compute.openBLASCoreType),
+      Finding(name: "memory", value: "\(memory), \(available) available"),
+      Finding(name: "disk", value: "\(disk) available here"),
+      Finding(name: "Python", value: found(["python3", "python"], environment)),
+      Finding(
+        name: "Chromium",
+        value: found(["chromium", "chromium-browser", "google-chrome"], environment)),
+    ]
+  }
+
+  private static var systemName: String {
+    let release = (try? String(contentsOfFile: "/etc/os-release", encoding: .utf8)) ?? ""
+    let line = release.split(separator: "\n").first { $0.hasPrefix("PRETTY_NAME=") }
+    let name = line?.dropFirst("PRETTY_NAME=".count).filter { $0 != "\"" } ?? "Linux"
+    var system = utsname()
+    guard uname(&system) == 0 else { return String(name) }
+    return "\(name), \(text(of: system.sysname)) \(text(of: system.release)), "
+      + text(of: system.machine)
+  }
+
+  /// The text in one of `utsname`'s fixed arrays, which Swift sees as tuples.
+  private static func text<Tuple>(of tuple: Tuple) -> String {
+    withUnsafeBytes(of: tuple) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+
+  private static var processorName: String {
+    let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let line = information.split(separator: "\n").first { $0.hasPrefix("model name") }
+    let name = line?.split(separator: ":", maxSplits: 1).last
+    return name.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+  }
+
+  /// The first of these programs that the search path has.
+  private static func found(_ names: [String], _ environment: [String: String]) -> String {
+    let folders = environment["PATH", default: "/usr/local/bin:/usr/bin:/bin"].split(separator: ":")
+    for name in names {
+      for folder in folders {
+        let path = "\(folder)/\(name)"
+        if FileManager.default.isExecutableFile(atPath: path) { return path }
+      }
+    }
+    return "not found"
+  }
+}
