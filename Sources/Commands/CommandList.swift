@@ -5,13 +5,8 @@ import Training
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
-    TrainCommand.self,
-    QueryCommand.self,
-    LogCommand.self,
-    ObjectiveCommand.self,
-    DataCommand.self,
-    DoctorCommand.self,
-    SettingsCommand.self,
+    TrainCommand.self, ScoreCommand.self, QueryCommand.self, LogCommand.self, RewardCommand.self,
+    ObjectiveCommand.self, DataCommand.self, DoctorCommand.self, SettingsCommand.self,
     CompletionsCommand.self,
   ]
 

@@ -124,7 +124,7 @@ final class TrainingView: Sendable {
 
       The trained policy is in \(path)/final, every trajectory in \(path)/trajectories.sqlite.
       Next:
-        grpo query \(path)                 what the run did, at a glance
+        grpo query \(path) summary         what the run did, at a glance
         grpo query \(path) worst           the completions that went wrong
         grpo sample --model \(path)/final  ask the policy yourself
       """

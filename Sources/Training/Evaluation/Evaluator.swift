@@ -32,17 +32,22 @@ public struct EvaluationReport: Sendable {
   /// The completions.
   public var completions: [EvaluationCompletionRecord]
 
-  /// The figures by name, under the names of `metrics.jsonl`.
+  /// The figures by name, as the log keeps them.
   public var metrics: [String: Double] {
     var metrics = [
-      "eval_reward": meanReward, "eval_accuracy": accuracy.share,
-      "eval_accuracy_low": accuracy.lower, "eval_accuracy_high": accuracy.upper,
-      "eval_unscored": Double(unscored), "eval_completions/mean_length": meanLength,
+      "reward": meanReward, "accuracy": accuracy.share, "accuracy_low": accuracy.lower,
+      "accuracy_high": accuracy.upper, "unscored": Double(unscored),
+      "completions/mean_length": meanLength,
     ]
-    for (k, share) in passAtK { metrics["eval_pass@\(k)"] = share }
-    if let wrongForm { metrics["eval_wrong_form"] = wrongForm }
-    if let wrongAnswer { metrics["eval_wrong_answer"] = wrongAnswer }
+    for (k, share) in passAtK where k > 1 { metrics["pass@\(k)"] = share }
+    if let wrongForm { metrics["wrong_form"] = wrongForm }
+    if let wrongAnswer { metrics["wrong_answer"] = wrongAnswer }
     return metrics
+  }
+
+  /// The names of `metrics.jsonl`: TRL's prefix before each.
+  static func prefixed(_ metrics: [String: Double]) -> [String: Double] {
+    Dictionary(uniqueKeysWithValues: metrics.map { ("eval_" + $0.key, $0.value) })
   }
 }
 

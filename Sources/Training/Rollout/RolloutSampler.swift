@@ -91,10 +91,12 @@ final class RolloutSampler {
       ])
       done += 1
       progress(done, total)
+      CrashPoint.sampling.reach()
     }
     let generated = engine.generate(
       requests, settings: settings.sampling,
       key: GenerationKey(seed: settings.seed, purpose: .sampling, step: step), observer: observer)
+    CrashPoint.scoring.reach()
     let scored = try rewards.collect()
     guard let generated, !isCancelled() else { return nil }
     let byID = Dictionary(uniqueKeysWithValues: scored.map { ($0.id, $0) })

@@ -84,15 +84,15 @@ final class Trainer {
       // Step 0 is kept: a reference made by a cold start is read from it.
       try checkpoint()
     }
+    if position.step > 0, try !takeUpEvaluation() { return try interrupted() }
     while position.step < parts.schedule.steps {
       if observer.isCancelled() { return try interrupted() }
       guard try trainStep(position.step + 1) else { return try interrupted() }
       let step = position.step
-      let isLast = step == parts.schedule.steps
-      if isDue(step, every: parts.schedule.evaluationSteps) || isLast && parts.evaluator != nil {
-        guard try evaluate(step: step) else { return try interrupted() }
+      if isEvaluated(after: step), try !evaluate(step: step) { return try interrupted() }
+      if isDue(step, every: parts.schedule.checkpointSteps) || step == parts.schedule.steps {
+        try checkpoint()
       }
-      if isDue(step, every: parts.schedule.checkpointSteps) || isLast { try checkpoint() }
     }
     try parts.checkpoints.writeFinal(
       parts.policy.model.parameters, provenance: finalProvenance, to: parts.folder.final)
@@ -104,6 +104,20 @@ final class Trainer {
   private func isDue(_ step: Int, every period: Int?) -> Bool {
     guard let period, period > 0 else { return false }
     return step % period == 0
+  }
+
+  private func isEvaluated(after step: Int) -> Bool {
+    isDue(step, every: parts.schedule.evaluationSteps) || step == parts.schedule.steps
+  }
+
+  /// Remembers the best evaluation before the step that the run is taken up at, and makes good the one
+  /// after it, which an interruption may have left out; false where the user gave up.
+  private func takeUpEvaluation() throws -> Bool {
+    for (step, logged) in position.evaluations.sorted(by: { $0.key < $1.key })
+    where step < position.step {
+      noteBest(step: step, logged.metrics)
+    }
+    return try !isEvaluated(after: position.step) || evaluate(step: position.step)
   }
 
   // MARK: A step
@@ -128,7 +142,11 @@ final class Trainer {
     var updates: [UpdateRecord] = []
     var updateTokens = 0
     try parts.updater.update(
-      sourced, advantages: advantages, beforeMove: { try commit?.wait() },
+      sourced, advantages: advantages,
+      beforeMove: {
+        try commit?.wait()
+        CrashPoint.updating.reach()
+      },
       updated: { outcome in
         metrics.add(outcome.metrics)
         updates.append(outcome.record)
@@ -237,8 +255,9 @@ final class Trainer {
   private func evaluate(step: Int) throws -> Bool {
     guard let evaluator = parts.evaluator else { return true }
     if let logged = position.evaluations[step] {
-      try metricsLog.append(step: step, logged.metrics)
-      noteBest(step: step, logged.metrics)
+      let metrics = EvaluationReport.prefixed(logged.metrics)
+      try metricsLog.append(step: step, metrics)
+      noteBest(step: step, metrics)
       return true
     }
     guard let report = try evaluator.evaluate(step: step, isCancelled: observer.isCancelled) else {
@@ -248,8 +267,9 @@ final class Trainer {
       evaluation: EvaluationRecord(
         step: step, dataset: "eval", metrics: report.metrics, seconds: report.seconds,
         completions: report.completions))
-    try metricsLog.append(step: step, report.metrics)
-    noteBest(step: step, report.metrics)
+    let metrics = EvaluationReport.prefixed(report.metrics)
+    try metricsLog.append(step: step, metrics)
+    noteBest(step: step, metrics)
     observer.observe(.evaluation(report))
     return true
   }

@@ -55,6 +55,7 @@ struct ColdStart {
     let start = ContinuousClock.now
     for update in 0..<updates {
       if observer.isCancelled() { throw Interruption() }
+      CrashPoint.coldStart.reach()
       let result = try trainer.update(update)
       var isEnough = false
       if let target, (update + 1) % Self.probeEvery == 0 {
