@@ -1,4 +1,7 @@
+import Foundation
 import Rollouts
+import Tokenizers
+import Transformer
 
 /// A file of rollouts: what was asked, what was answered, and how good it was.
 ///
@@ -68,8 +71,8 @@ public struct RolloutEncoder {
     func fault(_ reason: String) -> DatasetError {
       DatasetError(path: file.name, at: line.place, reason: reason)
     }
-    let prompt = try line.promptTokens ?? encode(line.prompt, fault)
-    let completion = try line.completionTokens ?? continuation(line, prompt, fault)
+    let prompt = try prompt(of: line, fault)
+    let completion = try completion(of: line, after: prompt, fault)
     try check(prompt, "prompt_ids", fault)
     try check(completion, "completion_ids", fault)
     let context = policy.model.configuration.maximumPositions
@@ -81,10 +84,11 @@ public struct RolloutEncoder {
     return (prompt, completion)
   }
 
-  private func encode(
-    _ prompt: Prompt?, _ fault: (String) -> DatasetError
+  private func prompt(
+    of line: RolloutLine, _ fault: (String) -> DatasetError
   ) throws(DatasetError) -> [TokenID] {
-    guard let prompt else { throw fault("has no prompt") }
+    if let tokens = line.promptTokens { return tokens }
+    guard let prompt = line.prompt else { throw fault("has no prompt") }
     guard let encoder else { throw fault(missingTokenizer("prompt")) }
     do throws(PromptError) {
       return try encoder.encode(Problem(index: 0, prompt: prompt), dataset: "") ?? []
@@ -93,9 +97,10 @@ public struct RolloutEncoder {
     }
   }
 
-  private func continuation(
-    _ line: RolloutLine, _ prompt: [TokenID], _ fault: (String) -> DatasetError
+  private func completion(
+    of line: RolloutLine, after prompt: [TokenID], _ fault: (String) -> DatasetError
   ) throws(DatasetError) -> [TokenID] {
+    if let tokens = line.completionTokens { return tokens }
     guard let text = line.completion else { throw fault("has no completion") }
     guard let encoder else { throw fault(missingTokenizer("completion")) }
     guard let asked = line.prompt, line.promptTokens == nil else {
