@@ -13,6 +13,7 @@ enum CommandList {
     EvalCommand.self,
     QueryCommand.self,
     LogCommand.self,
+    RewardCommand.self,
     ObjectiveCommand.self,
     ExportCommand.self,
     DataCommand.self,

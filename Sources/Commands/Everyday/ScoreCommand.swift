@@ -34,8 +34,8 @@ struct ScoreCommand: Command {
   }
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
-    let policy = try refusing { try arguments.policy(context) }
-    let rollouts = try refusing { () throws -> [(prompt: [TokenID], completion: [TokenID])] in
+    let policy = try refusing { try arguments.policy("model", context) }
+    let rollouts: [(prompt: [TokenID], completion: [TokenID])] = try refusing {
       let file = try RolloutFile(reading: arguments.string("input") ?? "-")
       let encoder = RolloutEncoder(policy, encoder: try arguments.promptEncoder(policy))
       return try file.lines.map { try encoder.tokens(of: $0, in: file) }

@@ -177,7 +177,8 @@ struct OnePolicyTests {
     }
     let whole = statistics(from: 1)
     for cut in 2..<tokens.count {
-      #expect(statistics(from: cut).bits == whole[(cut - 1)..<(tokens.count - 1)].bits, "cut \(cut)")
+      #expect(
+        statistics(from: cut).bits == whole[(cut - 1)..<(tokens.count - 1)].bits, "cut \(cut)")
     }
   }
 
