@@ -89,6 +89,7 @@ let package = Package(
     .testTarget(
       name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["grpo", "TestSupport"], swiftSettings: swift),
+      name: "EndToEndTests", dependencies: ["grpo", "Rollouts", "TestSupport"],
+      swiftSettings: swift),
   ]
 )
