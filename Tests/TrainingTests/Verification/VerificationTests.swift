@@ -68,7 +68,7 @@ struct VerificationTests {
   @Test("a folder is held against its own fingerprints")
   func folder() throws {
     let root = try TemporaryFolder()
-    #expect(throws: CheckpointError.self) { try FolderVerification(root.url) }
+    #expect(throws: CheckpointError.self) { try FolderVerification(of: root.url) }
     try Data("weights".utf8).write(to: root["model.safetensors"])
     try Data("words".utf8).write(to: root["tokenizer.json"])
     let hashes = try CheckpointManifest.hashes(of: root.url)
@@ -76,11 +76,11 @@ struct VerificationTests {
       "files": .object(JSONObject(sorting: hashes.mapValues { .string($0) }))
     ]
     try Data(JSONValue.object(record).jsonText.utf8).write(to: root["provenance.json"])
-    let whole = try FolderVerification(root.url)
-    #expect(whole.isWhole && whole.manifest == "provenance.json" && whole.findings.count == 2)
+    let whole = try FolderVerification(of: root.url)
+    #expect(whole.isIntact && whole.record == "provenance.json" && whole.files.count == 2)
     try Data("weightz".utf8).write(to: root["model.safetensors"])
     try FileManager.default.removeItem(at: root["tokenizer.json"])
-    let damaged = try FolderVerification(root.url)
-    #expect(damaged.findings.allSatisfy { $0.fault != nil })
+    let damaged = try FolderVerification(of: root.url)
+    #expect(damaged.files.map(\.state) == [.damaged, .missing])
   }
 }
