@@ -41,7 +41,7 @@ let package = Package(
       resources: [.embedInCode("Python/adapter.py")], swiftSettings: swift),
     .target(
       name: "BuiltInRewards", dependencies: ["RewardKit", "Rollouts"], path: "Rewards/BuiltIn",
-      swiftSettings: swift),
+      resources: [.embedInCode("CodeTests/code_tests.py")], swiftSettings: swift),
     .target(name: "TrajectoryStore", dependencies: ["Rollouts", "CSQLite"], swiftSettings: swift),
     .target(name: "Rollouts", swiftSettings: swift),
 
@@ -76,7 +76,11 @@ let package = Package(
       name: "TrajectoryStoreTests", dependencies: ["TrajectoryStore", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "TestSupport"], swiftSettings: swift),
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
+        "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
+      ], swiftSettings: swift),
     .testTarget(
       name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: swift),
     .testTarget(

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,8 +98,21 @@ static void execute(char **arguments, int failures) {
   if (chdir(arguments[ARGUMENT_DIRECTORY])) fail(failures, CPROCESSES_STAGE_DIRECTORY, errno);
   int fault = apply_limits(arguments);
   if (fault) fail(failures, CPROCESSES_STAGE_LIMITS, fault);
-  execve(arguments[ARGUMENT_PATH], arguments + ARGUMENT_FIRST, environ);
+  // "Text file busy" passes: a process between fork and exec still holds the file open.
+  for (int attempt = 0; attempt < 100; attempt++) {
+    execve(arguments[ARGUMENT_PATH], arguments + ARGUMENT_FIRST, environ);
+    if (errno != ETXTBSY) break;
+    pause_milliseconds(10);
+  }
   fail(failures, CPROCESSES_STAGE_EXECUTE, errno);
+}
+
+// Closes what a program without FD_CLOEXEC on its files let us inherit.
+static void close_others(void) {
+#ifdef SYS_close_range
+  if (!syscall(SYS_close_range, KEEPER_CONTROL + 1, ~0U, 0)) return;
+#endif
+  for (int i = KEEPER_CONTROL + 1; i < 1024; i++) close(i);
 }
 
 static void redirect_to_null(void) {
@@ -176,6 +190,7 @@ static void keep(char **arguments) {
   prctl(PR_SET_NAME, "reward-keeper");
   setsid();
   fcntl(KEEPER_CONTROL, F_SETFD, FD_CLOEXEC);
+  close_others();
   sigset_t blocked;
   sigfillset(&blocked);
   sigprocmask(SIG_SETMASK, &blocked, NULL);

@@ -7,7 +7,8 @@ let programVersion = "0.1.0"
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
-    QueryCommand.self, LogCommand.self, SettingsCommand.self
+    QueryCommand.self, ReportCommand.self, LogCommand.self,
+    ObjectiveCommand.self, SettingsCommand.self,
   ]
 
   /// A command found by its words.

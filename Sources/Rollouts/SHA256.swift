@@ -1,73 +1,148 @@
-import Foundation
-
-/// The SHA-256 digest (FIPS 180-4) of bytes that come in pieces: the fingerprint of weights, data and
-/// plugins in a run's record.
+/// The secure hash SHA-256, for provenance and for splitting data by content (FIPS 180-4).
+///
+///     var hash = SHA256()
+///     hash.update(bytes)
+///     hash.finalize().hexadecimal
+///
+/// Linear in the bytes; constant memory.
 public struct SHA256: Sendable {
-  private var state: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (
-    0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
-    0x5be0_cd19
-  )
+  /// A hash value of 32 bytes.
+  public struct Digest: Sendable, Hashable {
+    /// The 32 bytes as eight words, the first the most significant.
+    var words: [UInt32]
+
+    /// The digest as 64 lower-case hexadecimal digits.
+    public var hexadecimal: String {
+      words.map { word in
+        let digits = String(word, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
+      }.joined()
+    }
+
+    /// The first 64 bits as a number.
+    public var prefix: UInt64 { UInt64(words[0]) << 32 | UInt64(words[1]) }
+  }
+
+  private var state: [UInt32] = [
+    0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a,
+    0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+  ]
   private var pending: [UInt8] = []
   private var byteCount: UInt64 = 0
 
-  /// Starts with no bytes.
+  /// Begins a hash of no bytes.
   public init() { pending.reserveCapacity(64) }
 
-  /// Takes in bytes.
-  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    byteCount += UInt64(bytes.count)
-    var start = 0
-    if !pending.isEmpty {
-      start = min(64 - pending.count, bytes.count)
-      pending.append(contentsOf: bytes[..<start])
-      guard pending.count == 64 else { return }
-      let block = pending
-      block.withUnsafeBytes { compress($0, blocks: 1) }
-      pending.removeAll(keepingCapacity: true)
-    }
-    let blocks = (bytes.count - start) / 64
-    compress(UnsafeRawBufferPointer(rebasing: bytes[start...]), blocks: blocks)
-    pending.append(contentsOf: bytes[(start + 64 * blocks)...])
-  }
-
-  /// Takes in bytes.
-  public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
-
-  /// The digest of all bytes so far, as 64 hexadecimal digits.
-  public func hexadecimal() -> String {
-    var copy = self
-    let bits = byteCount &* 8
-    var padding: [UInt8] = [0x80]
-    padding += [UInt8](repeating: 0, count: (119 - Int(byteCount % 64)) % 64)
-    padding += (0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * $0)) }
-    copy.update(padding)
-    let words = withUnsafeBytes(of: copy.state) { Array($0.bindMemory(to: UInt32.self)) }
-    return words.map { word in
-      let digits = String(word, radix: 16)
-      return String(repeating: "0", count: 8 - digits.count) + digits
-    }.joined()
+  /// The digest of bytes.
+  public static func digest(of bytes: some Sequence<UInt8>) -> Digest {
+    var hash = SHA256()
+    hash.update(bytes)
+    return hash.finalize()
   }
 
   /// The digest of a text's UTF-8 bytes.
-  public static func hexadecimal(of text: String) -> String {
-    var hash = SHA256()
-    hash.update(Array(text.utf8))
-    return hash.hexadecimal()
+  public static func digest(of text: String) -> Digest { digest(of: text.utf8) }
+
+  /// Adds bytes.
+  public mutating func update(_ bytes: some Sequence<UInt8>) {
+    let done: Void? = bytes.withContiguousStorageIfAvailable { update(UnsafeRawBufferPointer($0)) }
+    if done == nil { Array(bytes).withUnsafeBytes { update($0) } }
   }
 
-  /// The digest of a file's contents, read in pieces.
-  /// - Throws: What reading the file throws.
-  public static func hexadecimal(ofFile url: URL) throws -> String {
-    let handle = try FileHandle(forReadingFrom: url)
-    defer { try? handle.close() }
-    var hash = SHA256()
-    while let data = try handle.read(upToCount: 1 << 20), !data.isEmpty {
-      data.withUnsafeBytes { hash.update($0) }
+  /// Adds bytes.
+  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    byteCount &+= UInt64(bytes.count)
+    var rest = bytes[...]
+    if !pending.isEmpty {
+      let missing = rest.prefix(64 - pending.count)
+      pending.append(contentsOf: missing)
+      rest = rest.dropFirst(missing.count)
+      guard pending.count == 64 else { return }
+      pending.withUnsafeBytes { Self.compress($0, blocks: 1, into: &state) }
+      pending.removeAll(keepingCapacity: true)
     }
-    return hash.hexadecimal()
+    let blocks = rest.count / 64
+    if blocks > 0 {
+      Self.compress(UnsafeRawBufferPointer(rebasing: rest), blocks: blocks, into: &state)
+    }
+    pending.append(contentsOf: rest.dropFirst(blocks * 64))
   }
 
-  private static let constants: [UInt32] = [
+  /// Ends the hash; the value may not be used afterwards.
+  public consuming func finalize() -> Digest {
+    let bitCount = byteCount &* 8
+    var padding: [UInt8] = [0x80]
+    padding += [UInt8](repeating: 0, count: (119 - Int(byteCount % 64)) % 64)
+    for shift in stride(from: 56, through: 0, by: -8) {
+      padding.append(UInt8(truncatingIfNeeded: bitCount >> UInt64(shift)))
+    }
+    update(padding)
+    return Digest(words: state)
+  }
+
+  /// Adds whole blocks of 64 bytes to the state (FIPS 180-4 §6.2.2).
+  ///
+  /// The message schedule is kept as a ring of 16 words, and the eight working variables change
+  /// places by their names instead of being moved: eight rounds are written out.
+  private static func compress(
+    _ bytes: UnsafeRawBufferPointer, blocks: Int, into state: inout [UInt32]
+  ) {
+    var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+    var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 16) { w in
+      roundConstants.withUnsafeBufferPointer { k in
+        for block in 0..<blocks {
+          let start = (a, b, c, d, e, f, g, h)
+          for t in 0..<16 {
+            w[t] = UInt32(
+              bigEndian: bytes.loadUnaligned(fromByteOffset: block * 64 + t * 4, as: UInt32.self))
+          }
+          for t in stride(from: 0, to: 64, by: 8) {
+            if t >= 16 {
+              for i in t..<t + 8 {
+                let (w15, w2) = (w[(i &+ 1) & 15], w[(i &+ 14) & 15])
+                let s0 = rotate(w15, 7) ^ rotate(w15, 18) ^ w15 >> 3
+                let s1 = rotate(w2, 17) ^ rotate(w2, 19) ^ w2 >> 10
+                w[i & 15] = w[i & 15] &+ s0 &+ w[(i &+ 9) & 15] &+ s1
+              }
+            }
+            let r = t & 15
+            round(a, b, c, &d, e, f, g, &h, k[t] &+ w[r])
+            round(h, a, b, &c, d, e, f, &g, k[t &+ 1] &+ w[r &+ 1])
+            round(g, h, a, &b, c, d, e, &f, k[t &+ 2] &+ w[r &+ 2])
+            round(f, g, h, &a, b, c, d, &e, k[t &+ 3] &+ w[r &+ 3])
+            round(e, f, g, &h, a, b, c, &d, k[t &+ 4] &+ w[r &+ 4])
+            round(d, e, f, &g, h, a, b, &c, k[t &+ 5] &+ w[r &+ 5])
+            round(c, d, e, &f, g, h, a, &b, k[t &+ 6] &+ w[r &+ 6])
+            round(b, c, d, &e, f, g, h, &a, k[t &+ 7] &+ w[r &+ 7])
+          }
+          (a, b, c, d) = (a &+ start.0, b &+ start.1, c &+ start.2, d &+ start.3)
+          (e, f, g, h) = (e &+ start.4, f &+ start.5, g &+ start.6, h &+ start.7)
+        }
+      }
+    }
+    state = [a, b, c, d, e, f, g, h]
+  }
+
+  @inline(__always)
+  private static func round(
+    _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32, _ e: UInt32, _ f: UInt32,
+    _ g: UInt32, _ h: inout UInt32, _ kw: UInt32
+  ) {
+    let s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
+    let choice = g ^ (e & (f ^ g))
+    let t1 = h &+ s1 &+ choice &+ kw
+    let s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
+    let majority = (a & b) | (c & (a | b))
+    d = d &+ t1
+    h = t1 &+ s0 &+ majority
+  }
+
+  @inline(__always)
+  private static func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x &>> n | x &<< (32 &- n) }
+
+  /// The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
+  private static let roundConstants: [UInt32] = [
     0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
     0xab1c_5ed5, 0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe,
     0x9bdc_06a7, 0xc19b_f174, 0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f,
@@ -79,40 +154,4 @@ public struct SHA256: Sendable {
     0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7,
     0xc671_78f2,
   ]
-
-  private mutating func compress(_ bytes: UnsafeRawBufferPointer, blocks: Int) {
-    guard blocks > 0 else { return }
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
-      Self.constants.withUnsafeBufferPointer { k in
-        for block in 0..<blocks {
-          for i in 0..<16 {
-            let word = bytes.loadUnaligned(fromByteOffset: 64 * block + 4 * i, as: UInt32.self)
-            w[i] = UInt32(bigEndian: word)
-          }
-          for i in 16..<64 {
-            let s0 = Self.turn(w[i - 15], 7) ^ Self.turn(w[i - 15], 18) ^ (w[i - 15] >> 3)
-            let s1 = Self.turn(w[i - 2], 17) ^ Self.turn(w[i - 2], 19) ^ (w[i - 2] >> 10)
-            w[i] = w[i - 16] &+ s0 &+ w[i - 7] &+ s1
-          }
-          var (a, b, c, d, e, f, g, h) = state
-          for i in 0..<64 {
-            let s1 = Self.turn(e, 6) ^ Self.turn(e, 11) ^ Self.turn(e, 25)
-            let first = h &+ s1 &+ ((e & f) ^ (~e & g)) &+ k[i] &+ w[i]
-            let s0 = Self.turn(a, 2) ^ Self.turn(a, 13) ^ Self.turn(a, 22)
-            let second = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
-            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
-          }
-          state = (
-            state.0 &+ a, state.1 &+ b, state.2 &+ c, state.3 &+ d, state.4 &+ e, state.5 &+ f,
-            state.6 &+ g, state.7 &+ h
-          )
-        }
-      }
-    }
-  }
-
-  @inline(__always)
-  private static func turn(_ x: UInt32, _ count: UInt32) -> UInt32 {
-    x >> count | x << (32 - count)
-  }
 }

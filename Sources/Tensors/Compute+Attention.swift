@@ -116,24 +116,79 @@ extension Compute {
       d_out_stride: dOut.stride, log_sum_exp: logSumExp, heads: heads, kv_heads: kvHeads,
       head_size: headSize, scale: scale, window: window, dq: dq.start, dk: dk.start,
       dv: dv.start, dq_stride: dq.stride, dk_stride: dk.stride, dv_stride: dv.stride)
-    let completions = groups.map { $0.completions.flatMap { [$0.start, $0.count] } }
-    let keys = groups.map { group in
-      group.completions.reduce(group.promptCount) { $0 + $1.count + 2 * PackedLayout.panelWidth }
-    }
-    let scratchCount = kernels.pointee.attention_gradient_scratch(headSize, keys.max() ?? 0)
-    parallel(groups.count * kvHeads) { task, worker in
-      let index = task / kvHeads
+    let parts = groups.enumerated().flatMap { Self.parts(of: $1, index: $0) }
+    let partials = layOutPartials(parts, groups: groups, width: kvHeads * headSize)
+    let longest =
+      groups.map { group in
+        group.promptCount + (group.completions.map(\.count).max() ?? 0) + 2
+          * PackedLayout.panelWidth
+      }.max() ?? 0
+    let scratchCount = kernels.pointee.attention_gradient_scratch(headSize, longest)
+    parallel(parts.count * kvHeads) { task, worker in
+      let (part, head) = (parts[task / kvHeads], task % kvHeads)
+      let group = groups[part.group]
       let scratch = self.scratch(worker: worker, count: scratchCount)
-      completions[index].withUnsafeBufferPointer { pairs in
-        let group = KernelGroup(
-          prompt_start: groups[index].promptStart, prompt_count: groups[index].promptCount,
-          completion_count: pairs.count / 2, completions: pairs.baseAddress)
+      let partial = partials[task / kvHeads].map { $0 + head * 2 * headSize * group.promptCount }
+      part.completions.withUnsafeBufferPointer { pairs in
+        let kernelGroup = KernelGroup(
+          prompt_start: group.promptStart, prompt_count: group.promptCount,
+          completion_count: pairs.count / 2, completions: pairs.baseAddress,
+          with_prompt_queries: partial == nil ? 1 : 0, prompt_dk: partial,
+          prompt_dv: partial.map { $0 + headSize * group.promptCount })
         withUnsafePointer(to: arguments) { arguments in
-          withUnsafePointer(to: group) {
-            kernels.pointee.attention_gradient(arguments, $0, task % kvHeads, scratch)
+          withUnsafePointer(to: kernelGroup) {
+            kernels.pointee.attention_gradient(arguments, $0, head, scratch)
           }
         }
       }
+    }
+    for (part, partial) in zip(parts, partials) {
+      guard let partial else { continue }
+      let group = groups[part.group]
+      let block = headSize * group.promptCount
+      parallelRanges(group.promptCount, cost: Double(kvHeads * headSize) * 0.4) { begin, end in
+        for row in begin..<end {
+          for head in 0..<kvHeads {
+            let source = partial + head * 2 * block + row * headSize
+            let column = head * headSize
+            kernels.pointee.add(source, dk[group.promptStart + row] + column, 0, headSize)
+            kernels.pointee.add(source + block, dv[group.promptStart + row] + column, 0, headSize)
+          }
+        }
+      }
+    }
+  }
+
+  /// A share of a group's queries, for one thread.
+  private struct GroupPart {
+    var group: Int
+    /// Pairs (start, count).
+    var completions: [Int]
+    var isFirst: Bool
+  }
+
+  /// Cuts a group into at most four parts, as its shape alone decides: the first has the prompt's
+  /// queries, and each of the others keeps its own sums of the prompt's gradients.
+  private static func parts(of group: PackedGroup, index: Int) -> [GroupPart] {
+    let count = max(1, min(4, group.completions.count))
+    return (0..<count).map { part in
+      let begin = group.completions.count * part / count
+      let end = group.completions.count * (part + 1) / count
+      return GroupPart(
+        group: index, completions: group.completions[begin..<end].flatMap { [$0.start, $0.count] },
+        isFirst: part == 0)
+    }
+  }
+
+  /// Memory [K][2][promptCount, D] for the sums of each part but a group's first.
+  private func layOutPartials(
+    _ parts: [GroupPart], groups: [PackedGroup], width: Int
+  ) -> [UnsafeMutablePointer<Float>?] {
+    let counts = parts.map { $0.isFirst ? 0 : 2 * groups[$0.group].promptCount * width }
+    var next = sharedScratch.ensure(count: counts.reduce(0, +))
+    return zip(parts, counts).map { part, count in
+      defer { next += count }
+      return part.isFirst ? nil : next
     }
   }
 }

@@ -48,9 +48,10 @@ extension Compute {
     m: UnsafeMutablePointer<Float>, v: UnsafeMutablePointer<Float>, count: Int, _ step: AdamWStep
   ) {
     let arguments = AdamWArguments(
-      learning_rate: Float(step.learningRate), beta1: Float(step.beta1), beta2: Float(step.beta2),
-      epsilon: Float(step.epsilon), weight_decay: Float(1 - step.learningRate * step.weightDecay),
+      one_minus_beta1: Float(1 - step.beta1), beta2: Float(step.beta2),
+      one_minus_beta2: Float(1 - step.beta2), epsilon: Float(step.epsilon),
       gradient_scale: Float(step.gradientScale),
+      weight_decay: Float(1 - step.learningRate * step.weightDecay),
       step_size: Float(step.learningRate / (1 - pow(step.beta1, Double(step.step)))),
       square_root_correction: Float((1 - pow(step.beta2, Double(step.step))).squareRoot()),
       clearing_gradient: step.isClearingGradient ? 1 : 0)

@@ -26,6 +26,8 @@ public final class Compute {
   let kernels: UnsafePointer<KernelTable>
   private let pool: OpaquePointer?
   private let scratch: [ScratchBuffer]
+  /// Floats that the tasks of one operation share out among themselves.
+  let sharedScratch = ScratchBuffer()
 
   /// Starts the threads.
   ///
@@ -54,8 +56,19 @@ public final class Compute {
     if let pool { worker_pool_destroy(pool) }
   }
 
-  /// The processors that this process may run on.
-  public static var availableProcessors: Int { Int(available_processors()) }
+  /// The processors that this process may run on, and that its control group grants it time on.
+  public static var availableProcessors: Int {
+    let processors = Int(available_processors())
+    // Linux, cgroup v2: "QUOTA PERIOD" in microseconds, or "max PERIOD".
+    guard let limit = try? String(contentsOfFile: "/sys/fs/cgroup/cpu.max", encoding: .utf8) else {
+      return processors
+    }
+    let fields = limit.split(whereSeparator: \.isWhitespace).map { Double($0) }
+    guard fields.count == 2, let quota = fields[0], let period = fields[1], period > 0 else {
+      return processors
+    }
+    return min(processors, max(1, Int((quota / period).rounded(.up))))
+  }
 
   /// Threads, instruction set and OpenBLAS, on one line each: what a report of a fault needs.
   public var description: String {

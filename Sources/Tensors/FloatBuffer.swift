@@ -48,6 +48,8 @@ public final class ScratchBuffer {
 }
 
 /// A matrix in memory owned by another: `stride` floats lie between the starts of its rows.
+///
+/// It does not keep its owner alive: whoever makes one holds the buffer as long as it is in use.
 public struct Rows {
   /// The first value of the first row.
   public let start: UnsafeMutablePointer<Float>

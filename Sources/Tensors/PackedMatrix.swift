@@ -33,13 +33,21 @@ public struct PackedLayout: Equatable, Sendable {
 
   /// Copies a row-major matrix into packed storage, zeros included.
   public func pack(_ plain: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
+    pack(into: packed, zero: 0) { plain[$0] }
+  }
+
+  /// Fills packed storage from what `value` gives for each index of the row-major matrix.
+  @inline(__always)
+  func pack<Stored>(
+    into packed: UnsafeMutablePointer<Stored>, zero: Stored, _ value: (Int) -> Stored
+  ) {
     for panel in 0..<panels {
       let first = panel * Self.panelWidth
       let width = min(Self.panelWidth, rows - first)
       for column in 0..<columns {
         let target = packed + (panel * columns + column) * Self.panelWidth
-        for lane in 0..<width { target[lane] = plain[(first + lane) * columns + column] }
-        for lane in width..<Self.panelWidth { target[lane] = 0 }
+        for lane in 0..<width { target[lane] = value((first + lane) * columns + column) }
+        for lane in width..<Self.panelWidth { target[lane] = zero }
       }
     }
   }
@@ -109,25 +117,18 @@ public final class PackedMatrix {
   /// Takes row-major values [rows, columns]; into bfloat16 they are rounded to nearest, ties to even.
   public func pack(from plain: UnsafePointer<Float>) {
     plainCopy = nil
-    if format == .float32 {
-      layout.pack(plain, into: pointer)
-    } else {
-      packHalves { BFloat16.round(plain[$0]) }
+    switch format {
+    case .float32: layout.pack(plain, into: pointer)
+    case .bfloat16: layout.pack(into: halves, zero: 0) { BFloat16.round(plain[$0]) }
     }
   }
 
   /// Takes row-major bfloat16 values [rows, columns], exactly.
   public func pack(bfloat16 plain: UnsafePointer<UInt16>) {
     plainCopy = nil
-    if format == .bfloat16 {
-      packHalves { plain[$0] }
-    } else {
-      for row in 0..<rows {
-        for column in 0..<columns {
-          pointer[layout.offset(row: row, column: column)] = BFloat16.widen(
-            plain[row * columns + column])
-        }
-      }
+    switch format {
+    case .float32: layout.pack(into: pointer, zero: 0) { BFloat16.widen(plain[$0]) }
+    case .bfloat16: layout.pack(into: halves, zero: 0) { plain[$0] }
     }
   }
 
@@ -152,14 +153,6 @@ public final class PackedMatrix {
       let source = halves + start
       for column in 0..<columns {
         destination[column] = BFloat16.widen(source[column &* PackedLayout.panelWidth])
-      }
-    }
-  }
-
-  private func packHalves(_ value: (Int) -> UInt16) {
-    for row in 0..<rows {
-      for column in 0..<columns {
-        halves[layout.offset(row: row, column: column)] = value(row * columns + column)
       }
     }
   }

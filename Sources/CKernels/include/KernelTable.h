@@ -4,6 +4,7 @@
 // chain of fused multiply-adds, or 16 lanes and a fixed tree), never in one that the instruction
 // set suggests.
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 #define PANEL_WIDTH 32     // outputs in a panel of a packed weight
@@ -83,10 +84,14 @@ typedef struct {
   float *_Nullable log_sum_exp; // [R, H]
 } AttentionArguments;
 
-/// One prompt and the completions that attend to it and to themselves; starts are packed rows.
+/// A part of a group's queries: those of some completions, and of the prompt where asked for. All
+/// read the prompt's keys; the gradients of these go to `prompt_dk` and `prompt_dv` [prompt_count, D],
+/// or, where those are null, to the prompt's rows. Starts are packed rows.
 typedef struct {
   long prompt_start, prompt_count, completion_count;
   const long *_Nullable completions; // pairs (start, count)
+  int with_prompt_queries;
+  float *_Nullable prompt_dk, *_Nullable prompt_dv;
 } KernelGroup;
 
 typedef struct {
@@ -101,7 +106,8 @@ typedef struct {
 } AttentionGradientArguments;
 
 typedef struct {
-  float learning_rate, beta1, beta2, epsilon, weight_decay, gradient_scale;
+  float one_minus_beta1, beta2, one_minus_beta2, epsilon, gradient_scale;
+  float weight_decay;           // 1 - learning rate · λ: what is left of the weight
   float step_size;              // learning rate / (1 - beta1^t)
   float square_root_correction; // sqrt(1 - beta2^t)
   int clearing_gradient;

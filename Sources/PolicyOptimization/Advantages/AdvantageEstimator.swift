@@ -1,13 +1,15 @@
 // From rewards to advantages, over a whole step, in this order:
 //
-//   1  reward placement of KL    r_i −= β Σ_t k_it                          RewardKL.swift
-//   2  aggregation               several rewards → one number               OutcomeAdvantages.swift, DecoupledNormalization.swift
-//      or process supervision    step rewards → one number a token          ProcessSupervision.swift
-//   3  clip                      A to ±`advantage_clip`
-//   4  return/advantage KL       A_it −= β Σ_(s≥t) k_is  or  β k_it         RewardKL.swift
-//   5  whitening                 over the step's tokens                      AdvantageWhitening.swift
+//   1  KL in the reward      r_i −= β Σ_t k_it                      RewardKL.swift
+//   2  aggregation           several rewards → one number           OutcomeAdvantages.swift,
+//                                                                   DecoupledNormalization.swift
+//      or the steps' rewards → one number a token                   ProcessSupervision.swift
+//   3  clip                  A to ±advantage_clip
+//   4  KL in the return      A_it −= β Σ_(s≥t) k_is, or β k_it      RewardKL.swift
+//   5  whitening             over the step's tokens                 AdvantageWhitening.swift
 //
-// A completion that no reward function could score has advantage 0 and enters no mean and no deviation.
+// A completion that no reward function could score has advantage 0 and enters no mean and no
+// deviation.
 
 /// Turns the rewards of a step into advantages.
 public struct AdvantageEstimator: Sendable {
@@ -24,9 +26,11 @@ public struct AdvantageEstimator: Sendable {
 
   /// The advantages of a step's completions, in their order.
   ///
-  /// - Parameter completions: every completion of the step; those of one group need not be adjacent.
+  /// - Parameter completions: every completion of the step; those of one group need not be
+  ///   adjacent.
   /// - Returns: the advantages with the weighted rewards they came from and the reward metrics.
-  /// - Throws: `ObjectiveError` naming the completion whose numbers are missing, misshapen or not finite.
+  /// - Throws: `ObjectiveError` naming the completion whose numbers are missing, misshapen or not
+  ///   finite.
   /// - Complexity: O(n log n) in completions, O(tokens) where advantages are per token.
   public func advantages(
     of completions: [RewardedCompletion]
@@ -55,7 +59,7 @@ public struct AdvantageEstimator: Sendable {
         &advantages, lengths: completions.map(\.length), isScored: table.totals.map { $0 != nil })
     }
     return StepAdvantages(
-      advantages: advantages, rewards: table.totals.map { $0?.value },
+      advantages: advantages, rewards: table.plainTotals,
       metrics: rewardMetrics(table))
   }
 

@@ -1,10 +1,10 @@
-// A last normalisation over all tokens of the step (REINFORCE++, arXiv 2501.03262 §3; verl `masked_whiten`; OpenRLHF and
-// NeMo after their baselines):
+// A last normalisation over all tokens of the step (REINFORCE++, arXiv 2501.03262 §3; verl
+// `masked_whiten`; OpenRLHF and NeMo after their baselines):
 //
 //   A_it ← (A_it − mean A) / scale,   mean and deviation over the tokens of scorable completions
 //
-// with the deviation, the epsilon and its placement of RewardScale.swift (verl: sample, √(σ² + 1e-8); OpenRLHF and NeMo:
-// population, √max(σ², 1e-8)).
+// with the deviation, the epsilon and its placement of RewardScale.swift (verl: sample, √(σ² +
+// 1e-8); OpenRLHF and NeMo: population, √max(σ², 1e-8)).
 
 /// Whether advantages are centred and scaled once more over the whole step.
 public enum AdvantageWhitening: String, SettingChoice {

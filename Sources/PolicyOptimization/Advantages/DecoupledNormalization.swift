@@ -1,11 +1,13 @@
-// Several rewards normalised one by one, then summed, then normalised over the step (GDPO, arXiv 2601.05242; TRL's
-// `normalize_then_sum`):
+// Several rewards normalised one by one, then summed, then normalised over the step (GDPO,
+// arXiv 2601.05242; TRL's `normalize_then_sum`):
 //
-//   z_ik = (R_ik − mean_group R_k) / (σ_group R_k + ε)        0 where R_k could not score i, or scored i alone
+//   z_ik = (R_ik − mean_group R_k) / (σ_group R_k + ε)
 //   s_i  = Σ_k w_k z_ik
-//   A_i  = (s_i − mean s) / (σ(s) + ε)                         over all completions of the step
+//   A_i  = (s_i − mean s) / (σ(s) + ε)                      over all completions of the step
 //
-// As TRL, `scale_rewards` is not read: both divisions are always made. The baseline may be leave-one-out (NeMo's GDPO).
+// z_ik is 0 where function k could not score completion i, or scored it alone in its group. As in
+// TRL, `scale_rewards` is not read: both divisions are always made. The baseline may be
+// leave-one-out (NeMo's GDPO).
 
 extension AdvantageEstimator {
   /// The advantages of decoupled normalisation.

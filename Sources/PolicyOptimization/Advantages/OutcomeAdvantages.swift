@@ -1,10 +1,11 @@
-// Outcome supervision with one number a completion (DeepSeekMath §4.1.2; TRL's `sum_then_normalize`):
+// Outcome supervision with one number a completion (DeepSeekMath §4.1.2; TRL's
+// `sum_then_normalize`):
 //
 //   A_i = (r_i − b_i) / scale,   r_i = Σ_k w_k R_ik
 //
-// with the baseline of AdvantageBaseline.swift and the scale of RewardScale.swift. Where a group has one scorable
-// completion, its mean is that completion and its sample deviation doesn't exist: the advantage is 0. verl takes mean 0 and
-// deviation 1 there, and so trains on the bare reward.
+// with the baseline of AdvantageBaseline.swift and the scale of RewardScale.swift. Where a group
+// has one scorable completion, its mean is that completion and its sample deviation doesn't exist:
+// the advantage is 0. verl takes mean 0 and deviation 1 there, and so trains on the bare reward.
 
 /// How several rewards become one advantage.
 public enum RewardAggregation: String, SettingChoice {
@@ -37,14 +38,15 @@ extension AdvantageEstimator {
   ///
   /// - Parameters:
   ///   - samples: the group's rewards.
-  ///   - batch: the statistics of the whole step; without them a batch mean or deviation is the group's.
+  ///   - batch: the statistics of the whole step; without them a batch mean or deviation is the
+  ///     group's.
   func normalized(_ samples: [RewardStatistics.Sample?], batch: RewardStatistics? = nil)
     -> [Double?]
   {
     let scored = samples.compactMap { $0 }
     let group = RewardStatistics(scored)
     let batch = batch ?? group
-    return samples.enumerated().map { index, sample in
+    return samples.map { sample in
       guard let sample else { return nil }
       let centred = centred(sample.value, group: group, batch: batch)
       switch settings.scaleRewards {
@@ -57,10 +59,9 @@ extension AdvantageEstimator {
           let deviation = group.deviation(settings.deviation, inFloat32: settings.float32Constants)
           return settings.scaled(centred, by: deviation)
         }
-        var others = samples
-        others[index] = nil
-        let deviation = RewardStatistics(others.compactMap { $0 }).deviation(.sample)
-        return settings.scaled(centred, by: deviation ?? 0)
+        let others = group.deviationOfOthers(than: sample.value)
+        return settings.scaled(
+          centred, by: others ?? (settings.leavesZeroDeviationUnscaled ? 0 : nil))
       }
     }
   }

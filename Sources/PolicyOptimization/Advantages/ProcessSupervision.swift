@@ -1,11 +1,13 @@
-// Process supervision (DeepSeekMath §4.1.3). R holds the rewards of all steps of all completions of a group:
+// Process supervision (DeepSeekMath §4.1.3). R holds the rewards of all steps of all completions of
+// a group:
 //
 //   r̃_i^(j) = (r_i^(j) − mean(R)) / std(R)          A_it = Σ_(j: end_i(j) ≥ t) r̃_i^(j)
 //
-// each token's advantage is the sum over the steps that end at or after it; tokens after the last step have 0. Baseline,
-// deviation and epsilon are those of outcome supervision, with steps in place of completions. The paper doesn't say how
-// several rewards meet: with `sum_then_normalize` their weighted steps share one R, with `normalize_then_sum` each has its
-// own and the weighted r̃ are summed (there is no second normalisation over the step). A function without steps counts as
+// each token's advantage is the sum over the steps that end at or after it; tokens after the last
+// step have 0. Baseline, deviation and epsilon are those of outcome supervision, with steps in
+// place of completions. The paper doesn't say how several rewards meet: with `sum_then_normalize`
+// their weighted steps share one R, with `normalize_then_sum` each has its own and the weighted r̃
+// are summed (there is no second normalisation over the step). A function without steps counts as
 // one step at the end.
 
 /// Whether a completion has one reward or one for each of its steps.

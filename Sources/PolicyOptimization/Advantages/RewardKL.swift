@@ -1,8 +1,11 @@
-// KL as part of the reward, from the log-probabilities at sampling, k_t the estimate of KLEstimator.swift:
+// KL as part of the reward, from the log-probabilities at sampling, k_t the estimate of
+// KLEstimator.swift:
 //
-//   reward      r −= β Σ_t k_t                    before the baseline: RLOO (arXiv 2402.14740 §3), verl `use_kl_in_reward`
-//   return      A_t −= β Σ_(s≥t) k_s              after the baseline: OpenRLHF (γ = 1), REINFORCE++ (arXiv 2501.03262)
-//   advantage   A_t −= β k_t                      after the baseline: NeMo's REINFORCE++
+//   reward      r −= β Σ_t k_t           before the baseline: RLOO (arXiv 2402.14740 §3), verl's
+//                                        `use_kl_in_reward`
+//   return      A_t −= β Σ_(s≥t) k_s     after it: OpenRLHF (γ = 1), REINFORCE++
+//                                        (arXiv 2501.03262 eq. 8)
+//   advantage   A_t −= β k_t             after it: NeMo's REINFORCE++
 //
 // It has no gradient: the estimate stands at the policy that sampled.
 

@@ -1,5 +1,5 @@
-// Metrics of the rewards, under TRL's names. Deviations are sample deviations, NaN-free: 0 where fewer than two completions
-// could be scored.
+// Metrics of the rewards, under TRL's names. Deviations are sample deviations, NaN-free: 0 where
+// fewer than two completions could be scored.
 
 /// Metrics of a step's rewards.
 public struct RewardMetrics: Sendable, Hashable {
@@ -53,7 +53,8 @@ extension AdvantageEstimator {
       shareUnscorable: Double(table.totals.count { $0 == nil }) / count)
   }
 
-  /// How many completions have zero deviation in the deviation in use: the batch's, or their group's.
+  /// How many completions have zero deviation in the deviation in use: the batch's, or their
+  /// group's.
   private func zeroDeviationCount(_ table: RewardTable) -> Int {
     let usesBatch =
       settings.aggregation == .normalizeThenSum || settings.scaleRewards == .batch

@@ -11,7 +11,7 @@
 //
 //   sample           σ² = Σ(r − r̄)²/(n − 1)     torch.std; undefined for n = 1
 //   population       σ² = Σ(r − r̄)²/n           mlx-lm-lora, GRPO-Zero
-//   leave_one_out    the sample σ of the group's other completions      NeMo with its leave-one-out baseline
+//   leave_one_out    the sample σ of the group's other completions: NeMo, with its baseline
 
 /// Over what the standard deviation that divides is taken.
 public enum RewardScale: String, SettingChoice {

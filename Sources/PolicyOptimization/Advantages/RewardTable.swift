@@ -1,5 +1,6 @@
-// R_ik: the reward of completion i by function k; w_k its weight. The total is r_i = Σ_k w_k R_ik over the functions that
-// could score it, nil where none could (TRL's nansum with unscorable rows kept apart).
+// R_ik: the reward of completion i by function k; w_k its weight. The total is r_i = Σ_k w_k R_ik
+// over the functions that could score it, nil where none could (TRL's nansum with unscorable rows
+// kept apart).
 
 /// The rewards of a step, by completion and by function.
 struct RewardTable {

@@ -1,10 +1,12 @@
-// A case under one set of settings, with the answer in the layout of `golden/objectives/expected.json`:
+// A case under one set of settings, with the answer in the layout of
+// `golden/objectives/expected.json`:
 //
-//   config, advantages [B] (or [B][T] where they differ by token), num_items_in_batch, mask, loss, micro_losses,
-//   grad_policy_logps [B][T], grad_entropies [B][T] or null, metrics
+//   config, advantages [B] (or [B][T] where they differ by token), num_items_in_batch, mask, loss,
+//   micro_losses, grad_policy_logps [B][T], grad_entropies [B][T] or null, metrics
 //
-// `gradient_accumulation_steps: n` cuts the batch, in order, into n equal micro-batches, each with its own denominators and
-// entropy quantile, and sums their losses, as TRL does; metrics of an update are then lists.
+// `gradient_accumulation_steps: n` cuts the batch, in order, into n equal micro-batches, each with
+// its own denominators and entropy quantile, and sums their losses, as TRL does; metrics of an
+// update are then lists.
 
 import Rollouts
 
@@ -30,17 +32,23 @@ public struct CaseRun: Sendable {
 
   /// Applies a config to settings.
   ///
+  /// - Parameters:
+  ///   - numbers: the case.
+  ///   - config: settings as JSON, over `settings`.
+  ///   - defaultMaxCompletionLength: for a config and a case that don't say (512 is TRL's).
+  ///   - hint: what to say of an unknown name, such as the nearest known one.
   /// - Throws: `CaseError` listing every unknown key and every value of the wrong kind.
   public init(
     _ numbers: ObjectiveCase, config: JSONObject, over settings: ObjectiveSettings,
-    defaultMaxCompletionLength: Int = 512
+    defaultMaxCompletionLength: Int = 512, hint: (String) -> String? = { _ in nil }
   ) throws(CaseError) {
     var numbers = numbers
     var settings = settings
     var faults: [String] = []
     for (name, value) in config where !Self.ownKeys.contains(name) {
       guard let key = ObjectiveKey.named(name) else {
-        faults.append("\(name) is no setting of the objective")
+        faults.append(
+          "\(name) is no setting of the objective" + (hint(name).map { ": \($0)" } ?? ""))
         continue
       }
       do throws(SettingError) { try key.set(value, in: &settings) } catch {

@@ -1,13 +1,16 @@
-// A case: log-probabilities, rewards and masks as numbers, and the settings to run them under. The layout is that of
-// `golden/objectives/case.json`, which PyTorch and TRL were run on:
+// A case: log-probabilities, rewards and masks as numbers, and the settings to run them under. The
+// layout is that of `golden/objectives/case.json`, over which TRL was run:
 //
 //   num_generations   G; completion i belongs to group i / G
 //   policy_logps      [B][T]; rows may differ in length
-//   old_logps, ref_logps, sampling_logps, entropies     as policy_logps, each optional
-//   mask              [B][T] of 0 and 1, optional           terminated    [B], false marks a truncated completion
-//   rewards           [B], or {name: [B]}; null is unscorable       reward_weights    {name: w} or [w], optional
+//   old_logps, ref_logps, sampling_logps, entropies
+//                     as policy_logps, each optional
+//   mask              [B][T] of 0 and 1, optional
+//   terminated        [B], false marks a truncated completion, optional
+//   rewards           [B], or {name: [B]}; null is unscorable
+//   reward_weights    {name: w} or [w], optional
 //   steps             process supervision: [B] lists of {"end": tokens, "score": r}, or {name: …}
-//   configs           settings to run, one result each; without it the settings of the command line are run once
+//   configs           settings to run, one result each; without it those of the command line, once
 
 import Rollouts
 
@@ -46,7 +49,8 @@ public struct ObjectiveCase: Sendable {
   public var rewardWeights: [Double]
   /// The steps of each function, one list a completion; empty without process supervision.
   public var steps: [[[StepReward]]]
-  /// Settings other than the objective's that stand beside the numbers, such as `max_completion_length`.
+  /// Settings other than the objective's that stand beside the numbers, such as
+  /// `max_completion_length`.
   public var members: JSONObject
   /// The settings to run; nil to run those given elsewhere, once.
   public var configs: [JSONObject]?

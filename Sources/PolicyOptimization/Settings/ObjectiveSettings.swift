@@ -1,8 +1,8 @@
 /// Every convention of the objective, one explicit value each.
 ///
 /// The defaults are TRL 1.16's, except that the KL term carries no importance correction
-/// (`use_bias_correction_kl`) and the constants are double precision (`float32_constants`). The keys
-/// under which these values are written in a config are in ``ObjectiveKey/all``.
+/// (`use_bias_correction_kl`) and the constants are double precision (`float32_constants`). The
+/// keys under which these values are written in a config are in ``ObjectiveKey/all``.
 public struct ObjectiveSettings: Sendable, Hashable {
   /// Makes TRL's defaults without the importance correction of the KL term.
   public init() {}
@@ -17,11 +17,13 @@ public struct ObjectiveSettings: Sendable, Hashable {
   public var scaleRewards = RewardScale.group
   /// How the standard deviation is estimated.
   public var deviation = DeviationEstimator.sample
-  /// The small number that keeps the division finite, in units of the reward (of its square where it is placed in the variance).
+  /// The small number that keeps the division finite, in units of the reward (of its square where
+  /// it is placed in the variance).
   public var advantageEpsilon = 1e-4
   /// Where the epsilon goes.
   public var epsilonPlacement = EpsilonPlacement.standardDeviation
-  /// Whether a reward in a group of zero deviation is left undivided instead of divided by the epsilon.
+  /// Whether a reward in a group of zero deviation is left undivided instead of divided by the
+  /// epsilon.
   public var leavesZeroDeviationUnscaled = false
   /// How several rewards become one advantage.
   public var aggregation = RewardAggregation.sumThenNormalize
@@ -86,7 +88,8 @@ public struct ObjectiveSettings: Sendable, Hashable {
   public var masksTruncatedCompletions = false
   /// The share of tokens, highest entropy first, that keep the policy term.
   public var topEntropyQuantile = 1.0
-  /// The mean log-ratio in nats above which a completion of negative advantage is dropped; nil keeps all.
+  /// The mean log-ratio in nats above which a completion of negative advantage is dropped; nil
+  /// keeps all.
   public var offPolicyMaskThreshold: Double?
   /// Whether rollouts of another engine are weighted by trainer's over sampler's probability.
   public var correctsSampler = true

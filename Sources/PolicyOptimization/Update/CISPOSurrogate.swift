@@ -1,9 +1,10 @@
-// CISPO (MiniMax-M1, arXiv 2506.13585 eq. 4 and 5): the weight is bounded, not the gradient, so that no token is dropped:
+// CISPO (MiniMax-M1, arXiv 2506.13585 eq. 4 and 5): the weight is bounded, not the gradient, so
+// that no token is dropped:
 //
 //   L = −sg[ŵ]·A·log π_θ
 //
-//   cap    ŵ = min(w, ε_high)                  TRL: ε_high is the cap itself (5.0 is advised), no lower bound
-//   range  ŵ = clip(w, 1 − ε, 1 + ε_high)      the paper's eq. 5, verl, NeMo
+//   cap    ŵ = min(w, ε_high)                TRL: ε_high is the cap itself (5.0 is advised)
+//   range  ŵ = clip(w, 1 − ε, 1 + ε_high)    the paper's eq. 5, verl, NeMo
 
 /// Which bounds CISPO puts on its weight.
 public enum CISPOBounds: String, SettingChoice {

@@ -1,10 +1,11 @@
-// PPO's clipped surrogate (arXiv 1707.06347 eq. 7), with DAPO's separate upper distance (arXiv 2503.14476 eq. 8)
-// and a cap δ on the ratio of the unclipped branch:
+// PPO's clipped surrogate (arXiv 1707.06347 eq. 7), with DAPO's separate upper distance (arXiv
+// 2503.14476 eq. 8) and a cap δ on the ratio of the unclipped branch:
 //
 //   L = −min( min(w, δ)·A , clip(w, 1 − ε, 1 + ε_high)·A )
 //
-// The cap is TRL's `delta` (INTELLECT-2). Dual clip (arXiv 1912.09729; verl `clip_ratio_c`, OpenRLHF `dual_clip`,
-// NeMo `ratio_clip_c`), max(min(wA, clip(w)A), cA) for A < 0, is the same function when δ = c ≥ 1 + ε_high.
+// The cap is TRL's `delta` (INTELLECT-2). Dual clip (arXiv 1912.09729; verl `clip_ratio_c`,
+// OpenRLHF `dual_clip`, NeMo `ratio_clip_c`), max(min(wA, clip(w)A), cA) for A < 0, is the same
+// function when δ = c ≥ 1 + ε_high.
 
 struct ClippedSurrogate: Surrogate {
   let lower: Double
@@ -25,7 +26,8 @@ struct ClippedSurrogate: Surrogate {
     let clipped = min(max(ratio, lower), upper) * advantage
     let openSlope = ratio <= cap ? advantage : 0
     let clippedSlope = ratio >= lower && ratio <= upper ? advantage : 0
-    // At a tie the gradient is shared, as in PyTorch's `minimum`; inside the bounds both slopes are A.
+    // At a tie the gradient is shared, as in PyTorch's `minimum`; inside the bounds both slopes are
+    // A.
     let slope =
       open < clipped
       ? openSlope : clipped < open ? clippedSlope : (openSlope + clippedSlope) / 2

@@ -1,10 +1,12 @@
-// One completion's share of the loss and its exact gradient. With c the completion's weight (Normalizer.swift), for each
-// unmasked token t, A_t its advantage, w the ratio, L the surrogate, M_t = keep_t·u_t its masks and correction, k_t the KL
-// estimate:
+// One completion's share of the loss and its exact gradient. With c the completion's weight
+// (Normalizer.swift), for each unmasked token t, A_t its advantage, w the ratio, L the surrogate,
+// M_t = keep_t·u_t its masks and correction, k_t the KL estimate, v_t = w_t under
+// `use_bias_correction_kl` and else 1:
 //
-//   loss      = c Σ_t ( M_t L(w_t, A_t, log π_t) + β k_t v_t )  −  c_H Σ_t m'_t H_t        v_t = w_t or 1
-//   d/dlog π_t at token level     = c ( M_t (L_w w_t + L_lp) + β (k'_t v_t + k_t v'_t) )
-//   d/dlog π_t at sequence level  = c ( M_t L_lp + β k'_t v )  +  w/n · c Σ_s ( M_s L_w + β k_s v' )
+//   loss = c Σ_t ( M_t L(w_t, A_t, log π_t) + β k_t v_t ) − c_H Σ_t m'_t H_t
+//
+//   token level      d/dlog π_t = c ( M_t (L_w w_t + L_lp) + β (k'_t v_t + k_t v'_t) )
+//   sequence level   d/dlog π_t = c ( M_t L_lp + β k'_t v ) + w/n · c Σ_s ( M_s L_w + β k_s v' )
 //
 // A sequence ratio is a function of all its tokens, hence the second sum.
 
@@ -43,7 +45,8 @@ extension PreparedUpdate {
   /// - Parameters:
   ///   - index: the completion's place in `completions`.
   ///   - logProbabilities: log π_θ of its tokens in nats.
-  ///   - entropies: the policy's entropies in nats; needed for the entropy bonus, else only for a metric.
+  ///   - entropies: the policy's entropies in nats; needed for the entropy bonus, else only for a
+  ///     metric.
   /// - Throws: `ObjectiveError` where numbers are misshapen or not finite, or the loss overflows.
   /// - Complexity: O(tokens), a few arrays and no allocation per token.
   public func evaluate(
@@ -129,7 +132,8 @@ extension PreparedUpdate {
       }
       if isSharedGradient {
         sharedSlope += ratioSlope
-      } else {
+      } else if ratioSlope != 0 {
+        // A clipped ratio may have overflowed: 0 · ∞ must stay 0.
         slope += ratioSlope * ratio.derivative
       }
       evaluation.loss += weight * loss

@@ -69,13 +69,16 @@ public struct UpdateContext: Sendable, Hashable {
   public var rolloutTokens: Int?
   /// Into how many updates the rollout is cut.
   public var updatesPerRollout: Int
-  /// Of how many micro-batches, each a `PreparedUpdate` of its own, the loss is summed (TRL's gradient accumulation).
+  /// Of how many micro-batches, each a `PreparedUpdate` of its own, the loss is summed (TRL's
+  /// gradient accumulation).
   ///
-  /// Leave it at 1: our own micro-batches share one `PreparedUpdate`, whose denominators don't change.
+  /// Leave it at 1: our own micro-batches share one `PreparedUpdate`, whose denominators don't
+  /// change.
   public var accumulationSteps: Int
   /// The entropy coefficient in use (see ``EntropyController``); nil for that of the settings.
   public var entropyCoefficient: Double?
-  /// Whether no optimiser update lies between sampling and this update, so that the policy must equal the sampler's.
+  /// Whether no optimiser update lies between sampling and this update, so that the policy must
+  /// equal the sampler's.
   public var policyIsSampler: Bool
 
   /// Describes an update that is its whole rollout, unless told otherwise.

@@ -2,9 +2,10 @@
 //
 //   loss −= c · Σ_it m'_it H_it / max(Σ_it m'_it, 1)          m' = mask × top-entropy mask
 //
-// Adaptive (Skywork-OR1, arXiv 2505.22312; TRL `use_adaptive_entropy`): c is applied only when the mean entropy H of the
-// update before was at most the target (so never in the first); after each update c moves by ±`entropy_coef_delta`, up
-// if H ≤ target, within [`entropy_coef_min`, `entropy_coef_max`].
+// Adaptive (Skywork-OR1, arXiv 2505.22312; TRL `use_adaptive_entropy`): c is applied only when the
+// mean entropy H of the update before was at most the target (so never in the first); after each
+// update c moves by ±`entropy_coef_delta`, up if H ≤ target, within [`entropy_coef_min`,
+// `entropy_coef_max`].
 
 /// The state of the entropy coefficient; a trainer keeps it in its checkpoints.
 public struct EntropyController: Sendable, Hashable, Codable {

@@ -1,11 +1,12 @@
-// The top-entropy mask (arXiv 2506.01939, "Beyond the 80/20 rule"): only the share ρ of tokens with the highest entropy
-// keeps its policy term:
+// The top-entropy mask (arXiv 2506.01939, "Beyond the 80/20 rule"): only the share ρ of tokens with
+// the highest entropy keeps its policy term:
 //
 //   keep token t  iff  H_t ≥ quantile(all unmasked H of the update, 1 − ρ)
 //
-// The quantile interpolates linearly between the two nearest, as torch.quantile. TRL takes the current entropies of one
-// micro-batch; a trainer should give those logged at sampling, of the whole update, which no micro-batch can change.
-// TRL computes the quantile in float32; `float32_constants` does likewise.
+// The quantile interpolates linearly between the two nearest, as torch.quantile. TRL takes the
+// current entropies of one micro-batch; a trainer should give those logged at sampling, of the
+// whole update, which no micro-batch can change. TRL computes the quantile in float32;
+// `float32_constants` does likewise.
 
 /// The entropy above which tokens keep their policy term.
 struct EntropyMask: Sendable {

@@ -1,9 +1,10 @@
-// The importance ratio of the policy that learns over the policy that acted, l_t = log π_θ(t) − log π_old(t):
+// The importance ratio of the policy that learns over the policy that acted, with
+// l_t = log π_θ(t) − log π_old(t):
 //
-//   token           w_t = exp(l_t)                                            DeepSeekMath eq. 3
-//   sequence        w   = exp(Σ_t m_t l_t / n), shared by all tokens          GSPO (arXiv 2507.18071) eq. 7
-//   sequence_token  w_t = sg[w] π_θ(t) / sg[π_θ(t)]: w's value, the token's   GSPO-token, eq. 14
-//                   own gradient
+//   token           w_t = exp(l_t)                           DeepSeekMath eq. 3
+//   sequence        w   = exp(Σ_t m_t l_t / n)               GSPO (arXiv 2507.18071) eq. 7
+//   sequence_token  w_t = sg[w]·π_θ(t)/sg[π_θ(t)]            GSPO-token, eq. 14: w's value, the
+//                                                            token's own gradient
 //
 // With `log_ratio_clamp` c, the exponent is limited to [−c, c] and has no gradient beyond (verl and
 // OpenRLHF: 20). NeMo and TRL have no such limit.

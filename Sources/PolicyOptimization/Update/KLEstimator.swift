@@ -1,5 +1,5 @@
-// Estimators of KL(π_θ ‖ π_ref) from one sampled token, x = log π_ref − log π_θ (Schulman, "Approximating KL
-// divergence", 2020):
+// Estimators of KL(π_θ ‖ π_ref) from one sampled token, x = log π_ref − log π_θ (Schulman,
+// "Approximating KL divergence", 2020):
 //
 //   k1   −x                 unbiased; gradient −dx/dθ·…, whose mean is 0
 //   k2   x²/2               biased; its gradient is the gradient of the true KL
@@ -12,9 +12,9 @@
 //   score_function  sg-ratio π_θ/sg[π_θ] times it        NeMo (arXiv 2506.09477): adds k·d log π
 //   k2              the estimator's value, k2's slope    verl's straight-through "k1+", "k3+"
 //
-// `use_bias_correction_kl` (DeepSeek-V3.2; TRL's default) multiplies by the importance ratio w, with gradient; at
-// w = 1 it equals score_function. Clamps: x to ±`kl_input_clamp`, the estimate to ±`kl_output_clamp` (verl and NeMo:
-// 20 and 10), without gradient beyond.
+// `use_bias_correction_kl` (DeepSeek-V3.2; TRL's default) multiplies by the importance ratio w,
+// with gradient; at w = 1 it equals score_function. Clamps: x to ±`kl_input_clamp`, the estimate to
+// ±`kl_output_clamp` (verl and NeMo: 20 and 10), without gradient beyond.
 
 import Foundation
 

@@ -1,17 +1,21 @@
 // From per-token losses to one number:
 //
-//   loss = sum_i c_i sum_t m_it L_it
+//   loss = Σ_i c_i Σ_t m_it L_it
 //
-// B completions in the update, n_i = sum_t m_it, T = the greatest completion length, U updates per rollout:
+// B completions in the update, n_i = Σ_t m_it, T the limit on a completion's length, U updates per
+// rollout, Q groups:
 //
-//   sequence_mean       c_i = 1 / (B max(n_i, 1))            GRPO (DeepSeekMath eq. 3); TRL grpo; verl seq-mean-token-mean
-//   token_mean          c_i = 1 / max(sum_j n_j, 1)          TRL bnpo; verl token-mean; NeMo token_level_loss
-//   rollout_token_mean  c_i = U / max(sum_rollout n_j, 1)    TRL dapo: the rollout's tokens, one U-th for each update
-//   group_token_mean    c_i = 1 / (Q max(sum_group n_j, 1))  DAPO eq. 8 over Q prompts; nanochat
-//   constant            c_i = 1 / (B T)                      Dr. GRPO §3.2; verl seq-mean-token-sum-norm
-//   sequence_sum        c_i = 1 / B                          LUSPO; RLOO; verl seq-mean-token-sum
+//   sequence_mean        1/(B max(n_i, 1))            GRPO (DeepSeekMath eq. 3); TRL grpo;
+//                                                     verl seq-mean-token-mean
+//   token_mean           1/max(Σ_j n_j, 1)            TRL bnpo; verl token-mean; OpenRLHF; NeMo
+//   rollout_token_mean   U/max(Σ_rollout n_j, 1)      TRL dapo: the rollout's tokens, a U-th for
+//                                                     each update
+//   group_token_mean     1/(Q max(Σ_group n_j, 1))    DAPO eq. 8; nanochat
+//   constant             1/(B T)                      Dr. GRPO §3.2; verl seq-mean-token-sum-norm
+//   sequence_sum         1/B                          LUSPO; RLOO; verl seq-mean-token-sum
 //
-// Completions that are masked as a whole still count in B, as in TRL; verl and OpenRLHF leave them out.
+// Completions that are masked as a whole still count in B, as in TRL; verl and OpenRLHF leave them
+// out.
 
 /// By what the sum of token losses is divided.
 public enum Normalizer: String, SettingChoice {

@@ -1,9 +1,10 @@
-// Off-policy sequence masking (DeepSeek-V3.2): a completion that the policy has drifted from is dropped when it would
-// only be pushed down further:
+// Off-policy sequence masking (DeepSeek-V3.2): a completion that the policy has drifted from is
+// dropped when it would only be pushed down further:
 //
 //   keep  iff  A ≥ 0  or  1/n Σ_t (log π_sampler − log π_θ) ≤ threshold
 //
-// π_sampler is the sampler's where known, else the old policy's. No gradient; the KL term is not affected.
+// π_sampler is the sampler's where known, else the old policy's. No gradient; the KL term is not
+// affected.
 
 /// Which tokens of a completion the off-policy mask drops: those of negative advantage, or none.
 struct OffPolicyMask {

@@ -1,10 +1,10 @@
-// The loss of one update, split so that it can be computed completion by completion, in any order and in any
-// micro-batches, without changing:
+// The loss of one update, split so that it can be computed completion by completion, in any order
+// and in any micro-batches, without changing:
 //
 //   loss = Σ_i [ c_i Σ_t m_it ( L_it·keep_it·u_it + β k_it w_it? )  −  c_H Σ_t m'_it H_it ]
 //
-// What needs the whole update (c_i, c_H, the entropy threshold) is fixed here, from what is known before the forward
-// pass. The evaluation of one completion is in CompletionEvaluation.swift.
+// What needs the whole update (c_i, c_H, the entropy threshold) is fixed here, from what is known
+// before the forward pass. The evaluation of one completion is in CompletionEvaluation.swift.
 
 /// An update whose denominators and masks are fixed.
 public struct PreparedUpdate: Sendable {
@@ -34,7 +34,8 @@ public struct PreparedUpdate: Sendable {
   ///   - completions: every completion of the update, whole groups together.
   ///   - settings: the conventions, already validated.
   ///   - context: where the update stands in its rollout.
-  /// - Throws: `ObjectiveError` naming the completion whose numbers are missing, misshapen or not finite.
+  /// - Throws: `ObjectiveError` naming the completion whose numbers are missing, misshapen or not
+  ///   finite.
   /// - Complexity: O(tokens), or O(tokens · log tokens) with a top-entropy mask.
   public init(
     completions: [CompletionInput], settings: ObjectiveSettings, context: UpdateContext
@@ -70,7 +71,8 @@ public struct PreparedUpdate: Sendable {
   /// The unmasked tokens of the update.
   public var tokenCount: Int { masks.reduce(0) { $0 + $1.count } }
 
-  /// The mask that a completion has under these settings; a trainer sums its count for `rolloutTokens`.
+  /// The mask that a completion has under these settings; a trainer sums its count for
+  /// `rolloutTokens`.
   public static func mask(of completion: CompletionInput, settings: ObjectiveSettings) -> TokenMask
   {
     if settings.masksTruncatedCompletions && completion.isTruncated { return .none }

@@ -2,7 +2,8 @@
 //
 //   L = −A·σ(τ(w − 1))·4/τ        dL/dw = −A·4 σ(1 − σ), which is −A at w = 1
 //
-// τ is `sapo_temperature_pos` for A > 0 and `sapo_temperature_neg` otherwise; TRL holds both in float32.
+// τ is `sapo_temperature_pos` for A > 0 and `sapo_temperature_neg` otherwise; TRL holds both in
+// float32.
 
 import Foundation
 

@@ -1,11 +1,13 @@
-// Truncated and masked importance sampling for rollouts that another engine sampled (TIS: Yao et al., "Your efficient
-// RL framework secretly brings you off-policy RL training", 2025; IcePop). d_t = (log π_old − log π_sampler) m_t:
+// Truncated and masked importance sampling for rollouts that another engine sampled (TIS: Yao et
+// al., "Your efficient RL framework secretly brings you off-policy RL training", 2025; IcePop). d_t
+// = (log π_old − log π_sampler) m_t:
 //
 //   token_*     u_t = exp(d_t)            *_truncate   u clamped to [min, max]
 //   sequence_*  u   = exp(Σ_t d_t)        *_mask       u, or 0 outside [min, max]
 //
-// u multiplies the policy term, never the KL term, and has no gradient. As TRL's `vllm_importance_sampling_*`. Where
-// the policy that acted is the policy that learns, u is exactly 1.
+// u multiplies the policy term, never the KL term, and has no gradient. As TRL's
+// `vllm_importance_sampling_*`. Where the policy that acted is the policy that learns, u is exactly
+// 1.
 
 import Foundation
 

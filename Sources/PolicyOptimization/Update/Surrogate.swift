@@ -1,4 +1,5 @@
-// The policy term of one token, L(w, A, log π), before masks and normalisers. Each surrogate is one file.
+// The policy term of one token, L(w, A, log π), before masks and normalisers. Each surrogate is one
+// file.
 
 /// Which surrogate the policy term is.
 public enum SurrogateKind: String, SettingChoice {
@@ -49,7 +50,8 @@ protocol Surrogate: Sendable {
   func term(ratio: Double, advantage: Double, logProbability: Double, weight: SequenceWeight)
     -> SurrogateTerm
 
-  /// On which side, if any, the ratio is out of bounds for this advantage: −1 low, 1 high, 0 inside.
+  /// On which side, if any, the ratio is out of bounds for this advantage: −1 low, 1 high, 0
+  /// inside.
   func clipSide(ratio: Double, advantage: Double) -> Int8
 }
 

@@ -1,6 +1,6 @@
-// The sums behind the metrics of an update. They are added completion by completion, always in the order of the
-// completions, so that the metrics don't depend on micro-batches or threads. docs/objective.md has each metric's
-// formula, unit and healthy range.
+// The sums behind the metrics of an update. They are added completion by completion, always in the
+// order of the completions, so that the metrics don't depend on micro-batches or threads.
+// docs/objective.md has each metric's formula, unit and healthy range.
 
 import Foundation
 
@@ -112,7 +112,8 @@ extension UpdateStatistics {
     if tokens == 0 { gammaSum = 1 }
     clipUnits = isSequenceLevel ? 1 : tokens
     if isSequenceLevel {
-      // One ratio for the completion; its advantage may differ by token, and a share of them then clips.
+      // One ratio for the completion; its advantage may differ by token, and a share of them then
+      // clips.
       lowClips = min(lowClips, 1)
       highClips = min(highClips, 1)
       leastLowShare = leastLowShare ?? 0

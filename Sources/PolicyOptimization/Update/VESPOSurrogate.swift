@@ -1,9 +1,11 @@
-// VESPO (as in TRL 1.16, `get_gamma_weights`): a gamma weighting of the whole completion's ratio, without gradient:
+// VESPO (as in TRL 1.16, `get_gamma_weights`): a gamma weighting of the whole completion's ratio,
+// without gradient:
 //
 //   L = −φ·A·log π_θ          φ = exp(λ + k log W − λW),  φ(1) = 1
-//   log W = clamp( Σ_t clamp(l_t, −20, 20) m_t [+ Σ_t log of the sampler's correction], log 1e-8, 20 )
+//   log W = clamp( Σ_t m_t clamp(l_t, −20, 20) + Σ_t log u_t, log 1e-8, 20 )
 //
-// (k, λ) by the sign of A, λ at least 1e-4. It ignores `importance_sampling_level`. TRL holds k and λ in float32.
+// with u_t the sampler's correction (SamplerCorrection.swift), (k, λ) by the sign of A, and λ at
+// least 1e-4. It ignores `importance_sampling_level`. TRL holds k and λ in float32.
 
 import Foundation
 

@@ -7,7 +7,7 @@ enum ContentHash {
     var hash = SHA256()
     for text in texts { hash.update(Array(text.utf8) + [0]) }
     for file in files { update(&hash, file: file) }
-    return hash.hexadecimal()
+    return hash.finalize().hexadecimal
   }
 
   /// The hash of every file in a folder, names included, hidden ones left out.
@@ -22,7 +22,7 @@ enum ContentHash {
       hash.update(Array(url.path.dropFirst(root.path.count).utf8) + [0])
       update(&hash, file: url.path)
     }
-    return hash.hexadecimal()
+    return hash.finalize().hexadecimal
   }
 
   private static func update(_ hash: inout SHA256, file: String) {

@@ -11,6 +11,8 @@ struct ResolvedReward: Sendable {
   var way: Way
   var description: RewardDescription
   var mapping: ColumnMapping
+  /// A completion that must get the full score, of a problem with its columns mapped.
+  var gold: @Sendable (Problem) -> String? = { _ in nil }
 }
 
 /// Finds what a specification means: a built-in, an executable, a Python function, a package.
@@ -86,7 +88,8 @@ struct RewardResolver {
         description.sandbox = .none
         return ResolvedReward(
           way: .inProcess(reward), description: description,
-          mapping: ColumnMapping(specification.columns))
+          mapping: ColumnMapping(specification.columns),
+          gold: { reward.goldCompletion(for: $0) })
       }
     } catch {
       faults = error.faults.map { "reward \"\(name)\": \($0)" } + faults
@@ -130,6 +133,7 @@ struct RewardResolver {
       completed, kind: .shipped, name: script.about.name, executable: python,
       arguments: [python, "-c", script.python], contents: [])
     resolved.description.category = script.about.category
+    resolved.gold = script.goldCompletion
     return resolved
   }
 

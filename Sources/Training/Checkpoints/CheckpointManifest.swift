@@ -32,11 +32,12 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
     for name in names where name != Self.name {
       let url = folder.appendingPathComponent(name)
       var isFolder: ObjCBool = false
-      if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue
+      if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder),
+        isFolder.boolValue
       {
         for (inner, hash) in try Self.hashes(of: url) { hashes["\(name)/\(inner)"] = hash }
       } else {
-        hashes[name] = try SHA256.hexadecimal(ofFile: url)
+        hashes[name] = try SHA256.digest(ofFile: url.path).hexadecimal
       }
     }
     return hashes
@@ -54,7 +55,7 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
     }
     for (file, hash) in manifest.files.sorted(by: { $0.key < $1.key }) {
       let found: String
-      do { found = try SHA256.hexadecimal(ofFile: folder.appendingPathComponent(file)) } catch {
+      do { found = try SHA256.digest(ofFile: folder.appendingPathComponent(file).path).hexadecimal } catch {
         throw CheckpointError(folder: folder, reason: "\(file) is missing or can't be read")
       }
       if found != hash {

@@ -1,3 +1,4 @@
+import PolicyOptimization
 import Rollouts
 
 extension ResolvedConfiguration {
@@ -52,11 +53,6 @@ private struct ContradictionCheck {
       "prompts_per_step \(values.promptsPerStep) can't be cut into updates_per_rollout "
         + "\(values.updatesPerRollout) equal parts of whole groups; make it a multiple")
     refuse(
-      "num_generations", "scale_rewards",
-      unless: values.numGenerations > 1 || values.scaleRewards != "group",
-      "num_generations \(values.numGenerations) has no standard deviation for scale_rewards "
-        + "\(values.scaleRewards); take 2 or more, or scale_rewards none")
-    refuse(
       "dynamic_sampling", "num_generations",
       unless: !values.dynamicSampling || values.numGenerations > 1,
       "dynamic_sampling drops every group of num_generations \(values.numGenerations); "
@@ -97,7 +93,7 @@ private struct ContradictionCheck {
 
   mutating func optimiser() {
     if let steps = values.maxSteps {
-      let updates = steps * values.updatesPerRollout * values.numIterations
+      let updates = steps * values.updatesPerRollout * values.objective.iterations
       if values.warmupSteps > updates {
         warnings.append(
           "warmup_steps \(values.warmupSteps) is more than the run's \(updates) updates: "
@@ -123,28 +119,21 @@ private struct ContradictionCheck {
   }
 
   mutating func objective() {
-    if values.numIterations * values.updatesPerRollout == 1, values.lossType != "cispo",
-      isChanged("epsilon") || isChanged("epsilon_high")
-    {
-      warnings.append(
-        "epsilon never clips: with num_iterations 1 and updates_per_rollout 1 every ratio is 1")
-    }
-    if let high = values.epsilonHigh, high < values.epsilon {
-      warnings.append(
-        "epsilon_high \(plain(high)) is below epsilon \(plain(values.epsilon)): "
-          + "good completions are clipped sooner than bad ones")
-    }
+    let objective = values.objective
     refuse(
-      "sync_ref_model", "beta", unless: !values.syncRefModel || values.beta > 0,
-      "sync_ref_model true refreshes a reference that beta 0 does without; raise beta")
-    refuse(
-      "reference_model", "beta", unless: values.referenceModel == nil || values.beta > 0,
+      "reference_model", "beta", unless: values.referenceModel == nil || objective.beta != 0,
       "reference_model \(values.referenceModel ?? "") is not read with beta 0; raise beta")
-    refuse(
-      "entropy_coef_min", "entropy_coef_max",
-      unless: values.entropyCoefMin <= values.entropyCoefMax,
-      "entropy_coef_min \(plain(values.entropyCoefMin)) is above entropy_coef_max "
-        + "\(plain(values.entropyCoefMax))")
+    let given = SettingDeclaration.all.map(\.name).filter(isChanged)
+    let situation = ObjectiveSituation(
+      groupSize: values.numGenerations, hasReference: true,
+      maxCompletionLength: values.maxCompletionLength, updatesPerRollout: values.updatesPerRollout,
+      preset: values.like.flatMap(Preset.init(named:)), given: Set(given))
+    for fault in objective.validate(situation) {
+      switch fault.severity {
+      case .error: faults.append(fault.description)
+      case .warning: warnings.append(fault.description)
+      }
+    }
   }
 
   mutating func evaluationAndCheckpoints() {

@@ -1,3 +1,4 @@
+import PolicyOptimization
 import Rollouts
 
 /// Every setting of a run, flat, under TRL's names where TRL has one.
@@ -78,31 +79,8 @@ public struct RunConfiguration: Sendable, Hashable {
 
   // MARK: Objective
 
-  package var lossType = "dapo"
-  package var scaleRewards = "group"
-  package var advantageEpsilon = 1e-4
-  package var multiObjectiveAggregation = "sum_then_normalize"
-  package var importanceSamplingLevel = "token"
-  package var epsilon = 0.2
-  package var epsilonHigh: Double?
-  package var delta: Double?
-  package var beta = 0.0
-  package var klEstimator = "k3"
-  package var klPlacement = "loss"
-  package var useBiasCorrectionKl = false
-  package var numIterations = 1
-  package var maskTruncatedCompletions = false
-  package var topEntropyQuantile = 1.0
-  package var offPolicyMaskThreshold: Double?
-  package var entropyCoef = 0.0
-  package var useAdaptiveEntropy = false
-  package var entropyCoefMin = 0.0
-  package var entropyCoefMax = 1.0
-  package var entropyCoefDelta = 0.005
-  package var entropyTarget = 0.2
-  package var syncRefModel = false
-  package var refModelMixupAlpha = 0.6
-  package var refModelSyncSteps = 512
+  /// Every convention of the arithmetic, under PolicyOptimization's own names.
+  package var objective = ObjectiveSettings()
 
   // MARK: Optimiser
 

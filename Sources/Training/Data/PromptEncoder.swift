@@ -79,7 +79,8 @@ public struct PromptEncoder: Sendable {
     }
   }
 
-  private func render(_ messages: [ChatMessage]) throws -> String {
+  /// The text of a conversation.
+  func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = true) throws -> String {
     guard let chatTemplate else {
       throw ChatTemplateMissing()
     }
@@ -87,7 +88,8 @@ public struct PromptEncoder: Sendable {
     if let system, messages.first?.role != "system" {
       all.insert(ChatMessage(role: "system", content: system), at: 0)
     }
-    return try chatTemplate.render(messages: all, addGenerationPrompt: true, now: now)
+    return try chatTemplate.render(
+      messages: all, addGenerationPrompt: addGenerationPrompt, now: now)
   }
 
   /// The text of a completion as rewards see it: without special tokens, before a stop string.

@@ -44,7 +44,8 @@ struct StepMetrics {
       let old = values[name] ?? 0
       switch name {
       case _ where count == 0: values[name] = value
-      case _ where name.hasSuffix("/min") || name.hasSuffix("low_min"): values[name] = min(old, value)
+      case _ where name.hasSuffix("/min") || name.hasSuffix("low_min"):
+        values[name] = min(old, value)
       case _ where name.hasSuffix("max"): values[name] = max(old, value)
       case "skipped_updates": values[name] = old + value
       default: values[name] = old + (value - old) / Double(count + 1)

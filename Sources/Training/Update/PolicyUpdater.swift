@@ -35,7 +35,7 @@ final class PolicyUpdater {
   private let settings: Settings
   private let pass: TrainingPass
   /// The adaptive entropy coefficient, part of a checkpoint.
-  private(set) var entropy: EntropyController
+  var entropy: EntropyController
 
   init(
     _ model: LanguageModel, optimizer: ParameterOptimizer, settings: Settings,
@@ -199,7 +199,8 @@ final class PolicyUpdater {
   ) throws {
     let batch = PackedBatch(groups.map(Self.tokens))
     let statistics = pass.forward(
-      batch, under: Distribution.sampled(
+      batch,
+      under: Distribution.sampled(
         groups.joined().map(\.completion), temperature: settings.temperature))
     let hasEntropyBonus = settings.objective.hasEntropyBonus
     var slope = [Float](repeating: 0, count: batch.targets.count)

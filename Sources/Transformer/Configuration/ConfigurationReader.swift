@@ -13,6 +13,9 @@ struct ConfigurationReader {
     faults.append(ModelError.Fault(key, reason))
   }
 
+  /// Whether a key has been noted, so that what depends on it can't be judged.
+  func isFaulty(_ key: String) -> Bool { faults.contains { $0.subject == key } }
+
   /// The member of a key; null counts as absent, as for transformers.
   func value(_ key: String) -> JSONValue? {
     guard let value = object[key], !value.isNull else { return nil }
@@ -70,7 +73,7 @@ struct ConfigurationReader {
 
   /// A token, or a list of tokens, below the vocabulary's size; negative means none.
   mutating func tokens(_ key: String, vocabularySize: Int) -> [TokenID] {
-    guard let value = value(key) else { return [] }
+    guard let value = value(key), !isFaulty("vocab_size") else { return [] }
     var tokens: [TokenID] = []
     for element in value.array ?? [value] {
       guard let number = element.integer, number < vocabularySize else {

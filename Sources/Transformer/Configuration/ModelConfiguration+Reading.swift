@@ -138,7 +138,7 @@ extension ConfigurationReader {
     // Only a key left out takes the family's number; null means one for each query head.
     let fallback = object[key] == nil ? defaults.keyValueHeadCount ?? headCount : headCount
     let count = integer(key, in: 1...ModelConfiguration.Limits.headCount, default: fallback)
-    if headCount % count != 0 {
+    if !isFaulty("num_attention_heads"), headCount % count != 0 {
       note(key, "\(count) does not divide num_attention_heads (\(headCount))")
     }
     return count
@@ -155,6 +155,7 @@ extension ConfigurationReader {
       if size % 2 != 0 { note(key, "\(size) is odd, and a rotary embedding turns pairs") }
       return size
     }
+    if isFaulty("hidden_size") || isFaulty("num_attention_heads") { return 2 }
     guard hiddenSize % headCount == 0 else {
       note("num_attention_heads", "\(headCount) does not divide hidden_size (\(hiddenSize))")
       return 2

@@ -21,6 +21,11 @@ enum ModelFolder {
         .missing, path: path, "holds \(quoted(name)), and GGUF is not read",
         remedy: "use the Hugging Face folder that it was converted from")
     }
+    if let model = models(in: folder).first {
+      return ModelError(
+        .missing, path: path, "holds models, but is none: there is no config.json",
+        remedy: "name one of them, perhaps \(folder.appendingPathComponent(model).path)")
+    }
     return ModelError(
       .missing, path: path, "there is no config.json",
       remedy: "name a folder with config.json, model.safetensors and tokenizer.json")
@@ -46,6 +51,14 @@ enum ModelFolder {
       .missing, path: path,
       "there is neither model.safetensors nor model.safetensors.index.json",
       remedy: "download the weights, or make a model with random ones by `grpo init`")
+  }
+
+  /// The names of the models' folders in a folder, sorted.
+  static func models(in folder: URL) -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.sorted().filter {
+      WholeFile.exists(folder.appendingPathComponent("\($0)/config.json"))
+    }
   }
 
   private static func firstFile(in folder: URL, suffix: String) -> String? {

@@ -1,4 +1,5 @@
 import Foundation
+import Rollouts
 
 /// Finds the folder of a model that a person named.
 public enum ModelLocator {
@@ -21,12 +22,17 @@ public enum ModelLocator {
     case .file: throw notAFolder(path)
     case .nothing: break
     }
-    guard isHubName(nameOrPath) else {
+    let isHubName = isHubName(nameOrPath)
+    if isHubName, let snapshot = cachedSnapshot(nameOrPath, environment) { return snapshot }
+    if let neighbour = misspeltNeighbour(of: url) {
+      throw ModelError(
+        .missing, path: nameOrPath, "there is no such folder", remedy: "did you mean \(neighbour)?")
+    }
+    guard isHubName else {
       throw ModelError(
         .missing, path: nameOrPath, "there is no such folder",
         remedy: "name a model's folder, or a hub name such as Qwen/Qwen2.5-0.5B")
     }
-    if let snapshot = cachedSnapshot(nameOrPath, environment) { return snapshot }
     let target = "models/\(nameOrPath.split(separator: "/").last ?? "")"
     throw ModelError(
       .hubName, path: nameOrPath,
@@ -44,7 +50,8 @@ public enum ModelLocator {
   }
 
   private static func notAFolder(_ path: String) -> ModelError {
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    let hasModel = WholeFile.exists(folder.appendingPathComponent("config.json"))
     if path.hasSuffix(".gguf") {
       return ModelError(
         .unsupported, path: path, "GGUF is not read",
@@ -52,7 +59,14 @@ public enum ModelLocator {
     }
     return ModelError(
       .missing, path: path, "is a file, and a model is a folder",
-      remedy: "name the folder that holds config.json, perhaps \(folder)")
+      remedy: "name the folder that holds config.json" + (hasModel ? ", \(folder.path)" : ""))
+  }
+
+  /// A model's folder beside the one that isn't there, with a name near to it.
+  private static func misspeltNeighbour(of url: URL) -> String? {
+    let parent = url.deletingLastPathComponent()
+    return Spelling.nearest(to: url.lastPathComponent, among: ModelFolder.models(in: parent))
+      .map { parent.appendingPathComponent($0).relativePath }
   }
 
   private static func expandingHome(_ path: String, _ environment: [String: String]) -> String {

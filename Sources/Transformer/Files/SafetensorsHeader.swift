@@ -63,7 +63,8 @@ struct SafetensorsHeader: Sendable, Equatable {
             try Self.entry(name, value, dataStart: dataStart, dataCount: fileSize - dataStart))
         }
       } catch {
-        faults.append(ModelError.Fault("tensor \(quoted(name))", error.reason))
+        let subject = name == "__metadata__" ? name : "tensor \(quoted(name))"
+        faults.append(ModelError.Fault(subject, error.reason))
       }
     }
     entries.sort {
@@ -80,6 +81,7 @@ struct SafetensorsHeader: Sendable, Equatable {
   private struct EntryFault: Error { var reason: String }
 
   private static func metadata(_ value: JSONValue) throws(EntryFault) -> [String: String] {
+    if value.isNull { return [:] }
     guard let object = value.object else { throw EntryFault(reason: "expected an object") }
     var metadata: [String: String] = [:]
     for (key, value) in object {

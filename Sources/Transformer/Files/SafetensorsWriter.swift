@@ -12,7 +12,6 @@ public struct SafetensorsWriter: ~Copyable {
   private let tensors: [TensorSpecification]
   private let elementType: ElementType
   private let file: PartialFile
-  private let path: String
   private var nextTensor = 0
 
   /// Begins a file by writing its header, and reserves the space of the whole.
@@ -27,7 +26,6 @@ public struct SafetensorsWriter: ~Copyable {
   ) throws(FileError) {
     self.tensors = tensors
     self.elementType = elementType
-    path = url.path
     let header = Self.header(tensors, elementType: elementType, metadata: metadata)
     let file = try PartialFile(url)
     try file.reserve(header.count + tensors.reduce(0) { $0 + $1.count * elementType.size })

@@ -37,9 +37,9 @@ public struct Distribution: Sendable {
 ///
 /// Targets are taken in chunks, so that logits never stand for a whole batch; a single chunk is kept
 /// for the backward pass, several are computed again. Chunks change no bits: rows are independent.
-final class VocabularyHead {
+public final class VocabularyHead {
   /// The greatest number of logits held at a time: 64 MiB of them.
-  static let chunkLogits = 16 << 20
+  public static let chunkLogits = 16 << 20
 
   private let model: LanguageModel
   private let gathered = FloatScratch()

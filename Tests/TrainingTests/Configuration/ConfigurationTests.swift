@@ -1,4 +1,5 @@
 import Foundation
+import PolicyOptimization
 import Rollouts
 import Testing
 
@@ -48,10 +49,10 @@ struct ConfigurationTests {
       preset: { $0 == "dapo" ? ["epsilon": 0.1, "epsilon_high": 0.28] : nil },
       embeddedJob: ["epsilon_high": 0.9, "learning_rate": 1e-3])
     #expect(resolved.values.seed == 9)
-    #expect(resolved.values.epsilon == 0.3)
-    #expect(resolved.values.epsilonHigh == 0.28)
+    #expect(resolved.values.objective.epsilon == 0.3)
+    #expect(resolved.values.objective.epsilonHigh == 0.28)
     #expect(resolved.values.learningRate == 1e-3)
-    #expect(resolved.values.beta == 0)
+    #expect(resolved.values.objective.beta == 0)
     #expect(resolved.origin(of: "seed") == .option)
     #expect(resolved.origin(of: "epsilon_high") == .preset("dapo"))
     #expect(resolved.origin(of: "learning_rate") == .embeddedJob)
@@ -74,13 +75,15 @@ struct ConfigurationTests {
   func defaults() {
     let values = RunConfiguration()
     #expect(values.numGenerations == 8 && values.maxCompletionLength == 512)
-    #expect(values.beta == 0 && values.epsilon == 0.2 && values.lossType == "dapo")
-    #expect(values.scaleRewards == "group" && values.learningRate == 1e-6)
+    #expect(
+      values.objective.beta == 0 && values.objective.epsilon == 0.2
+        && values.objective.lossType == .dapo)
+    #expect(values.objective.scaleRewards == .group && values.learningRate == 1e-6)
     #expect(values.lrSchedulerType == .linear && values.weightDecay == 0)
     #expect(values.adamBeta1 == 0.9 && values.adamBeta2 == 0.999 && values.adamEpsilon == 1e-8)
     #expect(values.maxGradNorm == 1 && values.temperature == 1 && values.seed == 42)
     #expect(values.loggingSteps == 10 && values.numTrainEpochs == 3 && values.topK == 0)
-    #expect(!values.useBiasCorrectionKl && values.updatesPerRollout == 1)
+    #expect(!values.objective.usesBiasCorrectionKL && values.updatesPerRollout == 1)
   }
 
   @Test("The printed configuration reads back to the same values")

@@ -1,0 +1,114 @@
+import Foundation
+import Rollouts
+
+/// One step of rewriting text before it is cut into words.
+enum Normalizer: Sendable {
+  case form(NormalizationForm)
+  case lowercase
+  case replace(TextPattern, [UInt8])
+  case prepend([UInt8])
+  case strip(left: Bool, right: Bool)
+  case stripAccents
+  case byteLevel
+
+  /// Reads a component and appends its steps.
+  static func read(
+    _ reader: ComponentReader, into steps: inout [Normalizer], depth: Int = 0
+  ) throws(TokenizerError) {
+    guard depth < 16 else { throw reader.fault("sequences nested too deep") }
+    let type = try reader.type()
+    switch type {
+    case "Sequence":
+      for element in try reader.list("normalizers") {
+        try read(element, into: &steps, depth: depth + 1)
+      }
+    case "NFC", "NFD", "NFKC", "NFKD":
+      if let form = NormalizationForm(rawValue: type) { steps.append(.form(form)) }
+    case "Lowercase": steps.append(.lowercase)
+    case "StripAccents": steps.append(.stripAccents)
+    case "ByteLevel": steps.append(.byteLevel)
+    case "Replace":
+      let pattern = try reader.pattern("pattern")
+      if case .literal(let text) = pattern, text.isEmpty {
+        throw reader.fault("the text to replace is empty")
+      }
+      steps.append(.replace(pattern, Array(try reader.string("content").utf8)))
+    case "Prepend": steps.append(.prepend(Array(try reader.string("prepend").utf8)))
+    case "Strip":
+      steps.append(
+        .strip(
+          left: try reader.bool("strip_left", default: true),
+          right: try reader.bool("strip_right", default: true)))
+    default: throw reader.unsupported("normalizer", type)
+    }
+  }
+
+  /// The text after the step; nil where it is unchanged.
+  func normalized(_ bytes: UTF8Bytes) -> [UInt8]? {
+    switch self {
+    case .form(let form): return form.normalized(bytes)
+    case .lowercase: return Self.lowercased(bytes)
+    case .replace(let pattern, let content): return pattern.replacing(in: bytes, with: content)
+    case .prepend(let text): return bytes.isEmpty ? nil : text + Array(bytes)
+    case .strip(let left, let right): return Self.stripped(bytes, left: left, right: right)
+    case .stripAccents:
+      let isMark = TextPattern.scalar { _, properties in (5...7).contains(properties.category) }
+      return isMark.replacing(in: bytes, with: [])
+    case .byteLevel:
+      var text: [UInt8] = []
+      ByteLevelAlphabet.spell(bytes, into: &text)
+      return text
+    }
+  }
+
+  /// Scalar by scalar, without the context that Swift's `lowercased()` looks at (final sigma).
+  private static func lowercased(_ bytes: UTF8Bytes) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count)
+    var index = 0
+    while index < bytes.count {
+      let (value, length) = bytes.scalar(at: index)
+      if value < 0x80 {
+        result.append(UInt8(value) | (UInt8(value) &- 0x41 < 26 ? 0x20 : 0))
+      } else if let scalar = Unicode.Scalar(value) {
+        result.append(contentsOf: scalar.properties.lowercaseMapping.utf8)
+      }
+      index += length
+    }
+    return result
+  }
+
+  private static func stripped(_ bytes: UTF8Bytes, left: Bool, right: Bool) -> [UInt8] {
+    let table = ScalarProperties.Table.shared
+    var start = 0
+    var end = bytes.count
+    while left, start < end, case let (value, length) = bytes.scalar(at: start),
+      table[value].isSpace
+    {
+      start += length
+    }
+    while right, end > start, case let last = bytes.index(before: end),
+      table[bytes.scalar(at: last).value].isSpace
+    {
+      end = last
+    }
+    return Array(bytes[start..<end])
+  }
+}
+
+extension [Normalizer] {
+  /// Applies the steps in order and lends the result.
+  func withNormalized<Result>(
+    _ bytes: UTF8Bytes, _ body: (UTF8Bytes) -> Result
+  ) -> Result {
+    var text: [UInt8]?
+    for step in self {
+      if let current = text {
+        text = current.withUnsafeBufferPointer { step.normalized($0) } ?? current
+      } else {
+        text = step.normalized(bytes)
+      }
+    }
+    return text.map { $0.withUnsafeBufferPointer(body) } ?? body(bytes)
+  }
+}

@@ -1,0 +1,274 @@
+import Rollouts
+
+/// A value while a template runs, with Python's notions of truth, equality and spelling.
+enum TemplateValue {
+  /// A name or member that is not there; the text says which.
+  case undefined(String)
+  case none
+  case bool(Bool)
+  case integer(Int)
+  case number(Double)
+  case string(String)
+  case list([TemplateValue])
+  case tuple([TemplateValue])
+  case dictionary(TemplateDictionary)
+  case namespace(TemplateNamespace)
+  case loop(TemplateLoopState)
+  case macro(TemplateClosure)
+  case function(String)
+  /// A method with the value it belongs to.
+  indirect case method(TemplateValue, String)
+  case cycler(TemplateCycler)
+  case joiner(TemplateCycler)
+}
+
+/// Attributes that a template may assign to.
+final class TemplateNamespace {
+  var members: TemplateDictionary
+  init(_ members: TemplateDictionary) { self.members = members }
+}
+
+/// The values of `cycler(…)`, or the separator of `joiner(…)`, and how often it was asked.
+final class TemplateCycler {
+  let values: [TemplateValue]
+  var position = 0
+  init(_ values: [TemplateValue]) { self.values = values }
+}
+
+/// What `loop` stands for inside a `for`.
+final class TemplateLoopState {
+  let statement: TemplateLoop
+  let scope: TemplateScope
+  let items: [TemplateValue]
+  let depth: Int
+  var index = 0
+  var lastChanged: [TemplateValue]?
+
+  init(_ statement: TemplateLoop, _ scope: TemplateScope, _ items: [TemplateValue], depth: Int) {
+    self.statement = statement
+    self.scope = scope
+    self.items = items
+    self.depth = depth
+  }
+}
+
+/// A macro with the scope it was defined in.
+final class TemplateClosure {
+  let macro: TemplateMacro
+  let scope: TemplateScope
+  init(_ macro: TemplateMacro, _ scope: TemplateScope) {
+    self.macro = macro
+    self.scope = scope
+  }
+}
+
+/// The names that a stretch of the template defines, and where to look further.
+final class TemplateScope {
+  private var values: [String: TemplateValue] = [:]
+  private let parent: TemplateScope?
+
+  init(parent: TemplateScope?) { self.parent = parent }
+
+  func value(_ name: String) -> TemplateValue? {
+    var scope: TemplateScope? = self
+    while let current = scope {
+      if let value = current.values[name] { return value }
+      scope = current.parent
+    }
+    return nil
+  }
+
+  func set(_ name: String, _ value: TemplateValue) { values[name] = value }
+}
+
+/// A dictionary in the order of insertion; keys are texts, numbers, booleans or none.
+struct TemplateDictionary {
+  /// A key; texts are compared scalar by scalar, numbers by value, as Python does.
+  enum Key: Hashable {
+    case none
+    case number(Double)
+    case integer(Int)
+    case text([UInt8])
+    case tuple([Key])
+
+    init?(_ value: TemplateValue) {
+      switch value {
+      case .none: self = .none
+      case .bool(let value): self = .integer(value ? 1 : 0)
+      case .integer(let value): self = .integer(value)
+      case .number(let value): self = Int(exactly: value).map(Key.integer) ?? .number(value)
+      case .string(let text): self = .text(Array(text.utf8))
+      case .tuple(let items):
+        var keys: [Key] = []
+        for item in items {
+          guard let key = Key(item) else { return nil }
+          keys.append(key)
+        }
+        self = .tuple(keys)
+      default: return nil
+      }
+    }
+  }
+
+  private(set) var entries: [(key: TemplateValue, value: TemplateValue)] = []
+  private var places: [Key: Int] = [:]
+
+  init() {}
+
+  var count: Int { entries.count }
+
+  /// Sets a key's value; false where the key can't be one.
+  @discardableResult
+  mutating func set(_ key: TemplateValue, _ value: TemplateValue) -> Bool {
+    guard let place = Key(key) else { return false }
+    if let index = places[place] {
+      entries[index].value = value
+    } else {
+      places[place] = entries.count
+      entries.append((key, value))
+    }
+    return true
+  }
+
+  func value(_ key: TemplateValue) -> TemplateValue? {
+    Key(key).flatMap { places[$0] }.map { entries[$0].value }
+  }
+
+  subscript(name: String) -> TemplateValue? {
+    get { value(.string(name)) }
+    set { if let newValue { set(.string(name), newValue) } }
+  }
+}
+
+extension TemplateValue {
+  /// A JSON value as a template sees it.
+  init(_ json: JSONValue) {
+    switch json {
+    case .null: self = .none
+    case .bool(let value): self = .bool(value)
+    case .integer(let value): self = .integer(Int(value))
+    case .number(let value): self = .number(value)
+    case .string(let text): self = .string(text)
+    case .array(let elements): self = .list(elements.map { TemplateValue($0) })
+    case .object(let members): self = .dictionary(TemplateDictionary(members))
+    }
+  }
+
+  var isUndefined: Bool { if case .undefined = self { true } else { false } }
+  var isNone: Bool { if case .none = self { true } else { false } }
+
+  /// Python's truth of the value.
+  var isTrue: Bool {
+    switch self {
+    case .undefined, .none: false
+    case .bool(let value): value
+    case .integer(let value): value != 0
+    case .number(let value): value != 0
+    case .string(let text): !text.isEmpty
+    case .list(let items), .tuple(let items): !items.isEmpty
+    case .dictionary(let members): members.count > 0
+    default: true
+    }
+  }
+
+  /// What Python calls the value's type.
+  var typeName: String {
+    switch self {
+    case .undefined: "Undefined"
+    case .none: "None"
+    case .bool: "bool"
+    case .integer: "int"
+    case .number: "float"
+    case .string: "str"
+    case .list: "list"
+    case .tuple: "tuple"
+    case .dictionary: "dict"
+    case .namespace: "namespace"
+    case .loop: "loop"
+    case .macro: "macro"
+    case .function, .method: "function"
+    case .cycler: "cycler"
+    case .joiner: "joiner"
+    }
+  }
+
+  /// The value as a number, booleans as 0 and 1; nil for others.
+  var double: Double? {
+    switch self {
+    case .bool(let value): value ? 1 : 0
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// The value as an integer, booleans as 0 and 1; nil for others.
+  var int: Int? {
+    switch self {
+    case .bool(let value): value ? 1 : 0
+    case .integer(let value): value
+    default: nil
+    }
+  }
+
+  /// The elements of what Python can iterate over; nil for others.
+  var elements: [TemplateValue]? {
+    switch self {
+    case .undefined: []
+    case .list(let items), .tuple(let items): items
+    case .dictionary(let members): members.entries.map(\.key)
+    case .string(let text): text.unicodeScalars.map { .string(String($0)) }
+    case .loop(let state): state.items
+    default: nil
+    }
+  }
+
+  /// Python's `==`, to a depth beyond which nothing is equal.
+  func isEqual(to other: TemplateValue, depth: Int = 0) -> Bool {
+    guard depth < 200 else { return false }
+    switch (self, other) {
+    case (.undefined, .undefined), (.none, .none): return true
+    case (.string(let left), .string(let right)): return left.utf8.elementsEqual(right.utf8)
+    case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
+      return left.count == right.count
+        && zip(left, right).allSatisfy { $0.isEqual(to: $1, depth: depth + 1) }
+    case (.dictionary(let left), .dictionary(let right)):
+      return left.count == right.count
+        && left.entries.allSatisfy { entry in
+          right.value(entry.key).map { $0.isEqual(to: entry.value, depth: depth + 1) } ?? false
+        }
+    case (.namespace(let left), .namespace(let right)): return left === right
+    case (.macro(let left), .macro(let right)): return left === right
+    default:
+      if let left = int, let right = other.int { return left == right }
+      if let left = double, let right = other.double { return left == right }
+      return false
+    }
+  }
+
+  /// Python's `<`; nil where the two have no order.
+  func isLess(than other: TemplateValue, depth: Int = 0) -> Bool? {
+    guard depth < 200 else { return nil }
+    switch (self, other) {
+    // UTF-8 orders as scalars do.
+    case (.string(let left), .string(let right)):
+      return left.utf8.lexicographicallyPrecedes(right.utf8)
+    case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
+      for (left, right) in zip(left, right) where !left.isEqual(to: right) {
+        return left.isLess(than: right, depth: depth + 1)
+      }
+      return left.count < right.count
+    default:
+      if let left = int, let right = other.int { return left < right }
+      guard let left = double, let right = other.double else { return nil }
+      return left < right
+    }
+  }
+}
+
+extension TemplateDictionary {
+  /// A JSON object's members in order.
+  init(_ members: JSONObject) {
+    for (key, value) in members { self[key] = TemplateValue(value) }
+  }
+}

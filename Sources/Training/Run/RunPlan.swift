@@ -1,0 +1,66 @@
+import Foundation
+import PolicyOptimization
+import Rollouts
+import Tensors
+import Transformer
+
+/// What a run will take, checked against its limits: memory, disk, and the micro-batch that fits.
+public struct RunPlan {
+  /// The memory plan.
+  public let memory: MemoryPlan
+  /// The limit it was checked against, bytes.
+  public let memoryLimit: Int
+  /// Rows of a micro-batch.
+  public let microBatchTokens: Int
+  /// The disk plan.
+  public let disk: DiskPlan
+
+  /// Makes the plan of a prepared run.
+  /// - Throws: `PlanError` where the run can't fit into its memory.
+  public init(
+    _ preparation: RunPreparation, model: ModelConfiguration, promptLength: Int
+  ) throws(PlanError) {
+    let settings = preparation.settings
+    let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
+    var demand = MemoryPlan.Demand(
+      model: model, promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
+      promptLength: promptLength,
+      completionLength: min(
+        settings.maxCompletionLength, max(1, model.maximumPositions - promptLength)),
+      microBatchTokens: settings.microBatchTokens ?? 2048,
+      hasReference: settings.objective.needsReference, concurrency: 128,
+      updatesPerRollout: settings.updatesPerRollout)
+    if settings.microBatchTokens == nil {
+      guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
+        throw PlanError(plan: MemoryPlan(demand), limit: limit)
+      }
+      demand.microBatchTokens = rows
+    }
+    microBatchTokens = demand.microBatchTokens
+    memory = MemoryPlan(demand)
+    memoryLimit = limit
+    guard memory.peak <= limit else { throw PlanError(plan: memory, limit: limit) }
+    disk = DiskPlan(
+      model: model, steps: settings.stepCount(problems: max(1, preparation.train.epoch.count)),
+      completionsPerStep: settings.promptsPerStep * settings.numGenerations,
+      tokensPerCompletion: settings.maxCompletionLength, checkpointEvery: settings.saveSteps,
+      checkpointLimit: settings.saveTotalLimit, bytesPerWeight: settings.saveDtype.elementType.size)
+  }
+}
+
+/// A run that can't fit into its memory.
+public struct PlanError: Error, CustomStringConvertible {
+  var plan: MemoryPlan
+  var limit: Int
+
+  /// The sentence for the user.
+  public var description: String {
+    func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
+    let items = plan.resident + plan.sampling + plan.update
+    let largest = items.max { $0.bytes < $1.bytes }
+    return "the run needs \(mebibytes(plan.peak)) and memory_limit is \(mebibytes(limit)); "
+      + "\(largest?.name ?? "weights") take \(mebibytes(largest?.bytes ?? 0)): lower "
+      + "max_completion_length, num_generations or prompts_per_step, take a smaller model, or raise "
+      + "memory_limit"
+  }
+}

@@ -1,0 +1,76 @@
+import BuiltInRewards
+import Foundation
+import PolicyOptimization
+import RewardKit
+import Rollouts
+import Tensors
+import TrajectoryStore
+import Transformer
+
+/// Everything of a run that can be checked and read before a file is written.
+///
+/// Making one does no harm: a fault in it ends the command before the run has a folder.
+public struct RunPreparation {
+  /// The settings.
+  public let resolved: ResolvedConfiguration
+  /// Where the run will be, or is.
+  public let folder: RunFolder
+  let compute: Compute
+  let train: Dataset
+  let evaluation: Dataset?
+  let supervised: [SupervisedDataset]
+  let specifications: [RewardSpecification]
+  /// The folder of the model; nil where one is made from nothing.
+  let modelFolder: URL?
+
+  var settings: RunConfiguration { resolved.values }
+
+  /// Reads and checks what the settings name.
+  /// - Throws: `DatasetError`, `RewardError`, `ModelError` and their like, each a sentence for the user.
+  public init(_ resolved: ResolvedConfiguration, folder: RunFolder) throws {
+    self.resolved = resolved
+    self.folder = folder
+    let settings = resolved.values
+    modelFolder = try settings.model.map { try ModelLocator.locate($0, environment: ProcessInfo.processInfo.environment) }
+    if let modelFolder { _ = try ModelConfiguration(folder: modelFolder) }
+    let data = try RunData(settings)
+    train = data.train
+    evaluation = data.evaluation
+    supervised = data.supervised
+    specifications = try RewardSpecification.list(from: .array(settings.reward))
+    compute = Compute(threads: settings.threads)
+  }
+}
+
+/// The rows that a run learns from and is judged by.
+struct RunData {
+  var train: Dataset
+  var evaluation: Dataset?
+  var supervised: [SupervisedDataset]
+
+  init(_ settings: RunConfiguration) throws {
+    let mapping = ColumnMapping(settings.columns) ?? .identity
+    var train: Dataset
+    if settings.dataset.isEmpty {
+      train = Dataset(name: "no dataset", problems: [], contentHash: "")
+    } else {
+      train = try EmbeddedJob.dataset(settings.dataset)
+        ?? Dataset.read(settings.dataset, mapping: mapping, limit: settings.maxTrainRows)
+    }
+    if let column = settings.curriculum { train = try train.ordered(byDifficulty: column) }
+    if !settings.evalDataset.isEmpty {
+      evaluation = try EmbeddedJob.dataset(settings.evalDataset)
+        ?? Dataset.read(
+          settings.evalDataset, mapping: mapping, split: .evaluation,
+          limit: settings.maxEvalRows)
+    } else if settings.evalFraction > 0 {
+      let split = train.split(evaluationFraction: settings.evalFraction)
+      train = split.train
+      evaluation = split.evaluation
+    }
+    self.train = train
+    supervised = try settings.sftDataset.map { path in
+      try EmbeddedJob.supervised(path) ?? SupervisedDataset.read(path, mapping: mapping)
+    }
+  }
+}

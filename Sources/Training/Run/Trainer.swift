@@ -1,0 +1,324 @@
+import Foundation
+import PolicyOptimization
+import Rollouts
+import Tensors
+import Tokenizers
+import TrajectoryStore
+import Transformer
+
+/// Trains a policy step by step.
+///
+/// A step: take problems → sample groups → score → advantages → log → forward → objective → backward →
+/// clip → update → log metrics. Its trajectories are committed before its update takes effect, so that
+/// whatever stops the run, `resume` redoes the updates after the last checkpoint from the log.
+final class Trainer {
+  /// The parts of a run, made by `TrainingRun`.
+  struct Parts {
+    var folder: RunFolder
+    var log: TrajectoryLog
+    var policy: Policy
+    var optimizer: ParameterOptimizer
+    var updater: PolicyUpdater
+    var source: any RolloutSource
+    var estimator: AdvantageEstimator
+    var rewardNames: [String]
+    var reference: ReferenceModel?
+    var evaluator: Evaluator?
+    var checkpoints: CheckpointFiles
+    var schedule: Schedule
+    var provenance: JSONObject
+    var configurationHash: String
+    var warnings: () -> [String]
+  }
+
+  /// When a run does what, counted in steps.
+  struct Schedule {
+    var steps: Int
+    var evaluationSteps: Int?
+    var evaluatesFirst: Bool
+    var checkpointSteps: Int
+    var checkpointLimit: Int?
+    var problemCount: Int
+    var bestMetric: (name: String, greaterIsBetter: Bool)?
+    var microBatchTokens: Int
+  }
+
+  /// Where a run stands between two steps.
+  struct Position {
+    var step = 0
+    var problemsDrawn = 0
+    /// The last step whose rollout is in the log: up to it nothing is sampled again.
+    var lastCommitted = 0
+    /// Evaluations in the log, by step.
+    var evaluations: [Int: EvaluationRecord] = [:]
+  }
+
+  private let parts: Parts
+  private let observer: TrainingObserver
+  private let metricsLog: MetricsLog
+  private let reader: TrajectoryReader?
+  private var position: Position
+  private var best: (step: Int, value: Double)?
+  private var start = ContinuousClock.now
+  private var firstStep = 0
+
+  init(_ parts: Parts, from position: Position, observer: TrainingObserver) throws {
+    self.parts = parts
+    self.position = position
+    self.observer = observer
+    metricsLog = try MetricsLog(
+      parts.folder.metrics, keepingStepsThrough: position.step == 0 ? -1 : position.step)
+    reader =
+      position.lastCommitted > position.step
+      ? try TrajectoryReader(readOnly: parts.folder.log) : nil
+  }
+
+  /// Does the steps that are left.
+  func run() throws -> TrainingOutcome {
+    start = .now
+    firstStep = position.step
+    if position.step == 0 {
+      if parts.schedule.evaluatesFirst, try !evaluate(step: 0) { return try interrupted() }
+      // Step 0 is kept: a reference made by a cold start is read from it.
+      try checkpoint()
+    }
+    while position.step < parts.schedule.steps {
+      if observer.isCancelled() { return try interrupted() }
+      guard try trainStep(position.step + 1) else { return try interrupted() }
+      let step = position.step
+      let isLast = step == parts.schedule.steps
+      if isDue(step, every: parts.schedule.evaluationSteps) || isLast && parts.evaluator != nil {
+        guard try evaluate(step: step) else { return try interrupted() }
+      }
+      if isDue(step, every: parts.schedule.checkpointSteps) || isLast { try checkpoint() }
+    }
+    try parts.checkpoints.writeFinal(
+      parts.policy.model.parameters, provenance: finalProvenance, to: parts.folder.final)
+    try metricsLog.synchronize()
+    try parts.log.finish(outcome: "done")
+    return .done
+  }
+
+  private func isDue(_ step: Int, every period: Int?) -> Bool {
+    guard let period, period > 0 else { return false }
+    return step % period == 0
+  }
+
+  // MARK: A step
+
+  /// Whether the step was done; false where the user gave up before it was committed.
+  private func trainStep(_ step: Int) throws -> Bool {
+    var clock = PhaseClock()
+    let isReplayed = step <= position.lastCommitted
+    guard var rollout = try rollout(of: step, isReplayed: isReplayed) else { return false }
+    clock.lap("rollout")
+    if !isReplayed, let reference = parts.reference {
+      reference.score(&rollout, rowLimit: parts.schedule.microBatchTokens)
+      clock.lap("reference")
+    }
+    let advantages = try parts.estimator.advantages(
+      of: rollout, rewardNames: parts.rewardNames, stepEnd: stepEnd)
+    record(advantages, in: &rollout)
+    let commit = isReplayed ? nil : BackgroundCommit(rollout, to: parts.log)
+
+    var metrics = StepMetrics(
+      rollout: rollout, rewards: advantages.metrics, rewardNames: parts.rewardNames)
+    var updates: [UpdateRecord] = []
+    var updateTokens = 0
+    try parts.updater.update(
+      rollout, advantages: advantages, beforeMove: { try commit?.wait() },
+      updated: { outcome in
+        metrics.add(outcome.metrics)
+        updates.append(outcome.record)
+        updateTokens += outcome.tokens
+        refreshReference(after: outcome.record.policyStep)
+      })
+    try commit?.wait()
+    clock.lap("update")
+    position.step = step
+    position.problemsDrawn += rollout.groups.count
+    metrics["epoch"] = Double(position.problemsDrawn) / Double(max(1, parts.schedule.problemCount))
+    try log(updates, step: step, metrics: metrics)
+    clock.lap("log")
+    try report(rollout, metrics, clock, updateTokens: updateTokens, isReplayed: isReplayed)
+    return true
+  }
+
+  private func rollout(of step: Int, isReplayed: Bool) throws -> StepRecord? {
+    if isReplayed, let reader { return try reader.step(step) }
+    return try parts.source.rollout(
+      step: step, policyStep: parts.optimizer.updates, drawn: position.problemsDrawn,
+      isCancelled: observer.isCancelled,
+      progress: { [observer] done, total in
+        observer.observe(.sampling(step: step, done: done, of: total))
+      })
+  }
+
+  private func record(_ advantages: StepAdvantages, in rollout: inout StepRecord) {
+    var next = 0
+    for group in rollout.groups.indices where !rollout.groups[group].isDropped {
+      for completion in rollout.groups[group].completions.indices {
+        rollout.groups[group].completions[completion].advantage =
+          advantages.advantages[next].record
+        rollout.groups[group].completions[completion].reward = advantages.rewards[next]
+        next += 1
+      }
+    }
+  }
+
+  /// How many tokens reach a position in a completion's text, for rewards of steps.
+  private func stepEnd(_ completion: CompletionRecord, scalars: Int) -> Int {
+    let tokens = completion.completion.tokens
+    guard let tokenizer = parts.policy.tokenizer else { return tokens.count }
+    var decoder = tokenizer.makeIncrementalDecoder(skipSpecialTokens: true)
+    var length = 0
+    for (index, token) in tokens.enumerated() {
+      length += decoder.append(token).unicodeScalars.count
+      if length >= scalars { return index + 1 }
+    }
+    return max(1, tokens.count)
+  }
+
+  private func refreshReference(after update: Int) {
+    let objective = parts.estimator.settings
+    guard objective.refreshesReference, let reference = parts.reference,
+      update % objective.referenceSyncSteps == 0
+    else { return }
+    reference.move(
+      towards: parts.policy.model.parameters, share: objective.referenceMixupAlpha)
+  }
+
+  private func log(_ updates: [UpdateRecord], step: Int, metrics: StepMetrics) throws {
+    for (index, var update) in updates.enumerated() {
+      if index == updates.count - 1 { update.stepMetrics = metrics.values }
+      try parts.log.append(update: update)
+    }
+  }
+
+  private func report(
+    _ rollout: StepRecord, _ metrics: StepMetrics, _ clock: PhaseClock, updateTokens: Int,
+    isReplayed: Bool
+  ) throws {
+    var values = metrics.values
+    for (name, value) in clock.metrics { values[name] = value }
+    let sampled = rollout.groups.reduce(0) { sum, group in
+      sum + group.completions.reduce(0) { $0 + $1.completion.tokens.count }
+    }
+    if !isReplayed { values["time/sampling_tokens_per_second"] = clock.rate(sampled, "rollout") }
+    values["time/update_tokens_per_second"] = clock.rate(updateTokens, "update")
+    try metricsLog.append(step: position.step, values)
+    for warning in parts.warnings() { observer.observe(.warning(warning)) }
+    let seconds = (ContinuousClock.now - start).seconds
+    let pace = seconds / Double(max(1, position.step - firstStep))
+    observer.observe(
+      .step(
+        StepReport(
+          step: position.step, total: parts.schedule.steps, metrics: values, seconds: seconds,
+          secondsLeft: pace * Double(parts.schedule.steps - position.step),
+          isReplayed: isReplayed, rollout: rollout)))
+  }
+
+  // MARK: Between steps
+
+  /// Evaluates, unless the log has the evaluation already; false where the user gave up.
+  private func evaluate(step: Int) throws -> Bool {
+    guard let evaluator = parts.evaluator else { return true }
+    if let logged = position.evaluations[step] {
+      try metricsLog.append(step: step, logged.metrics)
+      noteBest(step: step, logged.metrics)
+      return true
+    }
+    guard let report = try evaluator.evaluate(step: step, isCancelled: observer.isCancelled) else {
+      return false
+    }
+    try parts.log.append(
+      evaluation: EvaluationRecord(
+        step: step, dataset: "eval", metrics: report.metrics, seconds: report.seconds,
+        completions: report.completions))
+    try metricsLog.append(step: step, report.metrics)
+    noteBest(step: step, report.metrics)
+    observer.observe(.evaluation(report))
+    return true
+  }
+
+  private func noteBest(step: Int, _ metrics: [String: Double]) {
+    guard let wanted = parts.schedule.bestMetric, let value = metrics[wanted.name] else { return }
+    if let best, wanted.greaterIsBetter ? best.value >= value : best.value <= value { return }
+    best = (step, value)
+  }
+
+  /// Saves the policy as it stands, and removes what `save_total_limit` doesn't keep.
+  private func checkpoint() throws {
+    let step = position.step
+    let folder = parts.folder.checkpoint(step: step)
+    try FileManager.default.createDirectory(
+      at: parts.folder.checkpoints, withIntermediateDirectories: true)
+    try metricsLog.synchronize()
+    let movedReference = parts.estimator.settings.refreshesReference ? parts.reference : nil
+    try parts.checkpoints.write(
+      parts.policy.model, optimizer: parts.optimizer, reference: movedReference?.parameters,
+      manifest: { files in
+        CheckpointManifest(
+          step: step, updates: parts.optimizer.updates, problemsDrawn: position.problemsDrawn,
+          entropy: parts.updater.entropy, configurationHash: parts.configurationHash,
+          programVersion: ProgramVersion.current, files: files)
+      }, to: folder)
+    let manifest = try SHA256.digest(ofFile: folder.appendingPathComponent(CheckpointManifest.name).path).hexadecimal
+    try parts.log.append(
+      checkpoint: CheckpointRecord(
+        step: step, policyStep: parts.optimizer.updates,
+        path: "checkpoints/\(folder.lastPathComponent)", contentHash: manifest))
+    removeOldCheckpoints()
+    observer.observe(.checkpoint(step: step, url: folder))
+  }
+
+  private func removeOldCheckpoints() {
+    guard let limit = parts.schedule.checkpointLimit else { return }
+    // The first, the best and the newest stay.
+    let steps = parts.folder.checkpointSteps.filter { $0 != 0 && $0 != best?.step }
+    for step in steps.dropLast(max(1, limit)) {
+      try? FileManager.default.removeItem(at: parts.folder.checkpoint(step: step))
+    }
+  }
+
+  private func interrupted() throws -> TrainingOutcome {
+    if !parts.folder.checkpointSteps.contains(position.step) { try checkpoint() }
+    try metricsLog.synchronize()
+    try parts.log.append(
+      event: EventRecord(
+        step: position.step, kind: "interrupted",
+        message: "stopped by the user after step \(position.step)"))
+    return .interrupted(step: position.step)
+  }
+
+  private var finalProvenance: JSONObject {
+    var record = parts.provenance
+    record["steps"] = .integer(Int64(position.step))
+    record["optimizer_updates"] = .integer(Int64(parts.optimizer.updates))
+    return record
+  }
+}
+
+/// Seconds by phase of a step, under `time/…`.
+struct PhaseClock {
+  private var last = ContinuousClock.now
+  private(set) var phases: [(name: String, seconds: Double)] = []
+
+  /// Ends a phase that began where the one before ended.
+  mutating func lap(_ name: String) {
+    let now = ContinuousClock.now
+    phases.append((name, (now - last).seconds))
+    last = now
+  }
+
+  /// Tokens a second in a phase.
+  func rate(_ tokens: Int, _ name: String) -> Double {
+    let seconds = phases.first { $0.name == name }?.seconds ?? 0
+    return seconds > 0 ? Double(tokens) / seconds : 0
+  }
+
+  var metrics: [(name: String, value: Double)] {
+    phases.map { ("time/\($0.name)", $0.seconds) }
+      + [("time/step", phases.reduce(0) { $0 + $1.seconds })]
+  }
+}

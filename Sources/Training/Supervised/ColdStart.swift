@@ -1,0 +1,61 @@
+import Foundation
+import Rollouts
+import Tensors
+import Transformer
+
+/// The supervised stage before the first step of a run.
+///
+/// It is a function of the settings and the data: where the run dies in it, it is done again.
+struct ColdStart {
+  private let trainer: SupervisedTrainer
+  private let updates: Int
+
+  init(
+    _ preparation: RunPreparation, policy: Policy, encoder: PromptEncoder,
+    optimizer: ParameterOptimizer, microBatchTokens: Int
+  ) throws {
+    let settings = preparation.settings
+    var examples: [SupervisedExample] = []
+    for dataset in preparation.supervised {
+      for (index, row) in dataset.rows.enumerated() {
+        if let example = try encoder.example(
+          of: row, index: index, dataset: dataset.name, endToken: policy.endTokens.first,
+          maxLength: min(settings.sftMaxLength, policy.model.configuration.maximumPositions))
+        {
+          examples.append(example)
+        }
+      }
+    }
+    guard !examples.isEmpty else {
+      throw RunFolderError.nothingToTrainOn(preparation.supervised.map(\.name).joined(separator: ", "))
+    }
+    let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
+    updates = settings.sftSteps ?? max(1, Int(passes.rounded(.up)))
+    trainer = SupervisedTrainer(
+      policy.model, optimizer: optimizer, examples: examples,
+      settings: SupervisedSettings(
+        updates: updates, batchSize: settings.sftBatchSize,
+        learningRate: LearningRatePlan(
+          settings.sftLrSchedulerType, warmupUpdates: settings.sftWarmupSteps,
+          totalUpdates: updates),
+        rowLimit: microBatchTokens, seed: UInt64(settings.seed)))
+  }
+
+  /// Does all updates.
+  /// - Throws: `Interruption` where the user gave up.
+  func run(_ observer: TrainingObserver) throws {
+    let start = ContinuousClock.now
+    for update in 0..<updates {
+      if observer.isCancelled() { throw Interruption() }
+      let result = try trainer.update(update)
+      observer.observe(
+        .supervised(
+          SupervisedProgress(
+            update: update + 1, total: updates, loss: result.loss,
+            seconds: (ContinuousClock.now - start).seconds)))
+    }
+  }
+}
+
+/// The user stopped a run before its first step.
+public struct Interruption: Error {}

@@ -1,0 +1,144 @@
+import Foundation
+import Rollouts
+import Testing
+
+@testable import Transformer
+
+/// Makes small damage to bytes, the same for the same seed (SplitMix64).
+private struct Mutator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ mixed >> 31
+  }
+
+  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(max(limit, 1))) }
+
+  /// Pieces that parsers trip over.
+  static let pieces = [
+    "[", "]", "{", "}", "\"", ",", ":", "-", "0", "9223372036854775807", "-1", "1e308", "null",
+    "true", "\\u0000", "\u{FFFD}", "[[[[", "{\"a\":", "999999999999999999999", "\"F32\"", "1.5",
+  ].map { Array($0.utf8) }
+
+  mutating func mutated(_ original: [UInt8]) -> [UInt8] {
+    var bytes = original
+    for _ in 0...below(4) {
+      let place = below(bytes.count)
+      switch below(6) {
+      case 0 where !bytes.isEmpty: bytes[place] = UInt8(truncatingIfNeeded: next())
+      case 1 where !bytes.isEmpty: bytes[place] ^= 1 << UInt8(below(8))
+      case 2: bytes.insert(contentsOf: Self.pieces[below(Self.pieces.count)], at: place)
+      case 3: bytes.removeSubrange(place..<min(bytes.count, place + below(12)))
+      case 4: bytes.removeSubrange(place...)
+      default:
+        let end = min(bytes.count, place + below(60))
+        bytes.insert(contentsOf: Array(bytes[place..<end]), at: below(bytes.count))
+      }
+    }
+    return bytes
+  }
+}
+
+/// Every mutated input must be read or refused; a trap or a hang fails the run.
+@Suite("Mutated model files")
+struct ModelFileFuzzTests {
+  /// How many inputs each parser gets; `GRPO_FUZZ=100000` for the long run.
+  static let count = ProcessInfo.processInfo.environment["GRPO_FUZZ"].flatMap(Int.init) ?? 2000
+
+  private func fuzz(
+    _ seeds: [[UInt8]], keeping: (([UInt8]) throws -> Void)
+  ) rethrows -> (read: Int, refused: Int) {
+    var mutator = Mutator(state: 20_240_607)
+    var tally = (read: 0, refused: 0)
+    for round in 0..<Self.count {
+      do {
+        try keeping(mutator.mutated(seeds[round % seeds.count]))
+        tally.read += 1
+      } catch is ModelError {
+        tally.refused += 1
+      }
+    }
+    return tally
+  }
+
+  @Test("Safetensors headers")
+  func headers() throws {
+    let header =
+      #"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"#
+      + #""b":{"dtype":"BF16","shape":[3],"data_offsets":[16,22]}}"#
+    let tally = try fuzz([Array(header.utf8)]) { bytes in
+      let read = try SafetensorsHeader(json: bytes, fileSize: 8 + bytes.count + 22, path: "fuzz")
+      // Whatever is believed lies inside the file.
+      for entry in read.entries {
+        #expect(entry.range.lowerBound >= 8 + bytes.count)
+        #expect(entry.range.upperBound <= 8 + bytes.count + 22)
+      }
+    }
+    #expect(tally.refused > tally.read && tally.read > 0)
+  }
+
+  @Test("Whole safetensors files, read to the end")
+  func files() throws {
+    let folder = try TemporaryFolder()
+    let url = folder.url.appendingPathComponent("model.safetensors")
+    try writeWeights(
+      [[TensorSpecification("a", [2, 2]), TensorSpecification("b", [3])]], to: folder.url,
+      elementType: .float16)
+    let seed = Array(try Data(contentsOf: url))
+    let tally = try fuzz([seed]) { bytes in
+      try Data(bytes).write(to: url)
+      let file = try SafetensorsFile(url)
+      for name in file.names where file.elementType(of: name) != nil {
+        _ = try file.values(name)
+      }
+    }
+    #expect(tally.refused > 0 && tally.read > 0)
+  }
+
+  @Test("config.json")
+  func configurations() throws {
+    let seeds = try ["llama", "qwen2", "qwen3", "mistral"].map { type in
+      let json = configurationJSON(
+        type,
+        [
+          "eos_token_id": [1, 2], "rms_norm_eps": 1e-5, "use_sliding_window": true,
+          "sliding_window": 64, "max_window_layers": 2, "tie_word_embeddings": true,
+          "rope_scaling": [
+            "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 32,
+          ],
+        ])
+      _ = try ModelConfiguration(json: json)
+      return Array(JSONValue.object(json).jsonText.utf8)
+    }
+    let tally = try fuzz(seeds) { bytes in
+      let json = try WholeFile.jsonObject(bytes: bytes, path: "fuzz", repeats: .lastWins)
+      let configuration = try ModelConfiguration(json: json, generation: json)
+      #expect(configuration.parameterCount > 0)
+      #expect(
+        configuration.rope.inverseFrequencies(headSize: configuration.headSize)
+          .allSatisfy { $0.isFinite && $0 > 0 })
+      for layer in 0..<configuration.layerCount { _ = configuration.slidingWindow(layer: layer) }
+    }
+    #expect(tally.refused > 0 && tally.read > 0)
+  }
+
+  @Test("model.safetensors.index.json")
+  func indices() throws {
+    let folder = try TemporaryFolder()
+    try writeWeights(
+      [[TensorSpecification("a", [2, 2])], [TensorSpecification("b", [3])]], to: folder.url)
+    let index = folder.url.appendingPathComponent("model.safetensors.index.json")
+    let seed = Array(try Data(contentsOf: index))
+    let tally = try fuzz([seed]) { bytes in
+      try Data(bytes).write(to: index)
+      let weights = try WeightFiles(folder: folder.url)
+      for name in weights.names { _ = try weights.file(of: name)?.values(name) }
+    }
+    #expect(tally.refused > 0 && tally.read > 0)
+  }
+}
