@@ -72,7 +72,8 @@ public struct Countdown: BuiltInReward {
   }
 
   /// The numbers (a list, or a text such as "30,100,93") and the target of a row.
-  private static func task(of problem: Problem) throws(Unscorable) -> (numbers: [Int], target: Int) {
+  private static func task(of problem: Problem) throws(Unscorable) -> (numbers: [Int], target: Int)
+  {
     let list: [Int]
     switch problem.columns["numbers"] {
     case .array(let values)?: list = values.compactMap { $0.integer ?? Int($0.plainText) }
@@ -97,7 +98,8 @@ enum CountdownSolver {
     return solve(terms, Fraction(target))
   }
 
-  private static func solve(_ terms: [(value: Fraction, text: String)], _ target: Fraction) -> String?
+  private static func solve(_ terms: [(value: Fraction, text: String)], _ target: Fraction)
+    -> String?
   {
     if terms.count == 1 { return terms[0].value == target ? terms[0].text : nil }
     for i in terms.indices {

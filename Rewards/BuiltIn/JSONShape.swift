@@ -148,7 +148,8 @@ private indirect enum Shape: Sendable {
       }
     case .choice(let choices): return choices.first ?? .null
     case .list(let element): return element.map { [$0.example] } ?? []
-    case .object(let members): return .object(JSONObject(members.map { ($0.key, $0.shape.example) }))
+    case .object(let members):
+      return .object(JSONObject(members.map { ($0.key, $0.shape.example) }))
     }
   }
 }

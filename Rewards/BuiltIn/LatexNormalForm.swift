@@ -110,7 +110,8 @@ struct LatexNormalForm: Equatable {
 
   /// `1,234` is 1234 where the whole text is one number; `1,2` is a list.
   private static func withoutThousands(_ text: String) -> String {
-    guard text.contains(","), text.allSatisfy({ $0.isNumber || $0 == "," || $0 == "." || $0 == "-" }),
+    guard text.contains(","),
+      text.allSatisfy({ $0.isNumber || $0 == "," || $0 == "." || $0 == "-" }),
       let number = NumberReader(text).whole
     else { return text }
     return JSONValue.number(number.value).plainText

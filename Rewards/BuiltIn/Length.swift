@@ -104,7 +104,8 @@ public struct CosineLength: BuiltInReward {
     summary: "right answers score more when short, wrong ones when long, along a cosine",
     category: .answer, columns: ["answer"],
     parameters: [
-      RewardParameter("max_length", .number(1...1e9), default: 1000, "the length at the cosine's end"),
+      RewardParameter(
+        "max_length", .number(1...1e9), default: 1000, "the length at the cosine's end"),
       RewardParameter("right_short", .number(-1e9...1e9), default: 1.0, "right, at length 0"),
       RewardParameter("right_long", .number(-1e9...1e9), default: 0.5, "right, at max_length"),
       RewardParameter("wrong_short", .number(-1e9...1e9), default: -1.0, "wrong, at length 0"),
@@ -128,9 +129,10 @@ public struct CosineLength: BuiltInReward {
 
   public init(parameters: RewardParameters) throws(RewardParameterError) {
     switch parameters.text("judge") {
-    case "math": judge = try MathAnswer(parameters: .init([:], declared: MathAnswer.about.parameters))
+    case "math":
+      judge = try MathAnswer(parameters: .init([:], declared: MathAnswer.about.parameters))
     case "exact_match":
-      judge = ExactMatch(parameters: try .init([:], declared: ExactMatch.about.parameters))
+      judge = try ExactMatch(parameters: .init([:], declared: ExactMatch.about.parameters))
     default: judge = try Numeric(parameters: .init([:], declared: Numeric.about.parameters))
     }
     longest = parameters.number("max_length")

@@ -61,7 +61,9 @@ struct NumberReader {
   func onlyPunctuation(between first: WrittenNumber, and second: WrittenNumber) -> Bool {
     guard first.place.upperBound <= second.place.lowerBound else { return false }
     return text[first.place.upperBound..<second.place.lowerBound]
-      .allSatisfy { !$0.properties.isAlphabetic && !isDigit($0) && !"=+*/<>".unicodeScalars.contains($0) }
+      .allSatisfy {
+        !$0.properties.isAlphabetic && !isDigit($0) && !"=+*/<>".unicodeScalars.contains($0)
+      }
   }
 
   private func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
@@ -83,7 +85,8 @@ struct NumberReader {
     if scalar == "-" || scalar == "+" {
       return !(before.properties.isAlphabetic || isDigit(before) || before == ")")
     }
-    return !(before.properties.isAlphabetic || isDigit(before) || before == "_"
+    return
+      !(before.properties.isAlphabetic || isDigit(before) || before == "_"
       || before == "." && at > 1 && isDigit(text[at - 2]))
   }
 

@@ -4,6 +4,9 @@
 // lenient:  the last marked text's first number, or without a mark the last number of the text; an
 //           answer said three times in a row is none.
 //
+// An answer that is a word (GSM-Plus: "None", where the question can't be answered) is compared as
+// text with what is marked.
+//
 // Both are computed and logged as parts; `mode` says which is the score.
 import RewardKit
 
@@ -42,20 +45,19 @@ public struct Numeric: BuiltInReward {
   public var range: ClosedRange<Double>? { 0...1 }
 
   public func score(_ completion: Completion, for problem: Problem) throws -> Score {
-    let golds = try problem.answers().map { answer in
-      guard let number = Self.gold(answer) else {
-        throw Unscorable("the row's answer holds no number: \(answer.prefix(80))")
-      }
-      return number
-    }
+    let answers = try problem.answers()
     let strict = strictNumber(in: completion.text)
     let lenient = lenientNumber(in: completion.text)
-    let isStrictlyRight = strict.map { given in golds.contains { equal(given, $0, strictly: true) } }
-    let isLenientlyRight =
-      lenient.map { given in golds.contains { equal(given, $0, strictly: false) } }
-    let parts = [
-      "strict": isStrictlyRight == true ? 1.0 : 0, "lenient": isLenientlyRight == true ? 1.0 : 0,
-    ]
+    var parts = ["strict": 0.0, "lenient": 0.0]
+    for answer in answers {
+      guard let gold = Self.gold(answer) else {
+        let isStated = states(answer, completion.text)
+        parts = parts.mapValues { isStated ? 1 : $0 }
+        continue
+      }
+      if let strict, equal(strict, gold, strictly: true) { parts["strict"] = 1 }
+      if let lenient, equal(lenient, gold, strictly: false) { parts["lenient"] = 1 }
+    }
     var log = JSONObject()
     if let found = isStrict ? strict : lenient { log["found"] = .number(found.value) }
     return Score(parts[isStrict ? "strict" : "lenient"] ?? 0, parts: parts, log: log)
@@ -80,6 +82,14 @@ public struct Numeric: BuiltInReward {
       return NumberReader(stated.text).whole ?? NumberReader(stated.text).all.first
     }
     return NumberReader(answer).all.last
+  }
+
+  /// Whether a text marks, once, the word that is the answer.
+  private func states(_ answer: String, _ text: String) -> Bool {
+    guard let stated = StatedAnswer(in: text, marks: marks), stated.count == 1 else { return false }
+    var given = stated.text.trimmed().lowercased()
+    if given.hasSuffix(".") { given.removeLast() }
+    return given == answer.trimmed().lowercased()
   }
 
   private func strictNumber(in text: String) -> WrittenNumber? {

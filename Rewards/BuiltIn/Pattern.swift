@@ -160,7 +160,9 @@ private struct PatternMachine {
         saved[slot] = position
         stack.append((at + 1, saved))
       case .begin(let multiline):
-        if position == 0 || multiline && text[position - 1] == 0x0A { stack.append((at + 1, saved)) }
+        if position == 0 || multiline && text[position - 1] == 0x0A {
+          stack.append((at + 1, saved))
+        }
       case .end(let multiline):
         let isLast = position == text.count
         let isBeforeLastLineEnd = position == text.count - 1 && text[position] == 0x0A

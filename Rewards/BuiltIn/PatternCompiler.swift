@@ -61,7 +61,8 @@ struct PatternCompiler {
   }
 
   private mutating func flagsAtTheStart() throws(RewardParameterError) {
-    guard peek() == "(", peek(1) == "?", let letter = peek(2), "imsx".unicodeScalars.contains(letter)
+    guard peek() == "(", peek(1) == "?", let letter = peek(2),
+      "imsx".unicodeScalars.contains(letter)
     else { return }
     at += 2
     while let flag = peek(), flag != ")" {

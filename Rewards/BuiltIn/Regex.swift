@@ -56,7 +56,8 @@ public struct RegexReward: BuiltInReward {
       let found = String(
         String.UnicodeScalarView(text[range].compactMap(Unicode.Scalar.init))
       ).trimmed()
-      return Score(answers.contains { $0.trimmed() == found } ? 1 : 0, log: ["found": .string(found)])
+      return Score(
+        answers.contains { $0.trimmed() == found } ? 1 : 0, log: ["found": .string(found)])
     }
     if full == 1 || isWhole {
       return Score(pattern.firstMatch(in: text, anchored: isWhole) == nil ? 0 : 1)

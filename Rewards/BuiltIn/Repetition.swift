@@ -14,7 +14,8 @@ public struct Repetition: BuiltInReward {
       RewardParameter(
         "unit", .choice(["words", "tokens", "characters"]), default: "words", "what repeats"),
     ],
-    source: "Yeo et al. 2025 (arXiv 2502.03373) appendix B; open-r1's get_repetition_penalty_reward")
+    source: "Yeo et al. 2025 (arXiv 2502.03373) appendix B; open-r1's get_repetition_penalty_reward"
+  )
 
   private let n: Int
   private let penalty: Double
@@ -48,10 +49,11 @@ public struct Repetition: BuiltInReward {
     // Equal elements get equal numbers, so that an n-gram is compared as numbers.
     var numbers: [Element: Int] = [:]
     let coded = elements.map { element in
-      numbers[element] ?? {
-        numbers[element] = numbers.count
-        return numbers.count - 1
-      }()
+      numbers[element]
+        ?? {
+          numbers[element] = numbers.count
+          return numbers.count - 1
+        }()
     }
     var seen = Set<ArraySlice<Int>>()
     for start in 0..<total { seen.insert(coded[start..<(start + n)]) }

@@ -1,14 +1,27 @@
 import Rollouts
-
-/// The program's version, as `--version`, logs and models name it.
-let programVersion = "0.1.0"
+import Training
 
 /// The commands of the program, in the order of `grpo help`.
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
-    QueryCommand.self, ReportCommand.self, LogCommand.self,
-    ObjectiveCommand.self, SettingsCommand.self,
+    TrainCommand.self,
+    SftCommand.self,
+    InitCommand.self,
+    SampleCommand.self,
+    ScoreCommand.self,
+    EvalCommand.self,
+    QueryCommand.self,
+    ReportCommand.self,
+    LogCommand.self,
+    RewardCommand.self,
+    ObjectiveCommand.self,
+    ExportCommand.self,
+    DataCommand.self,
+    BenchCommand.self,
+    DoctorCommand.self,
+    SettingsCommand.self,
+    CompletionsCommand.self,
   ]
 
   /// A command found by its words.

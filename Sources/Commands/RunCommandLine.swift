@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Training
 
 /// Runs the program with the words after its name and returns its exit code.
 public func runCommandLine(_ words: [String]) -> Int32 {
@@ -39,7 +40,7 @@ private func dispatch(_ words: [String], _ context: CommandContext) throws -> Ex
     return .done
   }
   if first == "--version" || first == "version" {
-    context.print("grpo \(programVersion)")
+    context.print("grpo \(ProgramVersion.current)")
     return .done
   }
   let call = try CommandList.resolve(words)

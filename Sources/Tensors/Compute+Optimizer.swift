@@ -71,7 +71,6 @@ extension Compute {
     precondition(
       gradient.count >= count && m.count >= count && v.count >= count,
       "the gradient and the moments of a weight lie in its packed layout")
-    parameter.plainCopy = nil
     adamW(
       parameter.pointer, gradient: gradient.pointer, m: m.pointer, v: v.pointer, count: count, step)
   }

@@ -70,11 +70,12 @@ extension Compute {
     let panels = panelsOf.reduce(0, +)
     guard panels > 0 else { return }
     let inputs = products[0].inputs
-    // A panel's time: its arithmetic at 50 flops a nanosecond, or its way from memory.
-    let panelCost = max(
-      Double(rows * inputs * 2 * PackedLayout.panelWidth) / 100, Double(inputs) * 6)
-    let pieces = self.pieces(count: panels, cost: panelCost)
-    let rowPieces = pieces > 1 ? max(1, min(rows / 96, 4 * threads / pieces)) : 1
+    precondition(
+      products.allSatisfy { $0.inputs == inputs }, "several products of one input share its width")
+    // A panel's time is that of its arithmetic, or of its way from memory.
+    let width = PackedLayout.panelWidth
+    let cost = max(Double(rows * 2 * inputs * width) / flopsPerNanosecond, Double(inputs) * 6)
+    let (pieces, rowPieces) = cut(rows: rows, panels: panels, cost: cost)
 
     func work(_ task: Int) {
       let (rowTask, panelTask) = (task / pieces, task % pieces)
@@ -110,9 +111,8 @@ extension Compute {
       inputs: weight.columns, outputs: weight.rows, dx: dx.start, dx_stride: dx.stride,
       accumulating: accumulating ? 1 : 0)
     let panels = (weight.columns + PackedLayout.panelWidth - 1) / PackedLayout.panelWidth
-    let cost = Double(rows * weight.rows * 2 * PackedLayout.panelWidth) / 100
-    let pieces = self.pieces(count: panels, cost: cost)
-    let rowPieces = pieces > 1 ? max(1, min(rows / 96, 4 * threads / pieces)) : 1
+    let flops = Double(rows * 2 * weight.rows * PackedLayout.panelWidth)
+    let (pieces, rowPieces) = cut(rows: rows, panels: panels, cost: flops / flopsPerNanosecond)
     parallel(pieces * rowPieces) { task, worker in
       let (rowTask, panelTask) = (task / pieces, task % pieces)
       let scratch = self.scratch(worker: worker, count: kernels.pointee.input_gradient_scratch)
@@ -134,11 +134,13 @@ extension Compute {
     let arguments = WeightGradientArguments(
       dy: dy.start, dy_stride: dy.stride, x: x.start, x_stride: x.stride, rows: rows,
       inputs: layout.columns, outputs: layout.rows, dw: dw)
-    let cost = Double(rows * layout.columns * 2 * PackedLayout.panelWidth) / 100
-    let pieces = self.pieces(count: layout.panels, cost: cost)
-    let wanted = pieces > 1 && pieces < threads ? (2 * threads + pieces - 1) / pieces : 1
+    let flops = Double(rows * 2 * layout.columns * PackedLayout.panelWidth)
+    let wanted = pieces(
+      count: layout.panels * layout.columns,
+      cost: flops / flopsPerNanosecond / Double(layout.columns))
+    let pieces = min(wanted, layout.panels)
     let strips = (layout.columns + Self.stripWidth - 1) / Self.stripWidth
-    let inputPieces = max(1, min(wanted, strips))
+    let inputPieces = max(1, min(wanted / max(pieces, 1), strips))
     parallel(pieces * inputPieces) { task, worker in
       let (inputTask, panelTask) = (task / pieces, task % pieces)
       let scratch = self.scratch(worker: worker, count: kernels.pointee.weight_gradient_scratch)
@@ -154,6 +156,16 @@ extension Compute {
 
   /// A multiple of every table's tile.
   private static var stripWidth: Int { 48 }
+
+  /// About what one core does; it decides only how finely work is cut.
+  private var flopsPerNanosecond: Double { 100 }
+
+  /// Cuts a product into pieces by panels and, where these are few, by rows.
+  private func cut(rows: Int, panels: Int, cost: Double) -> (pieces: Int, rowPieces: Int) {
+    let wanted = pieces(count: panels * rows, cost: cost / Double(rows))
+    let pieces = min(wanted, panels)
+    return (pieces, max(1, min(wanted / max(pieces, 1), rows / 48)))
+  }
 
   /// Adds the bias's gradient: db[n] += Σ_r dy[r, n], in order of r.
   public func accumulateBiasGradient(
@@ -174,14 +186,22 @@ extension Compute {
       weight.unpack(into: plain.pointer)
       weight.plainCopy = plain
     }
-    for row in 0..<rows {
-      for column in 0..<weight.rows {
-        y[row][column] = (residual?[row][column] ?? 0) + (bias?[column] ?? 0)
+    let isAdding = bias != nil || residual != nil
+    if isAdding {
+      for row in 0..<rows {
+        let target = y[row]
+        switch (residual, bias) {
+        case (let residual?, let bias):
+          if residual[row] != target { target.update(from: residual[row], count: weight.rows) }
+          if let bias { kernels.pointee.add(bias, target, 0, weight.rows) }
+        case (nil, let bias?): target.update(from: bias, count: weight.rows)
+        case (nil, nil): break
+        }
       }
     }
     cblas_sgemm(
       CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(weight.rows),
       blasint(weight.columns), 1, x.start, blasint(x.stride), plain.pointer,
-      blasint(weight.columns), 1, y.start, blasint(y.stride))
+      blasint(weight.columns), isAdding ? 1 : 0, y.start, blasint(y.stride))
   }
 }

@@ -42,14 +42,16 @@ public struct KeptSets: Equatable, Sendable {
 extension Compute {
   /// Reduces rows of logits to log Σ e^z, the targets' log-probabilities and the entropies, in nats.
   ///
-  /// log p_t = z_t − lse; H = lse − Σ p z, over the row's kept set where it has one. A target outside
+  /// log p_t = z_t − lse, from the lse in double precision (`normalizer`), as `logProbability(ofLogit:…)` gives it
+  /// for a token that is drawn afterwards; H = lse − Σ p z, over the row's kept set where it has one. A target outside
   /// its kept set has log-probability −∞; a negative one is no target and gets 0.
   public func reduceVocabulary(
     _ logits: Rows, rows: Int, vocabulary: Int, inverseTemperature: Float,
     targets: UnsafePointer<Int32>? = nil, kept: KeptSets? = nil,
     logSumExp: UnsafeMutablePointer<Float>? = nil,
     logProbability: UnsafeMutablePointer<Float>? = nil,
-    entropy: UnsafeMutablePointer<Float>? = nil
+    entropy: UnsafeMutablePointer<Float>? = nil,
+    normalizer: UnsafeMutablePointer<Double>? = nil
   ) {
     parallelRanges(rows, cost: Double(vocabulary) * 0.6) { begin, end in
       for row in begin..<end {
@@ -60,9 +62,17 @@ extension Compute {
           logSumExp?[row] = summary.log_sum_exp
           logProbability?[row] = summary.log_probability
           entropy?[row] = summary.entropy
+          normalizer?[row] = summary.normalizer
         }
       }
     }
+  }
+
+  /// log p of a token from its logit, with the bits that `reduceVocabulary` gives for it as a target.
+  public static func logProbability(
+    ofLogit logit: Float, inverseTemperature: Float, normalizer: Double
+  ) -> Float {
+    Float(Double(logit * inverseTemperature) - normalizer)
   }
 
   /// Turns logits into their gradients, in place.
@@ -101,6 +111,22 @@ extension Compute {
     return kept.withUnsafeBufferPointer {
       kernels.pointee.draw(
         logits, $0.count, $0.baseAddress, inverseTemperature, logSumExp, uniform)
+    }
+  }
+
+  /// Draws a token for each row, as `drawToken` does, from the row's own uniform number.
+  public func drawTokens(
+    _ logits: Rows, rows: Int, vocabulary: Int, inverseTemperature: Float,
+    logSumExp: UnsafePointer<Float>, uniforms: UnsafePointer<Double>, kept: KeptSets? = nil,
+    into tokens: UnsafeMutablePointer<Int32>
+  ) {
+    parallelRanges(rows, cost: Double(vocabulary) * 0.4) { begin, end in
+      for row in begin..<end {
+        withKept(kept, row: row, vocabulary: vocabulary) { ids, count in
+          tokens[row] = kernels.pointee.draw(
+            logits[row], count, ids, inverseTemperature, logSumExp[row], uniforms[row])
+        }
+      }
     }
   }
 

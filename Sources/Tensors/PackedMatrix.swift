@@ -100,14 +100,24 @@ public final class PackedMatrix {
   /// The panels, whatever their format.
   public var panels: UnsafeRawPointer { UnsafeRawPointer(memory.address) }
 
-  /// The packed floats, for the optimiser; a frozen bfloat16 matrix has none.
+  /// The packed floats, to be changed; a frozen bfloat16 matrix has none.
   public var pointer: UnsafeMutablePointer<Float> {
     precondition(format == .float32, "a bfloat16 matrix is frozen and has no floats to change")
-    return memory.address.assumingMemoryBound(to: Float.self)
+    plainCopy = nil
+    return floats
+  }
+
+  private var floats: UnsafeMutablePointer<Float> {
+    memory.address.assumingMemoryBound(to: Float.self)
   }
 
   private var halves: UnsafeMutablePointer<UInt16> {
     memory.address.assumingMemoryBound(to: UInt16.self)
+  }
+
+  private var changedHalves: UnsafeMutablePointer<UInt16> {
+    plainCopy = nil
+    return halves
   }
 
   var storedFormat: Int32 {
@@ -116,26 +126,24 @@ public final class PackedMatrix {
 
   /// Takes row-major values [rows, columns]; into bfloat16 they are rounded to nearest, ties to even.
   public func pack(from plain: UnsafePointer<Float>) {
-    plainCopy = nil
     switch format {
     case .float32: layout.pack(plain, into: pointer)
-    case .bfloat16: layout.pack(into: halves, zero: 0) { BFloat16.round(plain[$0]) }
+    case .bfloat16: layout.pack(into: changedHalves, zero: 0) { BFloat16.round(plain[$0]) }
     }
   }
 
   /// Takes row-major bfloat16 values [rows, columns], exactly.
   public func pack(bfloat16 plain: UnsafePointer<UInt16>) {
-    plainCopy = nil
     switch format {
     case .float32: layout.pack(into: pointer, zero: 0) { BFloat16.widen(plain[$0]) }
-    case .bfloat16: layout.pack(into: halves, zero: 0) { plain[$0] }
+    case .bfloat16: layout.pack(into: changedHalves, zero: 0) { plain[$0] }
     }
   }
 
   /// Gives row-major values [rows, columns], widened where they are bfloat16.
   public func unpack(into plain: UnsafeMutablePointer<Float>) {
     if format == .float32 {
-      layout.unpack(pointer, into: plain)
+      layout.unpack(floats, into: plain)
     } else {
       for row in 0..<rows { self.row(row, into: plain + row * columns) }
     }
@@ -147,7 +155,7 @@ public final class PackedMatrix {
     let start = layout.offset(row: row, column: 0)
     switch format {
     case .float32:
-      let source = pointer + start
+      let source = floats + start
       for column in 0..<columns { destination[column] = source[column &* PackedLayout.panelWidth] }
     case .bfloat16:
       let source = halves + start

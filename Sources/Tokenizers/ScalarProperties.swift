@@ -10,6 +10,14 @@ struct ScalarProperties: Sendable {
   static let space: UInt16 = 1 << 7
   static let word: UInt16 = 1 << 8
   static let lineBreak: UInt16 = 1 << 9
+  static let alphabetic: UInt16 = 1 << 10
+  static let uppercase: UInt16 = 1 << 11
+  static let lowercase: UInt16 = 1 << 12
+
+  /// The Unicode version whose characters the reference library's patterns know.
+  ///
+  /// Later characters count as unassigned, whatever the standard library here knows of them.
+  static let version = 16
 
   /// The category's place in `Self.categories`.
   @inline(__always) var category: UInt32 { UInt32(bits & 31) }
@@ -31,6 +39,10 @@ struct ScalarProperties: Sendable {
       return
     }
     let properties = scalar.properties
+    guard (properties.age?.major ?? 0) <= Self.version else {
+      bits = UInt16(Self.code(.unassigned))
+      return
+    }
     let code = Self.code(properties.generalCategory)
     var bits = UInt16(code)
     if code <= 4 { bits |= Self.letter }
@@ -42,6 +54,9 @@ struct ScalarProperties: Sendable {
       bits |= Self.word
     }
     if value == 0x0A || value == 0x0D { bits |= Self.lineBreak }
+    if properties.isAlphabetic { bits |= Self.alphabetic }
+    if properties.isUppercase { bits |= Self.uppercase }
+    if properties.isLowercase { bits |= Self.lowercase }
     self.bits = bits
   }
 

@@ -1,17 +1,15 @@
 import Foundation
 import Rollouts
-import Synchronization
 
 /// Text to tokens and back, as a Hugging Face folder describes it.
 ///
 /// Byte-pair encoding in its byte-level (GPT-2, Qwen, Llama 3) and SentencePiece-like (Llama 2,
 /// Mistral) forms; the ids are those that the `tokenizers` library gives for the same files.
 public struct Tokenizer: Sendable {
-  private let description: TokenizerDescription
-  private let rawTokens: AddedTokenMatcher
-  private let normalizedTokens: AddedTokenMatcher
+  private let encoder: TextEncoder
+  private let decoders: [Decoder]?
+  private let addedIDs: Set<TokenID>
   private let specialIDs: Set<TokenID>
-  private let workspace = Workspace()
 
   /// The tokenizer files found in the folder, to copy into checkpoints.
   public let files: [String]
@@ -28,11 +26,6 @@ public struct Tokenizer: Sendable {
   /// How conversations become text; nil where the folder has no template.
   public let chatTemplate: ChatTemplate?
 
-  /// Encoding's buffers and word cache, used by whoever finds them free.
-  private final class Workspace: Sendable {
-    let scratch = Mutex(BytePairModel.Scratch())
-  }
-
   /// Reads the tokenizer of a model folder: `tokenizer.json`, or `vocab.json` with `merges.txt`;
   /// beside them, where present, `tokenizer_config.json`, `special_tokens_map.json`,
   /// `added_tokens.json` and `chat_template.jinja`.
@@ -45,24 +38,13 @@ public struct Tokenizer: Sendable {
     var description = try Self.describe(source, config)
     try Self.addTokens(of: source, config, special, to: &description)
 
-    var raw = AddedTokenMatcher()
-    var normalized = AddedTokenMatcher()
-    for token in description.addedTokens {
-      guard token.isNormalized else {
-        raw.insert(token, spelt: token.content)
-        continue
-      }
-      let text = token.content.withUnsafeBufferPointer { content in
-        description.normalizers.withNormalized(content) { Array($0) }
-      }
-      normalized.insert(token, spelt: text)
-    }
     let vocabulary = description.model.vocabulary
     func id(_ role: String) -> TokenID? {
       special[role].flatMap { vocabulary.id(of: $0) }.map { TokenID(bitPattern: $0) }
     }
-    rawTokens = raw
-    normalizedTokens = normalized
+    encoder = TextEncoder(description)
+    decoders = description.decoders
+    addedIDs = Set(description.addedTokens.map { TokenID(bitPattern: $0.id) })
     specialIDs = Set(
       description.addedTokens.lazy.filter(\.isSpecial).map { TokenID(bitPattern: $0.id) })
     files = source.files
@@ -72,7 +54,6 @@ public struct Tokenizer: Sendable {
     padTokenID = id("pad_token")
     unknownTokenID = id("unk_token") ?? description.model.unknown.map { TokenID(bitPattern: $0) }
     chatTemplate = try ChatTemplate(source, config, specialTokens: special.byRole)
-    self.description = description
   }
 
   private static func describe(
@@ -146,93 +127,17 @@ public struct Tokenizer: Sendable {
   ///   - addSpecialTokens: Whether the post-processor's tokens (`<s>` …) surround the result.
   /// - Complexity: O(n log n) in the text's bytes.
   public func encode(_ text: String, addSpecialTokens: Bool) -> [TokenID] {
-    let ids = workspace.scratch.withLockIfAvailable { encode(text, addSpecialTokens, &$0) }
-    if let ids { return ids }
-    var scratch = BytePairModel.Scratch()
-    return encode(text, addSpecialTokens, &scratch)
-  }
-
-  private func encode(
-    _ text: String, _ addSpecialTokens: Bool, _ scratch: inout BytePairModel.Scratch
-  ) -> [TokenID] {
-    var output: [TokenID] = addSpecialTokens ? description.postProcessor.before : []
-    var text = text
-    text.withUTF8 { bytes in
-      output.reserveCapacity(output.count + bytes.count / 3 + 2)
-      rawTokens.forEachPiece(in: bytes) { piece in
-        switch piece {
-        case .token(let id): output.append(TokenID(bitPattern: id))
-        case .text(let range):
-          encodePiece(
-            bytes.slice(range), isFirst: range.lowerBound == 0, into: &output, &scratch)
-        }
-      }
-    }
-    if addSpecialTokens { output.append(contentsOf: description.postProcessor.after) }
-    return output
-  }
-
-  private func encodePiece(
-    _ bytes: UTF8Bytes, isFirst: Bool, into output: inout [TokenID],
-    _ scratch: inout BytePairModel.Scratch
-  ) {
-    description.normalizers.withNormalized(bytes) { text in
-      normalizedTokens.forEachPiece(in: text) { piece in
-        switch piece {
-        case .token(let id): output.append(TokenID(bitPattern: id))
-        case .text(let range):
-          encodeWords(
-            of: text.slice(range), isFirst: isFirst && range.lowerBound == 0, into: &output,
-            &scratch)
-        }
-      }
-    }
-  }
-
-  private func encodeWords(
-    of text: UTF8Bytes, isFirst: Bool, into output: inout [TokenID],
-    _ scratch: inout BytePairModel.Scratch
-  ) {
-    if description.cutsAtWordStarts {
-      return Self.forEachWordStart(in: text) { word in
-        description.model.encode(word, into: &output, scratch: &scratch)
-      }
-    }
-    PreTokenizer.cut(text, isFirst: isFirst, by: description.preTokenizers[...]) { word in
-      description.model.encode(word, into: &output, scratch: &scratch)
-    }
-  }
-
-  /// Cuts before each "▁" that follows something else.
-  private static func forEachWordStart(in text: UTF8Bytes, _ body: (UTF8Bytes) -> Void) {
-    let sign = VocabularyReader.wordStart
-    var start = 0
-    var index = 0
-    var afterSign = true
-    while index < text.count {
-      if text[index] == sign[0], text.matches(sign, at: index) {
-        if !afterSign {
-          body(text.slice(start..<index))
-          start = index
-        }
-        afterSign = true
-        index += 3
-      } else {
-        afterSign = false
-        index += 1
-      }
-    }
-    if start < text.count { body(text.slice(start..<text.count)) }
+    encoder.encode(text, addSpecialTokens: addSpecialTokens)
   }
 
   // MARK: Decoding
 
   /// The text of tokens; ids without a token are passed over, bytes that are no text become U+FFFD.
   public func decode(_ ids: some Sequence<TokenID>, skipSpecialTokens: Bool) -> String {
-    if let steps = description.decoders, steps.count == 1, case .byteLevel = steps[0] {
+    if let steps = decoders, steps.count == 1, case .byteLevel = steps[0] {
       var bytes: [UInt8] = []
       for id in ids where !(skipSpecialTokens && specialIDs.contains(id)) {
-        _ = description.model.vocabulary.withContent(of: id) {
+        _ = encoder.model.vocabulary.withContent(of: id) {
           ByteLevelAlphabet.unspell($0, into: &bytes)
         }
       }
@@ -247,7 +152,7 @@ public struct Tokenizer: Sendable {
   /// A decoder that takes tokens one by one.
   public func makeIncrementalDecoder(skipSpecialTokens: Bool) -> IncrementalDecoder {
     IncrementalDecoder(
-      vocabulary: description.model.vocabulary, steps: description.decoders,
+      vocabulary: encoder.model.vocabulary, steps: decoders,
       skippedIDs: skipSpecialTokens ? specialIDs : [])
   }
 
@@ -255,16 +160,16 @@ public struct Tokenizer: Sendable {
 
   /// The id of a token by its content, as the files spell it ("Ġthe", "▁the", "<s>").
   public func id(of token: String) -> TokenID? {
-    description.model.vocabulary.id(of: token).map { TokenID(bitPattern: $0) }
+    encoder.model.vocabulary.id(of: token).map { TokenID(bitPattern: $0) }
   }
 
   /// The content of a token, as the files spell it.
   public func token(of id: TokenID) -> String? {
-    description.model.vocabulary.withContent(of: id) { String(decoding: $0, as: UTF8.self) }
+    encoder.model.vocabulary.withContent(of: id) { String(decoding: $0, as: UTF8.self) }
   }
 
   /// The greatest id + 1.
-  public var vocabularySize: Int { description.model.vocabulary.size }
+  public var vocabularySize: Int { encoder.model.vocabulary.size }
 
   /// Whether decoding without special tokens leaves a token out.
   public func isSpecial(_ id: TokenID) -> Bool { specialIDs.contains(id) }
@@ -283,6 +188,6 @@ public struct Tokenizer: Sendable {
       let place = text.range(of: mark, options: .backwards)
     else { return nil }
     return encode(String(text[place.upperBound...]), addSpecialTokens: false)
-      .first { id in description.addedTokens.contains { $0.id == UInt32(bitPattern: id) } }
+      .first(where: addedIDs.contains)
   }
 }

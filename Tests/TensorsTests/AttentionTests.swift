@@ -375,7 +375,53 @@ struct AttentionTests {
     }
   }
 
-  @Test("has gradients of the same bits on each thread count, group by group or together")
+  @Test("of several groups is that of each alone, in both directions")
+  func groups() {
+    let c = AttentionCase(heads: 4, kvHeads: 2, headSize: 16)
+    let compute = Compute(threads: 2)
+    let shapes = [(20, [5, 9]), (3, [30]), (17, [])]
+    let parts = shapes.map { Group(c, promptCount: $0, completionCounts: $1) }
+    let results = parts.map { group -> (Group, FloatBuffer, FloatBuffer, [[Float]]) in
+      let (out, lse) = group.packed(compute)
+      let dOut = FloatBuffer(TestValues.normal(out.count, stream: 106))
+      let g = Self.backward(group, compute, out: out, lse: lse, dOut: dOut)
+      return (group, out, lse, [dOut.values, g.dq, g.dk, g.dv])
+    }
+    func joined(_ values: ((Group, FloatBuffer, FloatBuffer, [[Float]])) -> [Float]) -> FloatBuffer
+    {
+      FloatBuffer(results.flatMap(values))
+    }
+    let q = joined { $0.0.inputs.q.values }
+    let (k, v) = (joined { $0.0.inputs.k.values }, joined { $0.0.inputs.v.values })
+    let (out, lse, dOut) = (joined { $0.1.values }, joined { $0.2.values }, joined { $0.3[0] })
+    var first = 0
+    let groups = shapes.map { promptCount, counts in
+      let start = first
+      first += promptCount
+      let completions = counts.map { count in
+        defer { first += count }
+        return (start: first, count: count)
+      }
+      return PackedGroup(promptStart: start, promptCount: promptCount, completions: completions)
+    }
+    let (dq, dk, dv) = (
+      FloatBuffer(count: q.count), FloatBuffer(count: k.count), FloatBuffer(count: v.count)
+    )
+    compute.attendBackward(
+      q: q.rows(stride: c.queryWidth), k: k.rows(stride: c.keyWidth),
+      v: v.rows(stride: c.keyWidth), out: out.rows(stride: c.queryWidth),
+      dOut: dOut.rows(stride: c.queryWidth), logSumExp: lse.pointer, groups: groups,
+      heads: c.heads, kvHeads: c.kvHeads, headSize: c.headSize, scale: c.scale,
+      dq: dq.rows(stride: c.queryWidth), dk: dk.rows(stride: c.keyWidth),
+      dv: dv.rows(stride: c.keyWidth))
+    let isSame =
+      dq.values.bits == joined { $0.3[1] }.values.bits
+      && dk.values.bits == joined { $0.3[2] }.values.bits
+      && dv.values.bits == joined { $0.3[3] }.values.bits
+    #expect(isSame)
+  }
+
+  @Test("has gradients of the same bits on each table and thread count")
   func gradientInvariance() {
     let c = AttentionCase(heads: 4, kvHeads: 2, headSize: 24)
     let group = Group(c, promptCount: 33, completionCounts: [40, 7, 20])

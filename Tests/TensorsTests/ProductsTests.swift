@@ -224,12 +224,25 @@ struct ProductsTests {
     let s = Shape(rows: 20, inputs: 48, outputs: 50)
     let x = FloatBuffer(TestValues.normal(s.rows * s.inputs, stream: 21))
     let w = TestValues.normal(s.outputs * s.inputs, stream: 22)
-    let y = FloatBuffer(count: s.rows * s.outputs)
-    Compute(threads: 2, forwardProducts: .openBLAS).multiply(
-      x.rows(stride: s.inputs), rows: s.rows,
-      by: PackedMatrix(rows: s.outputs, columns: s.inputs, values: w),
-      into: y.rows(stride: s.outputs))
-    #expect(relativeError(y.values, Self.reference(x: x.values, w: w, s)) < 2e-6)
+    let matrix = PackedMatrix(rows: s.outputs, columns: s.inputs, values: w)
+    let bias = TestValues.normal(s.outputs, stream: 24)
+    let base = TestValues.normal(s.rows * s.outputs, stream: 25)
+    let product = Self.reference(x: x.values, w: w, s)
+    let compute = Compute(threads: 2, forwardProducts: .openBLAS)
+    for (hasBias, hasResidual) in [(false, false), (true, false), (false, true), (true, true)] {
+      let y = FloatBuffer(base)
+      bias.withUnsafeBufferPointer { bias in
+        compute.multiply(
+          x.rows(stride: s.inputs), rows: s.rows, by: matrix, into: y.rows(stride: s.outputs),
+          bias: hasBias ? bias.baseAddress : nil,
+          adding: hasResidual ? y.rows(stride: s.outputs) : nil)
+      }
+      let expected = product.indices.map {
+        product[$0] + (hasBias ? Double(bias[$0 % s.outputs]) : 0)
+          + (hasResidual ? Double(base[$0]) : 0)
+      }
+      #expect(relativeError(y.values, expected) < 2e-6)
+    }
   }
 
   @Test("leave a packed matrix as it was packed", arguments: [(1, 1), (33, 5), (64, 7), (100, 3)])

@@ -190,6 +190,12 @@ struct VocabularyTests {
                 buffer.pointer + row * vocabulary, vocabulary: vocabulary, inverseTemperature: 0.7,
                 logSumExp: lse.values[row], uniform: Double(row) / 7)))
         }
+        var together = [Int32](repeating: -1, count: rows)
+        compute.drawTokens(
+          buffer.rows(stride: vocabulary), rows: rows, vocabulary: vocabulary,
+          inverseTemperature: 0.7, logSumExp: lse.pointer,
+          uniforms: (0..<rows).map { Double($0) / 7 }, into: &together)
+        #expect(together.map(UInt32.init) == draws)
         compute.vocabularyGradient(
           buffer.rows(stride: vocabulary), rows: rows, vocabulary: vocabulary,
           inverseTemperature: 0.7, targets: targets, logSumExp: lse.pointer,

@@ -116,6 +116,7 @@ typedef struct {
 /// What the softmax of one row of logits comes to.
 typedef struct {
   float log_sum_exp, log_probability, entropy;
+  double normalizer; // log_sum_exp before it was rounded
 } VocabularySummary;
 
 typedef struct {

@@ -48,23 +48,18 @@ extension SettingKind {
 }
 
 extension ParsedArguments {
-  /// The settings of a run: options of this command line, config files, preset, embedded job.
+  /// What `resolve` makes of these words, or the faults of the words and of the settings at once.
   ///
-  /// For commands whose options are `SettingDeclaration.all` and `.config`, and whose specification
-  /// says `reportsFaultsItself`.
-  /// - Throws: `UsageError` with the faults of the words and of all settings at once.
-  func resolveConfiguration(
-    preset: (String) -> JSONObject? = { _ in nil }, embeddedJob: JSONObject = [:]
-  ) throws(UsageError) -> ResolvedConfiguration {
-    var words: [String: [String]] = [:]
-    for setting in SettingDeclaration.all { words[setting.name] = given[setting.optionName] }
-    do throws(ConfigurationError) {
-      let resolved = try ResolvedConfiguration.resolve(
-        options: words, files: strings("config"), preset: preset, embeddedJob: embeddedJob)
-      guard faults.isEmpty else { throw ConfigurationError(faults: []) }
-      return resolved
-    } catch {
+  /// For commands whose specification says `reportsFaultsItself`.
+  /// - Throws: `UsageError`.
+  func reportingAllFaults<Result>(_ resolve: () throws -> Result) throws(UsageError) -> Result {
+    let result: Result
+    do { result = try resolve() } catch let error as ConfigurationError {
       throw UsageError(faults + error.faults)
+    } catch {
+      throw UsageError(faults + ["\(error)"])
     }
+    guard faults.isEmpty else { throw UsageError(faults) }
+    return result
   }
 }

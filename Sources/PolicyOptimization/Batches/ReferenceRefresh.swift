@@ -1,5 +1,5 @@
-// Iterative GRPO (DeepSeekMath, Algorithm 1) and a moving reference (TRL's `sync_ref_model`): after
-// every `ref_model_sync_steps`-th optimiser update
+// Iterative GRPO (DeepSeekMath, Algorithm 1) and a moving reference (TR-DPO, arXiv
+// 2404.09656; TRL's `sync_ref_model`): after every `ref_model_sync_steps`-th optimiser update
 //
 //   ref ← α·policy + (1 − α)·ref,   α = ref_model_mixup_alpha
 //

@@ -3,9 +3,9 @@
 //
 //   L = −min( min(w, δ)·A , clip(w, 1 − ε, 1 + ε_high)·A )
 //
-// The cap is TRL's `delta` (INTELLECT-2). Dual clip (arXiv 1912.09729; verl `clip_ratio_c`,
-// OpenRLHF `dual_clip`, NeMo `ratio_clip_c`), max(min(wA, clip(w)A), cA) for A < 0, is the same
-// function when δ = c ≥ 1 + ε_high.
+// The cap is TRL's `delta` (INTELLECT-2, arXiv 2505.07291). Dual clip (arXiv 1912.09729; verl
+// `clip_ratio_c`, OpenRLHF `dual_clip`, NeMo `ratio_clip_c`), max(min(wA, clip(w)A), cA) for A < 0,
+// is the same function when δ = c ≥ 1 + ε_high.
 
 struct ClippedSurrogate: Surrogate {
   let lower: Double

@@ -12,9 +12,10 @@
 //   score_function  sg-ratio π_θ/sg[π_θ] times it        NeMo (arXiv 2506.09477): adds k·d log π
 //   k2              the estimator's value, k2's slope    verl's straight-through "k1+", "k3+"
 //
-// `use_bias_correction_kl` (DeepSeek-V3.2; TRL's default) multiplies by the importance ratio w,
-// with gradient; at w = 1 it equals score_function. Clamps: x to ±`kl_input_clamp`, the estimate to
-// ±`kl_output_clamp` (verl and NeMo: 20 and 10), without gradient beyond.
+// `use_bias_correction_kl` (DeepSeek-V3.2, arXiv 2512.02556; TRL's default) multiplies by the
+// importance ratio w, with gradient; at w = 1 it equals score_function. Clamps: x to
+// ±`kl_input_clamp`, the estimate to ±`kl_output_clamp` (verl and NeMo: 20 and 10), without
+// gradient beyond.
 
 import Foundation
 

@@ -12,7 +12,8 @@
 //                                                     each update
 //   group_token_mean     1/(Q max(Σ_group n_j, 1))    DAPO eq. 8; nanochat
 //   constant             1/(B T)                      Dr. GRPO §3.2; verl seq-mean-token-sum-norm
-//   sequence_sum         1/B                          LUSPO; RLOO; verl seq-mean-token-sum
+//   sequence_sum         1/B                          LUSPO (arXiv 2602.05261); RLOO;
+//                                                     verl seq-mean-token-sum
 //
 // Completions that are masked as a whole still count in B, as in TRL; verl and OpenRLHF leave them
 // out.

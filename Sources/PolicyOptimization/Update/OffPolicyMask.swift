@@ -1,5 +1,5 @@
-// Off-policy sequence masking (DeepSeek-V3.2): a completion that the policy has drifted from is
-// dropped when it would only be pushed down further:
+// Off-policy sequence masking (DeepSeek-V3.2, arXiv 2512.02556): a completion that the policy has
+// drifted from is dropped when it would only be pushed down further:
 //
 //   keep  iff  A ≥ 0  or  1/n Σ_t (log π_sampler − log π_θ) ≤ threshold
 //

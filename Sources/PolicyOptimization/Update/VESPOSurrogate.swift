@@ -1,5 +1,5 @@
-// VESPO (as in TRL 1.16, `get_gamma_weights`): a gamma weighting of the whole completion's ratio,
-// without gradient:
+// VESPO (arXiv 2602.10693, as in TRL 1.16's `get_gamma_weights`): a gamma weighting of the whole
+// completion's ratio, without gradient:
 //
 //   L = −φ·A·log π_θ          φ = exp(λ + k log W − λW),  φ(1) = 1
 //   log W = clamp( Σ_t m_t clamp(l_t, −20, 20) + Σ_t log u_t, log 1e-8, 20 )

@@ -1,4 +1,5 @@
 import Foundation
+import Rollouts
 
 /// What a plugin is made of, as a hash: its scores are comparable while the hash is equal.
 enum ContentHash {
@@ -28,6 +29,8 @@ enum ContentHash {
   private static func update(_ hash: inout SHA256, file: String) {
     guard let handle = FileHandle(forReadingAtPath: file) else { return }
     defer { try? handle.close() }
-    while let data = try? handle.read(upToCount: 1 << 20), !data.isEmpty { hash.update(Array(data)) }
+    while let data = try? handle.read(upToCount: 1 << 20), !data.isEmpty {
+      hash.update(Array(data))
+    }
   }
 }

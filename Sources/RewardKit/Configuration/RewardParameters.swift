@@ -58,7 +58,7 @@ public struct RewardParameters: Sendable {
     for (key, _) in given where !declared.contains(where: { $0.name == key }) {
       let names = declared.map(\.name)
       let known = names.isEmpty ? "it takes none" : "known: \(names.joined(separator: ", "))"
-      let hint = nearestName(to: key, among: names).map { "did you mean \"\($0)\"?" } ?? known
+      let hint = Spelling.nearest(to: key, among: names).map { "did you mean \"\($0)\"?" } ?? known
       faults.append("unknown parameter \"\(key)\" (\(hint))")
     }
     for parameter in declared {

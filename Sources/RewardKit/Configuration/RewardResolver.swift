@@ -10,7 +10,9 @@ struct ResolvedReward: Sendable {
 
   var way: Way
   var description: RewardDescription
-  var mapping: ColumnMapping
+  var mapping: RewardColumns
+  /// The columns that a plugin says it reads; nil for all.
+  var reads: Set<String>?
   /// A completion that must get the full score, of a problem with its columns mapped.
   var gold: @Sendable (Problem) -> String? = { _ in nil }
 }
@@ -64,7 +66,7 @@ struct RewardResolver {
       return "reward \"\(use)\": there is no such file (looked for \(Self.absolute(use)))"
     }
     let hint =
-      nearestName(to: use, among: catalogue.names).map { "did you mean \"\($0)\"?" }
+      Spelling.nearest(to: use, among: catalogue.names).map { "did you mean \"\($0)\"?" }
       ?? "built in: \(catalogue.names.joined(separator: ", "))"
     return "reward \"\(use)\" is neither built in nor a file (\(hint))"
   }
@@ -88,7 +90,7 @@ struct RewardResolver {
         description.sandbox = .none
         return ResolvedReward(
           way: .inProcess(reward), description: description,
-          mapping: ColumnMapping(specification.columns),
+          mapping: RewardColumns(specification.columns),
           gold: { reward.goldCompletion(for: $0) })
       }
     } catch {
@@ -188,7 +190,7 @@ struct RewardResolver {
       columns: ((columns ?? []) + specification.columns.keys.sorted()).uniqued())
     return ResolvedReward(
       way: .child(recipe), description: description,
-      mapping: ColumnMapping(specification.columns))
+      mapping: RewardColumns(specification.columns))
   }
 
   private func describe(
@@ -204,7 +206,7 @@ struct RewardResolver {
     _ specification: RewardSpecification, needing needed: [String], name: String
   ) -> [String] {
     guard let columns else { return [] }
-    return ColumnMapping.faults(
+    return RewardColumns.faults(
       of: specification, needing: needed, columns: columns, reward: name)
   }
 

@@ -65,7 +65,7 @@ struct SpecificationReader {
   private mutating func reportUnknownKeys() {
     for key in object.keys where !RewardSpecification.keys.contains(key) {
       let hint =
-        nearestName(to: key, among: RewardSpecification.keys).map { "did you mean \"\($0)\"?" }
+        Spelling.nearest(to: key, among: RewardSpecification.keys).map { "did you mean \"\($0)\"?" }
         ?? "known: \(RewardSpecification.keys.joined(separator: ", ")); a reward's own settings "
         + "stand in \"parameters\""
       faults.append("\(place): unknown key \"\(key)\" (\(hint))")
@@ -88,8 +88,9 @@ struct SpecificationReader {
     return value.string
   }
 
-  private mutating func number(_ key: String, _ range: ClosedRange<Double>, into result: inout Double)
-  {
+  private mutating func number(
+    _ key: String, _ range: ClosedRange<Double>, into result: inout Double
+  ) {
     guard let value = present(key) else { return }
     guard let number = value.double, range.contains(number) else {
       return fault(
@@ -103,7 +104,8 @@ struct SpecificationReader {
     guard let value = present(key) else { return }
     guard let number = value.integer, range.contains(number) else {
       return fault(
-        key, "is \(value.jsonText), expected a whole number from \(range.lowerBound) to "
+        key,
+        "is \(value.jsonText), expected a whole number from \(range.lowerBound) to "
           + "\(range.upperBound)")
     }
     result = number
@@ -147,7 +149,8 @@ struct SpecificationReader {
     guard let value = present("columns") else { return [:] }
     guard let members = value.object, members.allSatisfy({ $0.value.string != nil }) else {
       fault(
-        "columns", "is \(value.jsonText), expected an object such as {\"answer\": \"target\"} that "
+        "columns",
+        "is \(value.jsonText), expected an object such as {\"answer\": \"target\"} that "
           + "names the dataset's column for each of the reward's")
       return [:]
     }
@@ -160,7 +163,8 @@ struct SpecificationReader {
     guard names.count == value.array?.count, names.allSatisfy({ !$0.isEmpty && !$0.contains("=") })
     else {
       fault(
-        "environment", "is \(value.jsonText), expected a list of variables' names (not their "
+        "environment",
+        "is \(value.jsonText), expected a list of variables' names (not their "
           + "values, which would end up in the log)")
       return []
     }

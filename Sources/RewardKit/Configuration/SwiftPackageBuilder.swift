@@ -47,7 +47,8 @@ struct SwiftPackageBuilder {
         && !isFolder.boolValue && FileManager.default.isExecutableFile(atPath: path)
     }
     let own = URL(fileURLWithPath: folder).lastPathComponent
-    guard let name = executables.count == 1 ? executables[0] : executables.first(where: { $0 == own })
+    guard
+      let name = executables.count == 1 ? executables[0] : executables.first(where: { $0 == own })
     else {
       throw RewardError(
         .configuration,

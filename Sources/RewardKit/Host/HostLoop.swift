@@ -127,7 +127,8 @@ final class HostLoop {
     }
     // Those that are starting or ending count: the second can't be replaced before it is gone.
     let starting = plugin.workers.count { if case .starting = $0.state { true } else { false } }
-    let need = min(plugin.specification.workers, plugin.workers.count - starting + plugin.queueCount)
+    let need = min(
+      plugin.specification.workers, plugin.workers.count - starting + plugin.queueCount)
     while !isGivenUp, plugin.workers.count < need, now() >= plugin.startsAfter {
       let count = plugin.workers.count
       startWorker(of: plugin)
@@ -140,7 +141,7 @@ final class HostLoop {
     var count = 0
     while count == 0, !plugin.isQueueEmpty {
       for pending in plugin.nextBatch() {
-        let contents = pending.request.wireContents(reading: pending.columns)
+        let contents = pending.problem.contents(of: pending.completion)
         if plugin.remembers, let scoring = plugin.remembered[contents] {
           settle(pending, scoring, of: plugin, seconds: 0, isRemembered: true)
           continue
@@ -149,7 +150,7 @@ final class HostLoop {
         line.append(contentsOf: "{\"id\":".utf8)
         line.append(decimal: nextID)
         line.append(contentsOf: ",\"group\":".utf8)
-        line.append(decimal: pending.request.group)
+        line.append(decimal: pending.group)
         line.append(UInt8(ascii: ","))
         line.append(contentsOf: contents)
         line.append(UInt8(ascii: "}"))
@@ -323,14 +324,19 @@ final class HostLoop {
     worker.hasReplied = true
     plugin.failuresInRow = 0
     var scoring = reply.scoring
-    if case .scored(let score) = scoring { scoring = score.checked(against: pending.request.completion) }
+    if case .scored(let score) = scoring {
+      scoring = score.checked(against: pending.completion)
+    }
     if let contents = worker.contents.removeValue(forKey: reply.id) {
       plugin.remembered.remember(scoring, for: contents)
     }
     settle(
       pending, scoring, of: plugin, seconds: (now() - worker.startedAt) / Double(worker.batchCount),
       standardError: worker.errorTail.total > 0 ? worker.errorTail.text : "")
-    if worker.inFlight.isEmpty { worker.state = .idle }
+    if worker.inFlight.isEmpty {
+      worker.state = .idle
+      plugin.batchLimit = plugin.batchLimit > Int.max / 2 ? .max : plugin.batchLimit * 2
+    }
   }
 
   // MARK: Ending
@@ -345,6 +351,7 @@ final class HostLoop {
       }
     }
     for _ in 0..<64 { guard case .some = worker.readErrors(buffer) else { break } }
+    let isInnocent = worker.fault == nil && worker.leftLastLineUnread
     worker.closeAll()
     endedKeepers.append(worker.keeper)
     plugin.workers.removeAll { $0 === worker }
@@ -363,18 +370,17 @@ final class HostLoop {
       plugin.batchLimit = max(1, worker.batchCount / 2)
     }
     let unanswered = worker.inFlight.sorted { $0.key < $1.key }.map(\.value)
-    if worker.hasExitedCleanly, worker.hasReplied {
-      // A plugin that leaves after a reply may have left before it saw this request.
-      plugin.requeueAsSuspects(unanswered)
-      return
-    }
-    if unanswered.count == 1, worker.batchCount == 1 || unanswered[0].isSuspect {
+    if isInnocent, plugin.startIsSettled {
+      plugin.requeue(unanswered)
+    } else if unanswered.count == 1, worker.batchCount == 1 || unanswered[0].isSuspect {
       settle(
         unanswered[0], .failed(error: "the plugin \(fault)"), of: plugin,
         seconds: now() - worker.startedAt, standardError: standardError)
     } else if !unanswered.isEmpty {
-      plugin.requeueAsSuspects(unanswered)
+      plugin.requeue(unanswered, asSuspects: true)
     }
+    // A plugin that ends between two requests has done nothing wrong, as long as it replies.
+    if isInnocent, worker.hasReplied { return }
     noteFailure(of: plugin, fault, standardError: standardError)
   }
 

@@ -14,7 +14,7 @@ final class HostedPlugin {
   var lastFault = ""
   /// No worker is started before this time.
   var startsAfter = 0.0
-  /// Cut in half whenever a batch takes too long.
+  /// Cut in half whenever a batch takes too long, doubled whenever one doesn't.
   var batchLimit = Int.max
   private var queue: [PendingRequest] = []
   private var head = 0
@@ -40,22 +40,16 @@ final class HostedPlugin {
     queue += requests
   }
 
-  /// Puts requests back at the front, each to be asked alone.
-  func requeueAsSuspects(_ requests: [PendingRequest]) {
+  /// Puts requests back at the front; a suspect is asked alone.
+  func requeue(_ requests: [PendingRequest], asSuspects: Bool = false) {
     guard !requests.isEmpty else { return }
-    let suspects = requests.map { request in
-      var suspect = request
-      suspect.isSuspect = true
-      return suspect
+    let returned = requests.map { request in
+      var request = request
+      request.isSuspect = request.isSuspect || asSuspects
+      return request
     }
-    queue.replaceSubrange(..<head, with: suspects)
+    queue.replaceSubrange(..<head, with: returned)
     head = 0
-  }
-
-  func popFirst() -> PendingRequest? {
-    guard head < queue.count else { return nil }
-    defer { head += 1 }
-    return queue[head]
   }
 
   /// Empties the queue.
@@ -85,9 +79,9 @@ final class HostedPlugin {
         }
         break
       }
-      if let last = batch.last, last.request.group != next.request.group {
-        let group = next.request.group
-        let size = queue[head...].prefix(capacity).prefix { $0.request.group == group }.count
+      if let last = batch.last, last.group != next.group {
+        let group = next.group
+        let size = queue[head...].prefix(capacity).prefix { $0.group == group }.count
         if size > capacity - batch.count { break }
       }
       batch.append(next)

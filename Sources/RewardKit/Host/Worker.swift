@@ -6,9 +6,9 @@ import Rollouts
 struct PendingRequest {
   /// Where the outcome belongs.
   var ticket: Ticket
-  var request: RewardRequest
-  /// The columns as the reward names them.
-  var columns: JSONObject
+  var group: Int
+  var completion: Completion
+  var problem: EncodedProblem
   /// Whether it must be asked alone, since it was in a batch that failed.
   var isSuspect = false
 }
@@ -46,6 +46,8 @@ final class Worker {
 
   private var outgoing: [UInt8] = []
   private var sent = 0
+  private var lastLineCount = 0
+  private var isInputBroken = false
   var lines = LineReader()
   var errorTail = ErrorTail()
 
@@ -77,10 +79,19 @@ final class Worker {
     }
   }
 
-  var wantsToWrite: Bool { sent < outgoing.count && input >= 0 }
+  var wantsToWrite: Bool { sent < outgoing.count && input >= 0 && !isInputBroken }
+
+  /// Whether the process left the last line unread: it then has nothing to do with its end.
+  var leftLastLineUnread: Bool {
+    guard input >= 0 else { return false }
+    var unread: Int32 = 0
+    guard ioctl(input, UInt(FIONREAD), &unread) == 0 else { return false }
+    return Int(unread) + outgoing.count - sent >= lastLineCount
+  }
 
   /// Queues bytes for standard input and sends what fits.
   func write(_ bytes: [UInt8]) {
+    lastLineCount = bytes.count
     if sent == outgoing.count {
       outgoing = bytes
       sent = 0
@@ -92,13 +103,13 @@ final class Worker {
 
   /// Sends what fits into the pipe. A closed pipe is noticed by the end of standard output.
   func flush() {
-    while sent < outgoing.count, input >= 0 {
+    while wantsToWrite {
       let count = outgoing.withUnsafeBytes {
         Glibc.write(input, $0.baseAddress?.advanced(by: sent), $0.count - sent)
       }
       if count < 0 {
         if errno == EINTR { continue }
-        if errno != EAGAIN { closeInput() }
+        if errno != EAGAIN { isInputBroken = true }
         return
       }
       sent += count
@@ -201,12 +212,6 @@ final class Worker {
       return "can't be isolated, since the kernel refuses read-only mounts (Linux 5.12): \(reason)"
     default: return "can't be isolated, since the kernel refuses its mounts: \(reason)"
     }
-  }
-
-  /// Whether the process ended by itself with status 0.
-  var hasExitedCleanly: Bool {
-    guard fault == nil, let report else { return false }
-    return report.kind == CPROCESSES_EXITED && report.value == 0
   }
 
   /// Whether the keeper says that the kernel refused the isolation.

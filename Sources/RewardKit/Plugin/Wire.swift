@@ -82,8 +82,11 @@ public struct RewardGreeting: Sendable, Equatable {
 }
 
 /// What is wrong with a line of the protocol: a clause whose subject is the plugin.
-struct WireFault: Error, Equatable {
+package struct WireFault: Error, Equatable, CustomStringConvertible {
   let clause: String
+
+  /// The clause.
+  package var description: String { clause }
 
   init(_ clause: String) { self.clause = clause }
 
@@ -137,7 +140,8 @@ struct WireReply: Equatable {
       return .failed(error: "the reply has neither score, unscorable nor error")
     }
     guard let number = number.double else {
-      return .failed(error: "the score is \(WireFault.excerpt(number.jsonText)), which is no number")
+      return .failed(
+        error: "the score is \(WireFault.excerpt(number.jsonText)), which is no number")
     }
     var score = Score(number)
     if let parts = value["parts"], !parts.isNull {

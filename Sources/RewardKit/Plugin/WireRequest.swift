@@ -20,17 +20,23 @@ public struct RewardRequest: Sendable, Hashable {
   }
 }
 
-extension RewardRequest {
-  /// Everything of the request but `id` and `group`: members of an object, without its braces.
-  ///
-  /// It is also what a remembered score is kept under, since equal contents get equal scores.
-  func wireContents(reading columns: JSONObject) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(completion.text.utf8.count + completion.tokens.count * 6 + 512)
-    bytes.append(contentsOf: "\"prompt\":".utf8)
+/// What the requests of a problem have in common, encoded once.
+struct EncodedProblem: Sendable {
+  /// `"prompt":…`
+  let prompt: [UInt8]
+  /// `,"columns":{…}`
+  let columns: [UInt8]
+  let isChat: Bool
+
+  /// - Parameter problem: the row, its columns as the reward names them.
+  init(_ problem: Problem) {
+    var bytes = Array("\"prompt\":".utf8)
     switch problem.prompt {
-    case .text(let text): bytes.append(json: text)
+    case .text(let text):
+      isChat = false
+      bytes.append(json: text)
     case .messages(let messages):
+      isChat = true
       bytes.append(UInt8(ascii: "["))
       for (index, message) in messages.enumerated() {
         if index > 0 { bytes.append(UInt8(ascii: ",")) }
@@ -38,8 +44,20 @@ extension RewardRequest {
       }
       bytes.append(UInt8(ascii: "]"))
     }
+    prompt = bytes
+    columns =
+      Array(",\"columns\":".utf8) + Array(JSONValue.object(problem.columns).jsonText.utf8)
+  }
+
+  /// Everything of a request but `id` and `group`: members of an object, without its braces.
+  ///
+  /// It is also what a remembered score is kept under, since equal contents get equal scores.
+  func contents(of completion: Completion) -> [UInt8] {
+    var bytes = prompt
+    bytes.reserveCapacity(
+      prompt.count + columns.count + completion.text.utf8.count + completion.tokens.count * 6 + 256)
     bytes.append(contentsOf: ",\"completion\":".utf8)
-    if case .messages = problem.prompt {
+    if isChat {
       bytes.append(UInt8(ascii: "["))
       bytes.append(message: ChatMessage(role: "assistant", content: completion.text))
       bytes.append(UInt8(ascii: "]"))
@@ -53,8 +71,8 @@ extension RewardRequest {
     }
     bytes.append(contentsOf: "],\"finish\":\"".utf8)
     bytes.append(contentsOf: completion.finish.rawValue.utf8)
-    bytes.append(contentsOf: "\",\"columns\":".utf8)
-    bytes.append(contentsOf: JSONValue.object(columns).jsonText.utf8)
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: columns)
     return bytes
   }
 }
@@ -78,35 +96,40 @@ extension [UInt8] {
     append(contentsOf: String(number).utf8)
   }
 
-  /// Appends a text as a JSON string; most bytes are copied as they are.
+  /// Appends a text as a JSON string; runs without a byte to be escaped are copied as they are.
   fileprivate mutating func append(json text: String) {
-    let hexadecimal = Array("0123456789abcdef".utf8)
     append(UInt8(ascii: "\""))
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+    var text = text
+    text.withUTF8 { bytes in
+      var start = 0
+      for (index, byte) in bytes.enumerated() {
+        guard byte < 0x20 || byte == 0x22 || byte == 0x5C || byte == 0x7F else { continue }
+        append(contentsOf: bytes[start..<index])
+        start = index + 1
         append(UInt8(ascii: "\\"))
-        append(byte)
-      case 0x0A: append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
-      case 0..<0x20, 0x7F:
-        append(contentsOf: "\\u00".utf8)
-        append(hexadecimal[Int(byte >> 4)])
-        append(hexadecimal[Int(byte & 15)])
-      default: append(byte)
+        switch byte {
+        case 0x0A: append(UInt8(ascii: "n"))
+        case 0x22, 0x5C: append(byte)
+        default:
+          append(contentsOf: "u00".utf8)
+          append(contentsOf: [byte >> 4, byte & 15].map { $0 + ($0 < 10 ? 48 : 87) })
+        }
       }
+      append(contentsOf: bytes[start...])
     }
     append(UInt8(ascii: "\""))
   }
 }
 
 /// A request as the plugin's side reads it.
-struct ReceivedRequest {
-  var id: Int
-  var group: Int
-  var problem: Problem
-  var completion: Completion
+package struct ReceivedRequest: Sendable {
+  package var id: Int
+  package var group: Int
+  package var problem: Problem
+  package var completion: Completion
 
-  init(_ value: JSONValue) throws(WireFault) {
+  /// Reads a request, as the protocol writes it.
+  package init(_ value: JSONValue) throws(WireFault) {
     guard let id = value["id"]?.integer else { throw WireFault("a request without an id") }
     self.id = id
     group = value["group"]?.integer ?? id

@@ -36,7 +36,6 @@ def load(path):
     """Imports the script under its own name, with its folder first in the search path."""
     path = os.path.abspath(path)
     sys.path[0] = os.path.dirname(path)
-    sys.argv = [path]
     name = os.path.splitext(os.path.basename(path))[0]
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
@@ -263,8 +262,10 @@ def main():
     hello = json.loads(requests.readline() or "{}").get("hello")
     if hello is None:
         fail("expected grpo's hello on standard input")
-    module = load(sys.argv[1])
-    function = find(module, sys.argv[2] if len(sys.argv) > 2 else "")
+    script, name = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    sys.argv = [script]
+    module = load(script)
+    function = find(module, name)
     names, _ = accepted(function)
     is_verl = "solution_str" in names
     scorer = (VerlFunction if is_verl else TRLFunction)(function, hello.get("parameters") or {})

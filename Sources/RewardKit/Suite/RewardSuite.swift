@@ -89,29 +89,49 @@ public final class RewardSuite {
     let first = scoreboard.open(rows: requests.count, rewards: resolved.count)
     submitted += requests.map(\.id)
     groups += requests.map(\.group)
+    let runs = Self.runs(of: requests)
     for (index, reward) in resolved.enumerated() {
-      var row = -1
-      var columns = JSONObject()
-      let pending = requests.enumerated().map { offset, request in
-        // The completions of a group follow one another: their row is mapped once.
-        if request.problem.index != row || offset == 0
-          || request.problem.columns != requests[offset - 1].problem.columns
-        {
-          columns = reward.mapping.apply(to: request.problem.columns)
-          row = request.problem.index
+      func ticket(_ offset: Int) -> Ticket { Ticket(row: first + offset, reward: index) }
+      var pending: [PendingRequest] = []
+      var inProcess: [(Ticket, Completion, Problem)] = []
+      for run in runs {
+        var problem = requests[run.lowerBound].problem
+        problem.columns = reward.mapping.apply(to: problem.columns, reading: reward.reads)
+        switch reward.way {
+        case .child:
+          let encoded = EncodedProblem(problem)
+          pending += run.map {
+            PendingRequest(
+              ticket: ticket($0), group: requests[$0].group, completion: requests[$0].completion,
+              problem: encoded)
+          }
+        case .inProcess:
+          inProcess += run.map { (ticket($0), requests[$0].completion, problem) }
         }
-        return PendingRequest(
-          ticket: Ticket(row: first + offset, reward: index), request: request, columns: columns)
       }
       switch reward.way {
       case .child: host?.score(pending, reward: index)
-      case .inProcess(let builtIn): score(pending, with: builtIn, reward.description)
+      case .inProcess(let builtIn): score(inProcess, with: builtIn, reward.description)
       }
     }
   }
 
+  /// The runs of requests that share a problem, whose row is then mapped and encoded once.
+  private static func runs(of requests: [RewardRequest]) -> [Range<Int>] {
+    var runs: [Range<Int>] = []
+    for index in requests.indices {
+      if let last = runs.last, requests[last.lowerBound].problem == requests[index].problem {
+        runs[runs.count - 1] = last.lowerBound..<(index + 1)
+      } else {
+        runs.append(index..<(index + 1))
+      }
+    }
+    return runs
+  }
+
   private func score(
-    _ pending: [PendingRequest], with reward: any BuiltInReward, _ description: RewardDescription
+    _ pending: [(Ticket, Completion, Problem)], with reward: any BuiltInReward,
+    _ description: RewardDescription
   ) {
     let chunk = 64
     let effect = description.specification.onError
@@ -119,13 +139,11 @@ public final class RewardSuite {
       let part = Array(pending[start..<min(start + chunk, pending.count)])
       queue.async { [scoreboard] in
         scoreboard.settle(
-          part.map { item in
+          part.map { ticket, completion, problem in
             let begin = now()
-            var problem = item.request.problem
-            problem.columns = item.columns
-            let scoring = reward.scoring(of: item.request.completion, for: problem)
+            let scoring = reward.scoring(of: completion, for: problem)
             return (
-              item.ticket,
+              ticket,
               RewardOutcome(
                 scoring: scoring, value: scoring.value(onFailure: effect), seconds: now() - begin)
             )
@@ -219,7 +237,7 @@ public final class RewardSuite {
   public func goldCompletion(for problem: Problem, reward index: Int) -> String? {
     guard resolved.indices.contains(index) else { return nil }
     var mapped = problem
-    mapped.columns = resolved[index].mapping.apply(to: problem.columns)
+    mapped.columns = resolved[index].mapping.apply(to: problem.columns, reading: nil)
     return resolved[index].gold(mapped)
   }
 }
@@ -229,6 +247,6 @@ extension ResolvedReward {
   fileprivate mutating func take(_ greeting: RewardGreeting) {
     description.range = greeting.range
     description.isDeterministic = greeting.isDeterministic
-    if let reads = greeting.reads { mapping.reads = Set(reads) }
+    if let reads = greeting.reads { self.reads = Set(reads) }
   }
 }

@@ -198,15 +198,66 @@ struct JSONCursor {
     throw fault("the text ends inside a string")
   }
 
-  /// Reads a string with escapes through the general parser.
+  /// Reads a string with escapes from its start after the quote.
   private mutating func escapedString(from start: Int) throws(JSONError) -> [UInt8] {
-    position = start - 1
-    try skipString()
-    do throws(JSONError) {
-      return Array((try JSONValue.parse(bytes: bytes[start - 1..<position]).string ?? "").utf8)
-    } catch {
-      position = start - 1
-      throw fault(error.reason)
+    var text = Array(bytes[start..<position])
+    while position < bytes.count {
+      let byte = bytes[position]
+      if byte < 0x20 { throw fault("a control character in a string must be escaped") }
+      position += 1
+      if byte == UInt8(ascii: "\"") { return text }
+      if byte == UInt8(ascii: "\\") {
+        text.append(scalar: try escape())
+      } else {
+        text.append(byte)
+      }
     }
+    throw fault("the text ends inside a string")
+  }
+
+  /// Reads what follows a backslash; a lone surrogate is no scalar and becomes U+FFFD.
+  private mutating func escape() throws(JSONError) -> UInt32 {
+    guard position < bytes.count else { throw fault("the text ends inside a string") }
+    position += 1
+    switch bytes[position - 1] {
+    case UInt8(ascii: "b"): return 0x08
+    case UInt8(ascii: "f"): return 0x0C
+    case UInt8(ascii: "n"): return 0x0A
+    case UInt8(ascii: "r"): return 0x0D
+    case UInt8(ascii: "t"): return 0x09
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"):
+      return UInt32(bytes[position - 1])
+    case UInt8(ascii: "u"):
+      let first = try hexadecimal()
+      guard (0xD800...0xDBFF).contains(first), position + 1 < bytes.count,
+        bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u")
+      else { return first }
+      let mark = position
+      position += 2
+      let second = try hexadecimal()
+      if (0xDC00...0xDFFF).contains(second) {
+        return 0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)
+      }
+      position = mark
+      return first
+    default:
+      position -= 1
+      throw fault("unknown escape in a string")
+    }
+  }
+
+  private mutating func hexadecimal() throws(JSONError) -> UInt32 {
+    guard position + 4 <= bytes.count else { throw fault("expected four hexadecimal digits") }
+    var value: UInt32 = 0
+    for _ in 0..<4 {
+      let byte = bytes[position]
+      switch byte {
+      case 0x30...0x39: value = value << 4 | UInt32(byte - 0x30)
+      case 0x41...0x46, 0x61...0x66: value = value << 4 | UInt32((byte | 0x20) - 0x61 + 10)
+      default: throw fault("expected four hexadecimal digits")
+      }
+      position += 1
+    }
+    return value
   }
 }

@@ -2,7 +2,7 @@ import Rollouts
 
 /// The special tokens that `tokenizer_config.json` and `special_tokens_map.json` name by role.
 struct SpecialTokens: Sendable {
-  /// Roles and contents in transformers' spelling: `bos_token`, `eos_token`, `pad_token` …
+  /// Contents by roles in transformers' spelling (`bos_token`, `eos_token` …).
   private(set) var byRole = JSONObject()
 
   static let roles = [

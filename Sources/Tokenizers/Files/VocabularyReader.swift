@@ -133,12 +133,12 @@ private struct MergeBuilder {
 
   /// Adds a merge written as two tokens with a space between; nil where all is well.
   mutating func add(line: UTF8Bytes) -> Problem? {
-    let parts = line.split(separator: 0x20, omittingEmptySubsequences: false)
-    guard parts.count == 2 else {
+    guard let space = line.firstIndex(of: 0x20), line[(space + 1)...].firstIndex(of: 0x20) == nil
+    else {
       return Problem(
         reason: "expected two tokens with one space between, found \"\(Self.text(line))\"")
     }
-    return add(UTF8Bytes(rebasing: parts[0]), UTF8Bytes(rebasing: parts[1]))
+    return add(line.slice(0..<space), line.slice(space + 1..<line.count))
   }
 
   /// Adds a merge of two tokens; nil where all is well.

@@ -1,8 +1,9 @@
 import Rollouts
 
-/// Byte-pair encoding of one word (Sennrich et al. 2016): symbols are merged, the merge of least
-/// rank first and the leftmost of equals, until none applies.
+/// Byte-pair encoding of one word.
 ///
+/// Symbols are merged, the merge of least rank first and the leftmost of equals, until none applies
+/// (Sennrich, Haddow, Birch 2016, "Neural Machine Translation of Rare Words with Subword Units").
 /// Deviations between tokenizers are settings, named as in `tokenizer.json`.
 struct BytePairModel: Sendable {
   /// What the first symbols of a word are.

@@ -123,7 +123,7 @@ enum KnownPattern: Sendable, Equatable {
     return index
   }
 
-  /// `\s*[\r\n]+|\s+(?!\S)|\s+`
+  /// The end of `\s*[\r\n]+|\s+(?!\S)|\s+`.
   private static func breaksOrSpaceEnd(_ bytes: UTF8Bytes, _ start: Int, _ table: Table) -> Int {
     var index = start
     var afterBreak = -1
@@ -136,7 +136,7 @@ enum KnownPattern: Sendable, Equatable {
     return afterBreak >= 0 ? afterBreak : spaceEnd(bytes, start, runEnd: index)
   }
 
-  /// `\s+(?!\S)|\s+`
+  /// The end of `\s+(?!\S)|\s+`.
   private static func spaceEnd(_ bytes: UTF8Bytes, _ start: Int, _ table: Table) -> Int {
     var index = start
     while index < bytes.count, case let (value, length) = bytes.scalar(at: index),

@@ -41,9 +41,6 @@ enum PreTokenizer: Sendable {
   private static func simple(
     _ type: String, _ reader: ComponentReader
   ) throws(TokenizerError) -> PreTokenizer {
-    let isPunctuation: @Sendable (UInt32, ScalarProperties) -> Bool = { value, properties in
-      (11...17).contains(properties.category) || value < 0x80 && isASCIIPunctuation(value)
-    }
     switch type {
     case "Digits":
       let isIndividual = try reader.bool("individual_digits", default: false)
@@ -59,7 +56,8 @@ enum PreTokenizer: Sendable {
       return .split(
         TextSplit(pattern: .scalar { _, properties in properties.isSpace }, behavior: .removed))
     case "Whitespace":
-      guard let program = try? RegexProgram(#"\w+|[^\w\s]+"#) else {
+      let word = #"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200C\u200D"#
+      guard let program = try? RegexProgram("[\(word)]+|[^\(word)\\s]+") else {
         throw reader.unsupported("pre-tokenizer", type)
       }
       return .split(TextSplit(pattern: .regex(program), behavior: .removed, isInverted: true))
@@ -71,10 +69,17 @@ enum PreTokenizer: Sendable {
     }
   }
 
-  private static func isASCIIPunctuation(_ value: UInt32) -> Bool {
+  /// ASCII's punctuation and symbols, and what Unicode 8 calls punctuation: the reference library's
+  /// table for this step is of that age.
+  @Sendable
+  private static func isPunctuation(_ value: UInt32, _ properties: ScalarProperties) -> Bool {
     switch value {
-    case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: true
-    default: false
+    case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E, 0x166D, 0x111C9: return true
+    default:
+      guard (11...17).contains(properties.category), let scalar = Unicode.Scalar(value) else {
+        return false
+      }
+      return (scalar.properties.age?.major ?? 0) <= 8
     }
   }
 
@@ -96,6 +101,15 @@ enum PreTokenizer: Sendable {
     return .metaspace(
       replacement: settings.replacement, scheme: settings.scheme,
       splits: try reader.bool("split", default: true))
+  }
+
+  /// How many times longer a text may become.
+  var growth: Int {
+    switch self {
+    case .byteLevel: 2
+    case .metaspace(let replacement, _, _): replacement.count
+    case .split: 1
+    }
   }
 
   // MARK: Cutting

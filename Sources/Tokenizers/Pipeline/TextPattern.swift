@@ -15,10 +15,10 @@ enum TextPattern: Sendable {
       var search = RegexSearch(program, in: bytes)
       while let range = search.next() { body(range) }
     case .literal(let text):
-      guard !text.isEmpty else { return }
+      guard let first = text.first else { return }
       var index = 0
       while index + text.count <= bytes.count {
-        if bytes.matches(text, at: index) {
+        if bytes[index] == first, text.count == 1 || bytes.matches(text, at: index) {
           body(index..<index + text.count)
           index += text.count
         } else {

@@ -1,6 +1,9 @@
 import Foundation
 
 /// The four normalization forms of Unicode (UAX #15), by Foundation's tables.
+///
+/// The reference library's tables are those of Unicode 9; characters assigned later count as
+/// unassigned here too, so that both give the same text.
 enum NormalizationForm: String, Sendable {
   case nfc = "NFC"
   case nfd = "NFD"
@@ -18,12 +21,16 @@ enum NormalizationForm: String, Sendable {
     var copied = 0
     while true {
       var end = start
-      if start > copied { start = bytes.index(before: start) }
+      if start > copied, case let previous = bytes.index(before: start),
+        !Self.isUnknown(bytes.scalar(at: previous).value)
+      {
+        start = previous
+      }
       result.append(contentsOf: bytes[copied..<start])
       while end < bytes.count, case let (value, length) = bytes.scalar(at: end), !isInert(value) {
         end += length
       }
-      let stretch = String(decoding: bytes[start..<end], as: UTF8.self)
+      let stretch = expanded(bytes.slice(start..<end))
       result.append(contentsOf: form(of: stretch).utf8)
       copied = end
       guard let next = nextStretch(bytes, from: end) else { break }
@@ -31,6 +38,32 @@ enum NormalizationForm: String, Sendable {
     }
     result.append(contentsOf: bytes[copied...])
     return result
+  }
+
+  /// The stretch with the few marks replaced whose decomposition starts with another mark:
+  /// Foundation does not move that mark to its place.
+  private func expanded(_ bytes: UTF8Bytes) -> String {
+    var text = String.UnicodeScalarView()
+    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+      switch scalar.value {
+      case 0x0344: text.append(contentsOf: "\u{308}\u{301}".unicodeScalars)
+      case 0x0F73: text.append(contentsOf: "\u{F71}\u{F72}".unicodeScalars)
+      case 0x0F75: text.append(contentsOf: "\u{F71}\u{F74}".unicodeScalars)
+      case 0x0F81: text.append(contentsOf: "\u{F71}\u{F80}".unicodeScalars)
+      case 0xFF9E where self == .nfkc || self == .nfkd: text.append("\u{3099}")
+      case 0xFF9F where self == .nfkc || self == .nfkd: text.append("\u{309A}")
+      default: text.append(scalar)
+      }
+    }
+    return String(text)
+  }
+
+  /// Whether the tables of the reference library do not know a scalar.
+  private static func isUnknown(_ value: UInt32) -> Bool {
+    guard value >= 0x80, let age = Unicode.Scalar(value)?.properties.age else {
+      return value >= 0x80
+    }
+    return age.major > 9
   }
 
   private func form(of text: String) -> String {
@@ -71,7 +104,7 @@ enum NormalizationForm: String, Sendable {
     case 0x80...0x2FF: return self == .nfc
     case 0xAC00...0xD7A3, 0x3041...0x3096, 0x30A1...0x30FA, 0xFF01...0xFF60, 0x1F300...0x1FAFF:
       return self == .nfc
-    default: return false
+    default: return Self.isUnknown(value)
     }
   }
 }

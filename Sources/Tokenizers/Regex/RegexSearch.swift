@@ -10,7 +10,9 @@ struct RegexSearch {
   /// Steps taken since the search began; above `workLimit` the safe program takes over.
   private var work = 0
   private let workLimit: Int
-  /// Two bits for each (split, position): see `State`. Empty while the fast program runs.
+  /// Two bits, a `State`, for each split and position.
+  ///
+  /// Empty while the fast program runs.
   private var memo: [UInt64] = []
   private var usesMemory = false
   private var position = 0
@@ -20,8 +22,9 @@ struct RegexSearch {
   private struct Frame {
     var instruction: Int
     var position: Int
-    /// A run: the least position it may be cut back to. A split: -1 while the first choice is tried,
-    /// -2 once the second is.
+    /// The least position that a run may be cut back to.
+    ///
+    /// For a split -1 while its first choice is tried, -2 once its second is.
     var low: Int
   }
 

@@ -318,7 +318,7 @@ struct RegexParser {
     var set = ScalarSet()
     switch scalar {
     case "s", "S": set.flags = ScalarProperties.space
-    case "w", "W": set.flags = ScalarProperties.word
+    case "w", "W": set = ScalarSet(property: "word") ?? set
     case "d", "D": set.categories = ScalarSet(property: "Nd")?.categories ?? 0
     case "h", "H": set = ScalarSet(property: "xdigit") ?? set
     case "N": set = ScalarSet(ranges: [0x0A...0x0A])

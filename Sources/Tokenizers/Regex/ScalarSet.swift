@@ -92,17 +92,32 @@ extension ScalarSet {
       case "any": insert(0...0x10FFFF)
       case "ascii": insert(0...0x7F)
       case "space", "whitespace": flags = ScalarProperties.space
-      case "word": flags = ScalarProperties.word
+      case "word":
+        // Oniguruma's words hold Latin-1's superscripts and fractions, but no joiners.
+        flags = ScalarProperties.alphabetic
+        for name in ["Mn", "Mc", "Me", "Nd", "Pc"] { categories |= Self.mask(name) }
+        ranges = [0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE]
       case "alnum":
         categories = Self.mask("Nd")
-        unions = [Self.alphabetic]
-      case "alpha", "alphabetic": self = Self.alphabetic
+        flags = ScalarProperties.alphabetic
+      case "alpha", "alphabetic": flags = ScalarProperties.alphabetic
       case "digit": categories = Self.mask("Nd")
-      case "punct": categories = (11...17).reduce(0) { $0 | 1 << UInt32($1) }
-      case "upper", "uppercase": categories = Self.mask("Lu")
-      case "lower", "lowercase": categories = Self.mask("Ll")
+      case "punct": categories = (11...21).reduce(0) { $0 | 1 << UInt32($1) }
+      case "upper", "uppercase": flags = ScalarProperties.uppercase
+      case "lower", "lowercase": flags = ScalarProperties.lowercase
       case "xdigit": ranges = [0x30...0x39, 0x41...0x46, 0x61...0x66]
       case "cntrl": categories = Self.mask("Cc")
+      case "graph", "print":
+        flags = ScalarProperties.space
+        categories = Self.mask("Cc") | Self.mask("Cs") | Self.mask("Cn")
+        isNegated = true
+        if key == "print" {
+          unions = []
+          let printed = self
+          self = ScalarSet()
+          unions = [printed]
+          categories = Self.mask("Zs")
+        }
       case "blank":
         categories = Self.mask("Zs")
         insert(9...9)
@@ -114,18 +129,6 @@ extension ScalarSet {
   private static func mask(_ category: String) -> UInt32 {
     ScalarProperties.categories.firstIndex(of: category).map { 1 << UInt32($0) } ?? 0
   }
-
-  /// Word scalars that are neither decimal numbers nor connectors nor joiners.
-  private static let alphabetic: ScalarSet = {
-    var set = ScalarSet()
-    set.flags = ScalarProperties.word
-    var others = ScalarSet()
-    others.categories = mask("Nd") | mask("Pc")
-    others.insert(0x200C...0x200D)
-    others.isNegated = true
-    set.intersections = [others]
-    return set
-  }()
 
   /// Short and long names of categories and their groups, to codes.
   private static let categoryNames: [String: [Int]] = {

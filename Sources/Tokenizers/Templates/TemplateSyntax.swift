@@ -48,9 +48,9 @@ struct TemplateSlice: Sendable {
 struct TemplateArguments: Sendable {
   var positional: [TemplateExpression] = []
   var named: [(name: String, value: TemplateExpression)] = []
-  /// `*values`
+  /// What stands after `*`.
   var spread: TemplateExpression?
-  /// `**values`
+  /// What stands after `**`.
   var namedSpread: TemplateExpression?
 }
 

@@ -23,6 +23,7 @@ struct CheckpointFiles {
   ) throws {
     try FolderPublisher.publish(to: folder, replacing: true) { aside in
       try writeModel(model.parameters, elementType: .float32, to: aside)
+      CrashPoint.checkpointing.reach()
       try writeState(
         optimizer, of: model.parameters, to: aside.appendingPathComponent(Self.optimizerFile))
       if let reference {
@@ -32,6 +33,7 @@ struct CheckpointFiles {
       }
       let data = try Self.encoder.encode(manifest(CheckpointManifest.hashes(of: aside)))
       try data.write(to: aside.appendingPathComponent(CheckpointManifest.name))
+      CrashPoint.renaming.reach()
     }
   }
 

@@ -55,7 +55,9 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
     }
     for (file, hash) in manifest.files.sorted(by: { $0.key < $1.key }) {
       let found: String
-      do { found = try SHA256.digest(ofFile: folder.appendingPathComponent(file).path).hexadecimal } catch {
+      do {
+        found = try SHA256.digest(ofFile: folder.appendingPathComponent(file).path).hexadecimal
+      } catch {
         throw CheckpointError(folder: folder, reason: "\(file) is missing or can't be read")
       }
       if found != hash {

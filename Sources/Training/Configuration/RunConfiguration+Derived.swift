@@ -16,8 +16,7 @@ extension RunConfiguration {
   }
 
   /// How completions are drawn for evaluation: greedily where each problem has one.
-  func evaluationSampling(_ endTokens: [TokenID]) -> SamplingSettings {
-    let samples = numGenerationsEval ?? 1
+  func evaluationSampling(_ endTokens: [TokenID], samples: Int) -> SamplingSettings {
     return SamplingSettings(
       temperature: Float(evalTemperature ?? (samples == 1 ? 0 : temperature)),
       topP: Float(evalTopP), minNewTokens: minNewTokens, maxNewTokens: maxCompletionLength,

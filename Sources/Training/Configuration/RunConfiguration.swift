@@ -1,4 +1,5 @@
 import PolicyOptimization
+import RewardKit
 import Rollouts
 
 /// Every setting of a run, flat, under TRL's names where TRL has one.
@@ -41,7 +42,6 @@ public struct RunConfiguration: Sendable, Hashable {
   package var columns: [String] = []
   package var shuffleDataset = true
   package var curriculum: String?
-  package var prioritizeBySolveRate = false
   package var maxTrainRows: Int?
   package var minPromptLength = 0
   package var maxPromptLength: Int?
@@ -51,11 +51,11 @@ public struct RunConfiguration: Sendable, Hashable {
   // MARK: Rewards
 
   package var reward: [JSONValue] = []
-  package var rewardTimeLimit = 30.0
+  package var rewardTimeLimit: Double?
   package var rewardWorkers: Int?
   package var rewardFailureLimit = 0.5
   package var rewardCache = true
-  package var sandbox = SandboxKind.none
+  package var sandbox: Sandbox?
 
   // MARK: Length of the run
 
@@ -98,6 +98,7 @@ public struct RunConfiguration: Sendable, Hashable {
 
   package var sftDataset: [String] = []
   package var sftSteps: Int?
+  package var sftStopAt: Double?
   package var sftEpochs = 1.0
   package var sftBatchSize = 32
   package var sftLearningRate = 5e-5
@@ -142,14 +143,6 @@ public enum NonfiniteResponse: String, Sendable, CaseIterable {
   case stop
   /// The update is left out, and counted.
   case skip
-}
-
-/// How reward processes are walled in.
-public enum SandboxKind: String, Sendable, CaseIterable {
-  /// Limits and time-outs only.
-  case none
-  /// Also no network, read-only files, namespaces of their own.
-  case isolated
 }
 
 /// How the learning rate moves over the optimiser updates, after `warmup_steps` of rising from 0.

@@ -98,6 +98,25 @@ extension SettingDeclaration {
       })
   }
 
+  static func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
+    _ name: String, _ path: SettingPath<Value?>, _ section: String, _ help: String,
+    absent: String, peers: [PeerName] = []
+  ) -> SettingDeclaration {
+    let names = Value.allCases.map(\.rawValue)
+    return SettingDeclaration(
+      name: name, section: section, kind: .choice(names), absent: absent, unit: nil, help: help,
+      peers: peers,
+      read: { configuration in
+        configuration[keyPath: path].map { .string($0.rawValue) } ?? .null
+      },
+      write: { configuration, json in
+        let value = json.string.flatMap(Value.init(rawValue:))
+        guard value != nil || json.isNull else { return notAChoice(json, of: names) }
+        configuration[keyPath: path] = value
+        return nil
+      })
+  }
+
   static func text(
     _ name: String, _ path: SettingPath<String?>, _ kind: SettingKind = .text, absent: String,
     _ section: String, _ help: String, peers: [PeerName] = []

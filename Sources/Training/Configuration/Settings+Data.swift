@@ -31,9 +31,6 @@ extension SettingDeclaration {
     .text(
       "curriculum", \.curriculum, absent: "none", "Data",
       "column with each row's difficulty: the first epoch goes from the least to the greatest"),
-    .boolean(
-      "prioritize_by_solve_rate", \.prioritizeBySolveRate, "Data",
-      "whether later epochs draw rows that are neither always nor never solved more often"),
     .integer(
       "max_train_rows", \.maxTrainRows, 1 ... .max, absent: "all", "Data", unit: "rows",
       "rows that are used, from the first",
@@ -80,11 +77,12 @@ extension SettingDeclaration {
         return nil
       }),
     .number(
-      "reward_time_limit", \.rewardTimeLimit, .aboveZero...86_400, "Rewards", unit: "seconds",
+      "reward_time_limit", \.rewardTimeLimit, .aboveZero...86_400, absent: "10", "Rewards",
+      unit: "seconds",
       "time a reward may take for one completion before it is ended; a reward's own time_limit wins",
       peers: [.verl("compute_score_timeout")]),
     .integer(
-      "reward_workers", \.rewardWorkers, 1...1024, absent: "one for each thread", "Rewards",
+      "reward_workers", \.rewardWorkers, 1...1024, absent: "1", "Rewards",
       unit: "processes", "processes of each reward that runs outside the program"),
     .number(
       "reward_failure_limit", \.rewardFailureLimit, 0...1, "Rewards",
@@ -94,6 +92,7 @@ extension SettingDeclaration {
       "whether a deterministic reward's results are reused for equal completions"),
     .choice(
       "sandbox", \.sandbox, "Rewards",
-      "walls around reward processes; isolated is needed for code that a model wrote"),
+      "walls around reward processes; isolated is needed for code that a model wrote",
+      absent: "each reward's own"),
   ]
 }

@@ -46,6 +46,9 @@ extension SettingDeclaration {
       "sft_steps", \.sftSteps, 0...1_000_000_000, absent: "given by sft_epochs",
       "Supervised stage", unit: "updates", "optimiser updates of the supervised stage"),
     .number(
+      "sft_stop_at", \.sftStopAt, 0...1, absent: "never", "Supervised stage",
+      "share of a sample of training problems answered rightly at which the stage ends early"),
+    .number(
       "sft_epochs", \.sftEpochs, 0...1_000_000, "Supervised stage", unit: "passes",
       "passes over sft_dataset where sft_steps isn't given"),
     .integer(

@@ -19,6 +19,8 @@ public struct EvaluationReport: Sendable {
   public var meanReward: Double
   /// pass@k by k.
   public var passAtK: [Int: Double]
+  /// maj@k by k: problems whose most frequent answer is right, with the Wilson interval.
+  public var majorityAtK: [Int: ProportionInterval]
   /// The share of completions in the wrong form, of those whose reward tells form from answer.
   public var wrongForm: Double?
   /// The share of completions in the right form with a wrong answer.
@@ -32,17 +34,23 @@ public struct EvaluationReport: Sendable {
   /// The completions.
   public var completions: [EvaluationCompletionRecord]
 
-  /// The figures by name, under the names of `metrics.jsonl`.
+  /// The figures by name, as the log keeps them.
   public var metrics: [String: Double] {
     var metrics = [
-      "eval_reward": meanReward, "eval_accuracy": accuracy.share,
-      "eval_accuracy_low": accuracy.lower, "eval_accuracy_high": accuracy.upper,
-      "eval_unscored": Double(unscored), "eval_completions/mean_length": meanLength,
+      "reward": meanReward, "accuracy": accuracy.share, "accuracy_low": accuracy.lower,
+      "accuracy_high": accuracy.upper, "unscored": Double(unscored),
+      "completions/mean_length": meanLength,
     ]
-    for (k, share) in passAtK { metrics["eval_pass@\(k)"] = share }
-    if let wrongForm { metrics["eval_wrong_form"] = wrongForm }
-    if let wrongAnswer { metrics["eval_wrong_answer"] = wrongAnswer }
+    for (k, share) in passAtK where k > 1 { metrics["pass@\(k)"] = share }
+    for (k, share) in majorityAtK where k > 1 { metrics["maj@\(k)"] = share.share }
+    if let wrongForm { metrics["wrong_form"] = wrongForm }
+    if let wrongAnswer { metrics["wrong_answer"] = wrongAnswer }
     return metrics
+  }
+
+  /// The names of `metrics.jsonl`: TRL's prefix before each.
+  static func prefixed(_ metrics: [String: Double]) -> [String: Double] {
+    Dictionary(uniqueKeysWithValues: metrics.map { ("eval_" + $0.key, $0.value) })
   }
 }
 
@@ -120,13 +128,20 @@ final class Evaluator {
     let totals = scored.map(\.total)
     let isRight = totals.map { ($0 ?? -.infinity) >= settings.fullReward - 1e-9 }
     let firsts = stride(from: 0, to: isRight.count, by: samples).count { isRight[$0] }
+    let answers = zip(wire, scored).map(Self.answer)
     var passAtK: [Int: Double] = [:]
+    var majorityAtK: [Int: ProportionInterval] = [:]
     for k in Set([1, 2, 4, 8, 16, 32, 64, samples].filter { $0 <= samples }) {
       let shares = problems.indices.map { problem in
         let right = isRight[problem * samples..<(problem + 1) * samples].count { $0 }
         return Training.passAtK(k, correct: right, of: samples)
       }
       passAtK[k] = shares.reduce(0, +) / Double(max(1, shares.count))
+      let votes = problems.indices.count { problem in
+        let range = problem * samples..<problem * samples + k
+        return majorityIsRight(answers: answers[range], isRight: isRight[range])
+      }
+      majorityAtK[k] = ProportionInterval(successes: votes, trials: problems.count)
     }
     let forms = zip(scored, isRight).compactMap { scored, isRight in
       Self.form(of: scored).map { (form: $0, isRight: isRight) }
@@ -137,12 +152,25 @@ final class Evaluator {
       step: step, problems: problems.count, samples: samples,
       accuracy: ProportionInterval(successes: firsts, trials: problems.count),
       meanReward: known.reduce(0, +) / Double(max(1, known.count)), passAtK: passAtK,
+      majorityAtK: majorityAtK,
       wrongForm: forms.isEmpty ? nil : Double(forms.count { !$0.form && !$0.isRight }) / count,
       wrongAnswer: forms.isEmpty ? nil : Double(forms.count { $0.form && !$0.isRight }) / count,
       unscored: totals.count { $0 == nil },
       meanLength: Double(wire.reduce(0) { $0 + $1.completion.tokens.count })
         / Double(max(1, wire.count)),
       seconds: seconds, completions: records(wire, scored))
+  }
+
+  /// The answer a completion votes for: what a reward says that it found, otherwise the whole text.
+  private static func answer(_ request: RewardRequest, _ scored: ScoredCompletion) -> String {
+    for outcome in scored.outcomes {
+      if case .scored(let score) = outcome.scoring,
+        let found = score.log["found"] ?? score.log["expression"] ?? score.log["answer"]
+      {
+        return found.string ?? found.jsonText
+      }
+    }
+    return request.completion.text.trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
   private static func form(of scored: ScoredCompletion) -> Bool? {

@@ -44,7 +44,7 @@ final class RolloutSampler {
   func rollout(
     step: Int, policyStep: Int, drawn: Int, isCancelled: @escaping () -> Bool,
     progress: @escaping (Int, Int) -> Void
-  ) throws -> StepRecord? {
+  ) throws -> SourcedRollout? {
     var groups: [GroupRecord] = []
     var wanted = settings.promptsPerStep
     let limit = settings.promptsPerStep * settings.drawLimit
@@ -60,7 +60,7 @@ final class RolloutSampler {
       guard settings.drawLimit > 1 else { break }
       wanted = settings.promptsPerStep - groups.count { !$0.isDropped }
     }
-    return StepRecord(step: step, policyStep: policyStep, groups: groups)
+    return SourcedRollout(StepRecord(step: step, policyStep: policyStep, groups: groups))
   }
 
   private func sample(
@@ -91,10 +91,12 @@ final class RolloutSampler {
       ])
       done += 1
       progress(done, total)
+      CrashPoint.sampling.reach()
     }
     let generated = engine.generate(
       requests, settings: settings.sampling,
       key: GenerationKey(seed: settings.seed, purpose: .sampling, step: step), observer: observer)
+    CrashPoint.scoring.reach()
     let scored = try rewards.collect()
     guard let generated, !isCancelled() else { return nil }
     let byID = Dictionary(uniqueKeysWithValues: scored.map { ($0.id, $0) })

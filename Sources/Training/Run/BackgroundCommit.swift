@@ -13,6 +13,7 @@ final class BackgroundCommit: Sendable {
   /// Starts to commit a step.
   init(_ step: StepRecord, to log: TrajectoryLog) {
     Self.queue.async(group: isDone) { [self] in
+      CrashPoint.logging.reach()
       do throws(StoreError) { try log.append(step: step) } catch {
         failure.withLock { $0 = error }
       }

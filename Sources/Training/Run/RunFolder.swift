@@ -44,6 +44,55 @@ public struct RunFolder: Sendable, Equatable {
   /// Whether something stands there that a new run would overwrite.
   public var isTaken: Bool {
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-    return !contents.isEmpty
+    return contents.contains { !$0.hasSuffix(Self.unfinished) }
+  }
+
+  /// What the names of files and folders that are not whole yet end in.
+  private static let unfinished = ".partial"
+
+  /// Removes what a run that was killed had begun to write.
+  func removeUnfinished() {
+    for folder in [url, checkpoints] {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+      for name in names where name.hasSuffix(Self.unfinished) {
+        try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+      }
+    }
+  }
+}
+
+extension RunFolder {
+  /// The folder that a name means: a path where it has a slash or exists, otherwise below `runs/`.
+  public static func named(_ name: String) -> RunFolder {
+    let isPath = name.contains("/") || FileManager.default.fileExists(atPath: name)
+    return RunFolder(URL(fileURLWithPath: isPath ? name : "runs/\(name)"))
+  }
+
+  /// An existing run: a name, a path, or `latest` for the newest start under `runs/`.
+  /// - Throws: `RunFolderError` where there is no such run.
+  public static func find(_ name: String) throws -> RunFolder {
+    let folder = name == "latest" ? latest() : named(name)
+    guard let folder, FileManager.default.fileExists(atPath: folder.configuration.path) else {
+      throw RunFolderError.notARun(folder?.url ?? URL(fileURLWithPath: "runs"))
+    }
+    return folder
+  }
+
+  /// The run under `runs/` whose settings were written last.
+  private static func latest() -> RunFolder? {
+    let root = URL(fileURLWithPath: "runs")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
+    let runs = names.compactMap { name -> (RunFolder, Date)? in
+      let folder = RunFolder(root.appendingPathComponent(name))
+      let attributes = try? FileManager.default.attributesOfItem(atPath: folder.configuration.path)
+      return (attributes?[.modificationDate] as? Date).map { (folder, $0) }
+    }
+    return runs.max { $0.1 < $1.1 }?.0
+  }
+
+  /// The path as one would type it from here.
+  public var displayPath: String {
+    let here = FileManager.default.currentDirectoryPath + "/"
+    return url.path.hasPrefix(here) ? String(url.path.dropFirst(here.count)) : url.path
   }
 }

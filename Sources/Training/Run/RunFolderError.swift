@@ -13,10 +13,12 @@ public enum RunFolderError: Error, CustomStringConvertible {
   public var description: String {
     switch self {
     case .taken(let folder):
-      return "\(folder.url.path) is not empty, and a run never overwrites another: continue it with "
+      return
+        "\(folder.url.path) is not empty, and a run never overwrites another: continue it with "
         + "'grpo train --resume \(folder.url.path)', or give the new run another --run"
     case .notARun(let url):
-      return "\(url.path) is not a run's folder: there is no config.json and trajectories.sqlite in it"
+      return
+        "\(url.path) is not a run's folder: there is no config.json in it"
     case .nothingToTrainOn(let name):
       return "\(name) has no row to train on; give --dataset FILE with a row at least that is not "
         + "filtered out"

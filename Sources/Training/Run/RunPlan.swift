@@ -16,9 +16,11 @@ public struct RunPlan {
   public let disk: DiskPlan
 
   /// Makes the plan of a prepared run.
+  /// - Parameter microBatchTokens: The micro-batch that the run was begun with, where it is taken up again.
   /// - Throws: `PlanError` where the run can't fit into its memory.
   public init(
-    _ preparation: RunPreparation, model: ModelConfiguration, promptLength: Int
+    _ preparation: RunPreparation, model: ModelConfiguration, promptLength: Int,
+    completionLength: Int, microBatchTokens recorded: Int? = nil
   ) throws(PlanError) {
     let settings = preparation.settings
     let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
@@ -26,11 +28,11 @@ public struct RunPlan {
       model: model, promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
       promptLength: promptLength,
       completionLength: min(
-        settings.maxCompletionLength, max(1, model.maximumPositions - promptLength)),
-      microBatchTokens: settings.microBatchTokens ?? 2048,
+        completionLength, max(1, model.maximumPositions - promptLength)),
+      microBatchTokens: settings.microBatchTokens ?? recorded ?? 2048,
       hasReference: settings.objective.needsReference, concurrency: 128,
       updatesPerRollout: settings.updatesPerRollout)
-    if settings.microBatchTokens == nil {
+    if settings.microBatchTokens == nil, recorded == nil {
       guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
         throw PlanError(plan: MemoryPlan(demand), limit: limit)
       }

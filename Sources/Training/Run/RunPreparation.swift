@@ -22,8 +22,13 @@ public struct RunPreparation {
   let specifications: [RewardSpecification]
   /// The folder of the model; nil where one is made from nothing.
   let modelFolder: URL?
+  /// The rollouts to train from instead of sampling.
+  let recorded: RecordedSource?
 
   var settings: RunConfiguration { resolved.values }
+
+  /// The columns that rewards may read: the training rows', or where none are read the evaluation's.
+  var columns: [String] { recorded == nil ? train.columns : evaluation?.columns ?? [] }
 
   /// Reads and checks what the settings name.
   /// - Throws: `DatasetError`, `RewardError`, `ModelError` and their like, each a sentence for the user.
@@ -31,14 +36,44 @@ public struct RunPreparation {
     self.resolved = resolved
     self.folder = folder
     let settings = resolved.values
-    modelFolder = try settings.model.map { try ModelLocator.locate($0, environment: ProcessInfo.processInfo.environment) }
+    modelFolder = try settings.model.map {
+      try ModelLocator.locate($0, environment: ProcessInfo.processInfo.environment)
+    }
     if let modelFolder { _ = try ModelConfiguration(folder: modelFolder) }
+    recorded = try settings.rollouts.map(RecordedSource.init)
     let data = try RunData(settings)
     train = data.train
     evaluation = data.evaluation
     supervised = data.supervised
-    specifications = try RewardSpecification.list(from: .array(settings.reward))
+    specifications = try settings.rewardSpecifications()
     compute = Compute(threads: settings.threads)
+  }
+}
+
+/// Where recorded rollouts lie: in a run's log, or in a file of lines.
+enum RecordedSource {
+  case run(RunFolder)
+  case file(URL)
+
+  /// A file where there is one of that name, otherwise a run.
+  init(_ name: String) throws {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: name, isDirectory: &isFolder)
+    self =
+      exists && !isFolder.boolValue && !name.hasSuffix(".sqlite")
+      ? .file(URL(fileURLWithPath: name)) : .run(try RunFolder.find(name))
+  }
+}
+
+extension RunPreparation {
+  /// What the run will take, from shapes and the longest prompt that is allowed.
+  /// - Throws: `ModelError` or `PlanError`.
+  public func plan() throws -> RunPlan {
+    let model = try modelFolder.map { try ModelConfiguration(folder: $0) } ?? EmbeddedJob.model()
+    return try RunPlan(
+      self, model: model,
+      promptLength: min(settings.maxPromptLength ?? 256, model.maximumPositions - 1),
+      completionLength: settings.maxCompletionLength)
   }
 }
 
@@ -51,15 +86,17 @@ struct RunData {
   init(_ settings: RunConfiguration) throws {
     let mapping = ColumnMapping(settings.columns) ?? .identity
     var train: Dataset
-    if settings.dataset.isEmpty {
+    if settings.dataset.isEmpty || settings.rollouts != nil {
       train = Dataset(name: "no dataset", problems: [], contentHash: "")
     } else {
-      train = try EmbeddedJob.dataset(settings.dataset)
+      train =
+        try EmbeddedJob.dataset(settings.dataset, limit: settings.maxTrainRows)
         ?? Dataset.read(settings.dataset, mapping: mapping, limit: settings.maxTrainRows)
     }
     if let column = settings.curriculum { train = try train.ordered(byDifficulty: column) }
     if !settings.evalDataset.isEmpty {
-      evaluation = try EmbeddedJob.dataset(settings.evalDataset)
+      evaluation =
+        try EmbeddedJob.dataset(settings.evalDataset, limit: settings.maxEvalRows)
         ?? Dataset.read(
           settings.evalDataset, mapping: mapping, split: .evaluation,
           limit: settings.maxEvalRows)
@@ -70,7 +107,7 @@ struct RunData {
     }
     self.train = train
     supervised = try settings.sftDataset.map { path in
-      try EmbeddedJob.supervised(path) ?? SupervisedDataset.read(path, mapping: mapping)
+      try EmbeddedJob.supervised(path) ?? SupervisedDataset.read(reference: path, mapping: mapping)
     }
   }
 }

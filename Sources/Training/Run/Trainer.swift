@@ -24,6 +24,8 @@ final class Trainer {
     var rewardNames: [String]
     var reference: ReferenceModel?
     var evaluator: Evaluator?
+    /// Judges a sample of the training problems, for the cold start.
+    var probe: Evaluator?
     var checkpoints: CheckpointFiles
     var schedule: Schedule
     var provenance: JSONObject
@@ -82,15 +84,15 @@ final class Trainer {
       // Step 0 is kept: a reference made by a cold start is read from it.
       try checkpoint()
     }
+    if position.step > 0, try !takeUpEvaluation() { return try interrupted() }
     while position.step < parts.schedule.steps {
       if observer.isCancelled() { return try interrupted() }
       guard try trainStep(position.step + 1) else { return try interrupted() }
       let step = position.step
-      let isLast = step == parts.schedule.steps
-      if isDue(step, every: parts.schedule.evaluationSteps) || isLast && parts.evaluator != nil {
-        guard try evaluate(step: step) else { return try interrupted() }
+      if isEvaluated(after: step), try !evaluate(step: step) { return try interrupted() }
+      if isDue(step, every: parts.schedule.checkpointSteps) || step == parts.schedule.steps {
+        try checkpoint()
       }
-      if isDue(step, every: parts.schedule.checkpointSteps) || isLast { try checkpoint() }
     }
     try parts.checkpoints.writeFinal(
       parts.policy.model.parameters, provenance: finalProvenance, to: parts.folder.final)
@@ -104,21 +106,35 @@ final class Trainer {
     return step % period == 0
   }
 
+  private func isEvaluated(after step: Int) -> Bool {
+    isDue(step, every: parts.schedule.evaluationSteps) || step == parts.schedule.steps
+  }
+
+  /// Remembers the best evaluation before the step that the run is taken up at, and makes good the one
+  /// after it, which an interruption may have left out; false where the user gave up.
+  private func takeUpEvaluation() throws -> Bool {
+    for (step, logged) in position.evaluations.sorted(by: { $0.key < $1.key })
+    where step < position.step {
+      noteBest(step: step, logged.metrics)
+    }
+    return try !isEvaluated(after: position.step) || evaluate(step: position.step)
+  }
+
   // MARK: A step
 
   /// Whether the step was done; false where the user gave up before it was committed.
   private func trainStep(_ step: Int) throws -> Bool {
     var clock = PhaseClock()
     let isReplayed = step <= position.lastCommitted
-    guard var rollout = try rollout(of: step, isReplayed: isReplayed) else { return false }
+    guard var sourced = try rollout(of: step, isReplayed: isReplayed) else { return false }
     clock.lap("rollout")
     if !isReplayed, let reference = parts.reference {
-      reference.score(&rollout, rowLimit: parts.schedule.microBatchTokens)
+      reference.score(&sourced.record, rowLimit: parts.schedule.microBatchTokens)
       clock.lap("reference")
     }
-    let advantages = try parts.estimator.advantages(
-      of: rollout, rewardNames: parts.rewardNames, stepEnd: stepEnd)
-    record(advantages, in: &rollout)
+    let advantages = try estimateAdvantages(of: sourced)
+    record(advantages, in: &sourced.record)
+    let rollout = sourced.record
     let commit = isReplayed ? nil : BackgroundCommit(rollout, to: parts.log)
 
     var metrics = StepMetrics(
@@ -126,7 +142,11 @@ final class Trainer {
     var updates: [UpdateRecord] = []
     var updateTokens = 0
     try parts.updater.update(
-      rollout, advantages: advantages, beforeMove: { try commit?.wait() },
+      sourced, advantages: advantages,
+      beforeMove: {
+        try commit?.wait()
+        CrashPoint.updating.reach()
+      },
       updated: { outcome in
         metrics.add(outcome.metrics)
         updates.append(outcome.record)
@@ -144,8 +164,19 @@ final class Trainer {
     return true
   }
 
-  private func rollout(of step: Int, isReplayed: Bool) throws -> StepRecord? {
-    if isReplayed, let reader { return try reader.step(step) }
+  private func estimateAdvantages(of sourced: SourcedRollout) throws -> StepAdvantages {
+    var estimated = try parts.estimator.advantages(
+      of: sourced.record, rewardNames: parts.rewardNames, stepEnd: stepEnd)
+    for (index, given) in (sourced.advantages ?? []).enumerated() {
+      if let given { estimated.advantages[index] = given }
+    }
+    return estimated
+  }
+
+  private func rollout(of step: Int, isReplayed: Bool) throws -> SourcedRollout? {
+    if isReplayed, !parts.source.isRecorded, let reader {
+      return try reader.step(step).map { SourcedRollout($0) }
+    }
     return try parts.source.rollout(
       step: step, policyStep: parts.optimizer.updates, drawn: position.problemsDrawn,
       isCancelled: observer.isCancelled,
@@ -224,8 +255,9 @@ final class Trainer {
   private func evaluate(step: Int) throws -> Bool {
     guard let evaluator = parts.evaluator else { return true }
     if let logged = position.evaluations[step] {
-      try metricsLog.append(step: step, logged.metrics)
-      noteBest(step: step, logged.metrics)
+      let metrics = EvaluationReport.prefixed(logged.metrics)
+      try metricsLog.append(step: step, metrics)
+      noteBest(step: step, metrics)
       return true
     }
     guard let report = try evaluator.evaluate(step: step, isCancelled: observer.isCancelled) else {
@@ -235,8 +267,9 @@ final class Trainer {
       evaluation: EvaluationRecord(
         step: step, dataset: "eval", metrics: report.metrics, seconds: report.seconds,
         completions: report.completions))
-    try metricsLog.append(step: step, report.metrics)
-    noteBest(step: step, report.metrics)
+    let metrics = EvaluationReport.prefixed(report.metrics)
+    try metricsLog.append(step: step, metrics)
+    noteBest(step: step, metrics)
     observer.observe(.evaluation(report))
     return true
   }
@@ -263,7 +296,9 @@ final class Trainer {
           entropy: parts.updater.entropy, configurationHash: parts.configurationHash,
           programVersion: ProgramVersion.current, files: files)
       }, to: folder)
-    let manifest = try SHA256.digest(ofFile: folder.appendingPathComponent(CheckpointManifest.name).path).hexadecimal
+    let manifest = try SHA256.digest(
+      ofFile: folder.appendingPathComponent(CheckpointManifest.name).path
+    ).hexadecimal
     try parts.log.append(
       checkpoint: CheckpointRecord(
         step: step, policyStep: parts.optimizer.updates,

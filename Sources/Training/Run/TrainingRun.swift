@@ -13,6 +13,11 @@ public final class TrainingRun {
   private let observer: TrainingObserver
   private let log: TrajectoryLog
   private let isNew: Bool
+  /// What the run was begun under, where it is taken up again.
+  private let recorded: RunCircumstances?
+  /// The time that chat templates print, the same however often the run is taken up.
+  private let clock: Int
+  private var sharedEngine: GenerationEngine?
 
   private var settings: RunConfiguration { preparation.settings }
   private var folder: RunFolder { preparation.folder }
@@ -23,6 +28,8 @@ public final class TrainingRun {
     self.preparation = preparation
     self.observer = observer
     isNew = true
+    recorded = nil
+    clock = Int(Date().timeIntervalSince1970)
     let folder = preparation.folder
     guard !folder.isTaken else { throw RunFolderError.taken(folder) }
     try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
@@ -31,29 +38,54 @@ public final class TrainingRun {
     log = try TrajectoryLog(creating: folder.log)
   }
 
-  /// Opens a run that stopped.
-  /// - Throws: `StoreError` where there is no log, or another process trains the run.
+  /// Opens a run that stopped, wherever it did.
+  /// - Throws: `StoreError` where the log is damaged, or another process trains the run.
   public init(resuming preparation: RunPreparation, observer: TrainingObserver) throws {
     self.preparation = preparation
     self.observer = observer
     isNew = false
-    log = try TrajectoryLog(opening: preparation.folder.log)
+    log = try Self.openLog(preparation.folder.log)
+    preparation.folder.removeUnfinished()
+    let run = try TrajectoryReader(readOnly: preparation.folder.log).runs().last
+    recorded = run.flatMap { RunCircumstances($0.record.host) }
+    clock = recorded?.clock ?? Int(Date().timeIntervalSince1970)
+  }
+
+  /// Opens a log, or makes it where the run stopped before its first commit.
+  private static func openLog(_ url: URL) throws(StoreError) -> TrajectoryLog {
+    do throws(StoreError) {
+      return try TrajectoryLog(opening: url)
+    } catch {
+      // Making one refuses whatever is not an empty file, so that nothing can be overwritten.
+      guard error.kind == .notALog || error.kind == .unreachable else { throw error }
+      do throws(StoreError) { return try TrajectoryLog(creating: url) } catch _ { throw error }
+    }
   }
 
   /// Trains until the last step, or until the observer stops it.
   public func train() throws -> TrainingOutcome {
     let policy = try loadPolicy()
     let encoder = try makeEncoder(policy)
-    let problems = try encode(preparation.train, encoder, policy)
     let rewards = try RewardSuite(
-      preparation.specifications, columns: preparation.train.columns,
+      needsScoring ? preparation.specifications : [], columns: preparation.columns,
       catalogue: .shipped)
     defer { rewards.shutDown() }
-    try beginIfNew(policy: policy, rewards: rewards)
-    var parts = try assemble(policy, encoder: encoder, problems: problems, rewards: rewards)
+    let material = try gatherMaterial(policy, encoder: encoder, rewards: rewards)
+    let plan = try RunPlan(
+      preparation, model: policy.model.configuration, promptLength: material.longest.prompt,
+      completionLength: material.longest.completion,
+      microBatchTokens: recorded?.microBatchTokens)
+    try begin(policy: policy, rewards: rewards, material: material, plan: plan)
+    var parts = try assemble(
+      policy, encoder: encoder, rewards: rewards, material: material, plan: plan)
     let position = try takeUp(&parts)
     for warning in preparation.resolved.warnings where isNew { observer.observe(.warning(warning)) }
     return try Trainer(parts, from: position, observer: observer).run()
+  }
+
+  /// Whether any completion is to be scored: not where all of them are recorded and none is evaluated.
+  private var needsScoring: Bool {
+    preparation.recorded == nil || preparation.evaluation != nil
   }
 
   // MARK: Policy and prompts
@@ -71,7 +103,9 @@ public final class TrainingRun {
     return try Policy(folder: source, compute: preparation.compute)
   }
 
-  private func makeEncoder(_ policy: Policy) throws -> PromptEncoder {
+  /// What turns text into tokens; nil where only ids are given, by a record, to a model without a tokenizer.
+  private func makeEncoder(_ policy: Policy) throws -> PromptEncoder? {
+    if policy.tokenizer == nil, preparation.recorded != nil { return nil }
     let template = try settings.chatTemplate.map { path in
       try ChatTemplateFile.read(path)
     }
@@ -79,13 +113,13 @@ public final class TrainingRun {
       tokenizer: try policy.requireTokenizer(), chatTemplate: template, system: settings.system,
       maxPromptLength: settings.maxPromptLength,
       contextLength: policy.model.configuration.maximumPositions,
-      overlong: settings.overlongPrompts, stop: settings.stop)
+      overlong: settings.overlongPrompts, stop: settings.stop,
+      now: Date(timeIntervalSince1970: Double(clock)))
   }
 
-  private func encode(
-    _ dataset: Dataset, _ encoder: PromptEncoder, _ policy: Policy
-  ) throws -> [EncodedProblem] {
-    try dataset.problems.compactMap { problem in
+  private func encode(_ dataset: Dataset, _ encoder: PromptEncoder?) throws -> [EncodedProblem] {
+    guard let encoder else { return [] }
+    return try dataset.problems.compactMap { problem in
       guard let tokens = try encoder.encode(problem, dataset: dataset.name),
         tokens.count >= settings.minPromptLength
       else { return nil }
@@ -93,27 +127,52 @@ public final class TrainingRun {
     }
   }
 
+  /// The problems of one pass, as indices into those that were encoded.
+  private func epoch(of dataset: Dataset, encoded problems: [EncodedProblem]) -> [Int] {
+    let places = Dictionary(
+      uniqueKeysWithValues: problems.enumerated().map { ($1.problem.index, $0) })
+    return dataset.epoch.compactMap { places[$0] }
+  }
+
   // MARK: The record of the run
 
-  private func beginIfNew(policy: Policy, rewards: RewardSuite) throws {
+  /// Records the run, or where it is recorded says what is different now.
+  private func begin(
+    policy: Policy, rewards: RewardSuite, material: Material, plan: RunPlan
+  ) throws {
+    let circumstances = RunCircumstances(
+      threads: preparation.compute.threads, compute: preparation.compute.description,
+      microBatchTokens: plan.microBatchTokens, clock: clock)
     let reader = try TrajectoryReader(readOnly: folder.log)
-    guard try reader.runs().isEmpty else { return }
+    guard try reader.runs().isEmpty else {
+      for sentence in recorded?.differences(to: circumstances) ?? [] {
+        observer.observe(.warning(sentence))
+      }
+      return
+    }
     _ = try log.begin(
       run: RunRecord(
         name: folder.url.lastPathComponent, seed: settings.seed,
-        programVersion: ProgramVersion.current, configuration: preparation.resolved.json.object ?? [:],
+        programVersion: ProgramVersion.current,
+        configuration: lastingSettings,
         model: settings.model ?? "made from nothing", modelHash: try weightsHash(of: policy.folder),
         dataset: preparation.train.name, datasetHash: preparation.train.contentHash,
         provenance: provenance,
-        rewards: rewards.rewards.map { reward in
-          RewardRecord(
-            name: reward.name, weight: reward.weight, kind: reward.kind.rawValue,
-            contentHash: reward.contentHash, isDeterministic: reward.isDeterministic)
+        rewards: material.rewards.map { reward in
+          let live = rewards.rewards.first { $0.name == reward.name }
+          return RewardRecord(
+            name: reward.name, weight: reward.weight, kind: live?.kind.rawValue ?? "recorded",
+            contentHash: live?.contentHash ?? "",
+            isDeterministic: live?.isDeterministic ?? true)
         },
-        host: [
-          "threads": .integer(Int64(preparation.compute.threads)),
-          "compute": .string(preparation.compute.description),
-        ]))
+        host: circumstances.json))
+  }
+
+  /// The settings but the name of the folder, which is no part of what a run does.
+  private var lastingSettings: JSONObject {
+    var settings = preparation.resolved.json.object ?? [:]
+    settings["run"] = nil
+    return settings
   }
 
   private func weightsHash(of folder: URL) throws -> String {
@@ -134,23 +193,91 @@ public final class TrainingRun {
       "parent_model": .string(settings.model ?? "made from nothing"),
       "dataset": .string(preparation.train.name),
       "dataset_sha256": .string(preparation.train.contentHash),
-      "configuration": preparation.resolved.json,
+      "configuration": .object(lastingSettings),
     ]
   }
 
   // MARK: Assembly
 
-  private func assemble(
-    _ policy: Policy, encoder: PromptEncoder, problems: [EncodedProblem], rewards: RewardSuite
-  ) throws -> Trainer.Parts {
+  /// The engine that samples for training and for evaluation: one, since its scratch is as large as a batch.
+  private func engine(_ policy: Policy) -> GenerationEngine {
+    if let sharedEngine { return sharedEngine }
+    let engine = GenerationEngine(policy.model)
+    sharedEngine = engine
+    return engine
+  }
+
+  /// What a run learns from: where its rollouts come from, and the rewards they carry.
+  private struct Material {
+    var source: any RolloutSource
+    var rewards: [RecordedRollouts.Reward]
+    /// The training problems; empty where rollouts are recorded.
+    var problems: [EncodedProblem]
+    /// Problems of one epoch.
+    var epoch: Int
+    var steps: Int
+    var longest: (prompt: Int, completion: Int)
+  }
+
+  private func gatherMaterial(
+    _ policy: Policy, encoder: PromptEncoder?, rewards: RewardSuite
+  ) throws -> Material {
+    if let recorded = preparation.recorded {
+      return try recordedMaterial(recorded, policy: policy, encoder: encoder)
+    }
+    guard let encoder else { throw MissingTokenizer(folder: policy.folder) }
+    let problems = try encode(preparation.train, encoder)
     guard !problems.isEmpty else {
       throw RunFolderError.nothingToTrainOn(preparation.train.name)
     }
-    let epoch = preparation.train.epoch.count
-    let steps = settings.stepCount(problems: problems.count)
-    let plan = try RunPlan(
-      preparation, model: policy.model.configuration,
-      promptLength: problems.map(\.tokens.count).max() ?? 1)
+    let entries = epoch(of: preparation.train, encoded: problems)
+    let sampler = RolloutSampler(
+      engine: engine(policy), encoder: encoder, rewards: rewards,
+      problems: problems,
+      order: ProblemOrder(
+        of: entries, seed: UInt64(settings.seed), shuffles: settings.shuffleDataset,
+        keepsFirstEpoch: settings.curriculum != nil),
+      settings: RolloutSampler.Settings(
+        seed: UInt64(settings.seed), promptsPerStep: settings.promptsPerStep,
+        groupSize: settings.numGenerations, sampling: settings.sampling(policy.endTokens),
+        drawLimit: settings.dynamicSampling ? settings.dynamicSamplingLimit : 1))
+    return Material(
+      source: sampler,
+      rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
+      problems: problems, epoch: entries.count,
+      steps: settings.stepCount(problems: entries.count),
+      longest: (problems.map(\.tokens.count).max() ?? 1, settings.maxCompletionLength))
+  }
+
+  private func recordedMaterial(
+    _ recorded: RecordedSource, policy: Policy, encoder: PromptEncoder?
+  ) throws -> Material {
+    let source: RecordedRollouts
+    switch recorded {
+    case .run(let run): source = try RecordedRollouts(log: run.log)
+    case .file(let url):
+      source = try RecordedRollouts(
+        file: url, policy: policy, encoder: encoder, promptsPerStep: settings.promptsPerStep)
+    }
+    // Weights that are given now win over those of the record; the names must be the record's.
+    let given = Dictionary(
+      preparation.specifications.map { ($0.name ?? $0.use, $0.weight) }, uniquingKeysWith: { $1 })
+    let rewards = source.rewards.map {
+      RecordedRollouts.Reward(name: $0.name, weight: given[$0.name] ?? $0.weight)
+    }
+    return Material(
+      source: source, rewards: rewards, problems: [], epoch: source.groupCount,
+      steps: min(settings.maxSteps ?? source.stepCount, source.stepCount), longest: source.longest)
+  }
+
+  private func assemble(
+    _ policy: Policy, encoder: PromptEncoder?, rewards: RewardSuite, material: Material,
+    plan: RunPlan
+  ) throws -> Trainer.Parts {
+    let steps = material.steps
+    (material.source as? RecordedRollouts)?.complete(
+      with: policy.model, temperature: Float(settings.temperature),
+      correctsSampler: settings.objective.correctsSampler)
     let objective = settings.objective
     let optimizer = makeOptimizer(policy, settings.learningRate)
     let updater = PolicyUpdater(
@@ -161,41 +288,37 @@ public final class TrainingRun {
         temperature: Float(settings.temperature), microBatchTokens: plan.microBatchTokens,
         learningRate: LearningRatePlan(
           settings.lrSchedulerType, warmupUpdates: settings.warmupSteps,
-          totalUpdates: steps * objective.iterations * settings.updatesPerRollout),
+          totalUpdates: (settings.maxSteps ?? steps) * objective.iterations
+            * settings.updatesPerRollout),
         baseLearningRate: settings.learningRate, skipsNonfinite: settings.onNonfinite == .skip))
-    let engine = GenerationEngine(policy.model)
-    let sampler = RolloutSampler(
-      engine: engine, encoder: encoder, rewards: rewards, problems: problems,
-      order: ProblemOrder(
-        count: problems.count, seed: UInt64(settings.seed), shuffles: settings.shuffleDataset),
-      settings: RolloutSampler.Settings(
-        seed: UInt64(settings.seed), promptsPerStep: settings.promptsPerStep,
-        groupSize: settings.numGenerations, sampling: settings.sampling(policy.endTokens),
-        drawLimit: settings.dynamicSampling ? settings.dynamicSamplingLimit : 1))
-    let evaluator = try preparation.evaluation.map { dataset in
-      Evaluator(
-        engine: engine, encoder: encoder, rewards: rewards,
-        problems: try encode(dataset, encoder, policy),
+    func evaluator(_ problems: [EncodedProblem], samples: Int) -> Evaluator? {
+      guard let encoder, !problems.isEmpty else { return nil }
+      return Evaluator(
+        engine: engine(policy), encoder: encoder, rewards: rewards, problems: problems,
         settings: Evaluator.Settings(
-          seed: UInt64(settings.seed), samples: settings.numGenerationsEval ?? 1,
-          sampling: settings.evaluationSampling(policy.endTokens),
+          seed: UInt64(settings.seed), samples: samples,
+          sampling: settings.evaluationSampling(policy.endTokens, samples: samples),
           fullReward: rewards.rewards.reduce(0) { $0 + $1.weight * ($1.range?.upperBound ?? 1) }))
     }
+    let held = try preparation.evaluation.map { try encode($0, encoder) }
     return Trainer.Parts(
       folder: folder, log: log, policy: policy, optimizer: optimizer, updater: updater,
-      source: sampler,
-      estimator: AdvantageEstimator(objective, rewardWeights: rewards.rewards.map(\.weight)),
-      rewardNames: rewards.rewards.map(\.name), reference: nil, evaluator: evaluator,
+      source: material.source,
+      estimator: AdvantageEstimator(objective, rewardWeights: material.rewards.map(\.weight)),
+      rewardNames: material.rewards.map(\.name), reference: nil,
+      evaluator: held.flatMap { evaluator($0, samples: settings.numGenerationsEval ?? 1) },
+      probe: evaluator(Array(material.problems.prefix(256)), samples: 1),
       checkpoints: CheckpointFiles(
         tokenizerFolder: policy.folder, elementType: settings.saveDtype.elementType),
       schedule: Trainer.Schedule(
         steps: steps, evaluationSteps: settings.evalSteps, evaluatesFirst: settings.evalOnStart,
         checkpointSteps: settings.saveSteps, checkpointLimit: settings.saveTotalLimit,
-        problemCount: epoch,
+        problemCount: material.epoch,
         bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
         microBatchTokens: plan.microBatchTokens),
       provenance: provenance,
-      configurationHash: SHA256.digest(of: preparation.resolved.json.jsonText).hexadecimal,
+      configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
+        .hexadecimal,
       warnings: { rewards.takeWarnings() })
   }
 
@@ -218,7 +341,9 @@ public final class TrainingRun {
     var position = Trainer.Position()
     let reader = try TrajectoryReader(readOnly: folder.log)
     position.lastCommitted = try reader.lastCommittedStep() ?? 0
-    for evaluation in try reader.evaluations() { position.evaluations[evaluation.step] = evaluation }
+    for evaluation in try reader.evaluations() {
+      position.evaluations[evaluation.step] = evaluation
+    }
     let needsReference = settings.objective.needsReference
     guard let found = newestCheckpoint() else {
       try coldStart(parts)
@@ -259,7 +384,8 @@ public final class TrainingRun {
     if let kept, FileManager.default.fileExists(atPath: kept.path) {
       try reference.parameters.read(folder: kept)
     } else if let name = settings.referenceModel {
-      try reference.parameters.read(folder: try ModelLocator.locate(
+      try reference.parameters.read(
+        folder: try ModelLocator.locate(
           name, environment: ProcessInfo.processInfo.environment))
     } else if checkpoint != nil {
       try reference.parameters.read(folder: folder.checkpoint(step: 0))
@@ -270,10 +396,15 @@ public final class TrainingRun {
   /// The supervised stage, where the settings ask for one.
   private func coldStart(_ parts: Trainer.Parts) throws {
     guard !preparation.supervised.isEmpty else { return }
+    guard let encoder = try makeEncoder(parts.policy) else {
+      throw MissingTokenizer(folder: parts.policy.folder)
+    }
     let stage = try ColdStart(
-      preparation, policy: parts.policy, encoder: try makeEncoder(parts.policy),
+      preparation, policy: parts.policy, encoder: encoder,
       optimizer: makeOptimizer(parts.policy, settings.sftLearningRate),
       microBatchTokens: parts.schedule.microBatchTokens)
-    try stage.run(observer)
+    try stage.run(observer) {
+      try parts.probe?.evaluate(step: 0, isCancelled: observer.isCancelled)?.accuracy.share
+    }
   }
 }

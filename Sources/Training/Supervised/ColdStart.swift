@@ -9,6 +9,10 @@ import Transformer
 struct ColdStart {
   private let trainer: SupervisedTrainer
   private let updates: Int
+  private let target: Double?
+
+  /// Updates between two looks at whether the target is reached.
+  private static let probeEvery = 10
 
   init(
     _ preparation: RunPreparation, policy: Policy, encoder: PromptEncoder,
@@ -27,9 +31,11 @@ struct ColdStart {
       }
     }
     guard !examples.isEmpty else {
-      throw RunFolderError.nothingToTrainOn(preparation.supervised.map(\.name).joined(separator: ", "))
+      throw RunFolderError.nothingToTrainOn(
+        preparation.supervised.map(\.name).joined(separator: ", "))
     }
     let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
+    target = settings.sftStopAt
     updates = settings.sftSteps ?? max(1, Int(passes.rounded(.up)))
     trainer = SupervisedTrainer(
       policy.model, optimizer: optimizer, examples: examples,
@@ -41,18 +47,27 @@ struct ColdStart {
         rowLimit: microBatchTokens, seed: UInt64(settings.seed)))
   }
 
-  /// Does all updates.
+  /// Does the updates, all of them or until the target is reached.
+  /// - Parameter probe: The share of a sample of training problems that is answered rightly; nil where the user
+  ///   gave up.
   /// - Throws: `Interruption` where the user gave up.
-  func run(_ observer: TrainingObserver) throws {
+  func run(_ observer: TrainingObserver, probe: () throws -> Double?) throws {
     let start = ContinuousClock.now
     for update in 0..<updates {
       if observer.isCancelled() { throw Interruption() }
+      CrashPoint.coldStart.reach()
       let result = try trainer.update(update)
+      var isEnough = false
+      if let target, (update + 1) % Self.probeEvery == 0 {
+        guard let share = try probe() else { throw Interruption() }
+        isEnough = share >= target
+      }
       observer.observe(
         .supervised(
           SupervisedProgress(
-            update: update + 1, total: updates, loss: result.loss,
+            update: update + 1, total: isEnough ? update + 1 : updates, loss: result.loss,
             seconds: (ContinuousClock.now - start).seconds)))
+      if isEnough { return }
     }
   }
 }

@@ -17,7 +17,8 @@ extension PromptEncoder {
       guard let tokens = try encode(problem, dataset: dataset) else { return nil }
       example = SupervisedExample(
         prompt: tokens,
-        completion: continuation(of: prompt, tokens, by: completion) + (endToken.map { [$0] } ?? []))
+        completion: continuation(of: prompt, tokens, by: completion) + (endToken.map { [$0] } ?? [])
+      )
     case .text(let text):
       let tokens = tokenizer.encode(text, addSpecialTokens: true) + (endToken.map { [$0] } ?? [])
       guard tokens.count > 1 else { return nil }
@@ -32,7 +33,7 @@ extension PromptEncoder {
     return example.countedTokens > 0 ? example : nil
   }
 
-  private func continuation(
+  func continuation(
     of prompt: Prompt, _ tokens: [TokenID], by completion: String
   ) -> [TokenID] {
     if case .text(let text) = prompt {
@@ -62,7 +63,8 @@ extension PromptEncoder {
       guard before.hasPrefix(rendered), after.hasPrefix(before) else {
         throw PromptError(
           row: index, dataset: dataset,
-          reason: "the chat template rewrites earlier turns, so that a conversation can't be learnt "
+          reason:
+            "the chat template rewrites earlier turns, so that a conversation can't be learnt "
             + "turn by turn; give the rows as prompt and completion")
       }
       let given = tokenizer.encode(

@@ -53,6 +53,8 @@ final class PolicyUpdater {
     var group: GroupRecord
     var completion: CompletionRecord
     var advantages: TokenAdvantages
+    /// The policy's log-probabilities where the completion's are another engine's.
+    var policyLogProbabilities: [Float]?
   }
 
   /// Does all updates of a step.
@@ -62,10 +64,10 @@ final class PolicyUpdater {
   ///   - beforeMove: Called before the weights first move: the rollout's commit must have returned.
   ///   - updated: Called after each update.
   func update(
-    _ rollout: StepRecord, advantages: StepAdvantages, beforeMove: () throws -> Void,
+    _ sourced: SourcedRollout, advantages: StepAdvantages, beforeMove: () throws -> Void,
     updated: (Outcome) throws -> Void
   ) throws {
-    let groups = self.groups(of: rollout, advantages)
+    let groups = self.groups(of: sourced, advantages)
     guard !groups.isEmpty else {
       try beforeMove()
       return
@@ -81,19 +83,21 @@ final class PolicyUpdater {
           updatesPerRollout: settings.updatesPerRollout,
           entropyCoefficient: entropy.applied(settings.objective), policyIsSampler: index == 0)
         let outcome = try run(
-          part, step: rollout.step, index: index, context: context, beforeMove: beforeMove)
+          part, step: sourced.record.step, index: index, context: context, beforeMove: beforeMove)
         try updated(outcome)
         index += 1
       }
     }
   }
 
-  private func groups(of rollout: StepRecord, _ advantages: StepAdvantages) -> [[Member]] {
+  private func groups(of sourced: SourcedRollout, _ advantages: StepAdvantages) -> [[Member]] {
     var next = 0
-    return rollout.groups.filter { !$0.isDropped }.map { group in
+    return sourced.record.groups.filter { !$0.isDropped }.map { group in
       group.completions.map { completion in
         defer { next += 1 }
-        return Member(group: group, completion: completion, advantages: advantages.advantages[next])
+        return Member(
+          group: group, completion: completion, advantages: advantages.advantages[next],
+          policyLogProbabilities: sourced.policyLogProbabilities?[next])
       }
     }
   }
@@ -115,7 +119,10 @@ final class PolicyUpdater {
     return CompletionInput(
       group: member.group.draw, length: completion.completion.tokens.count,
       advantages: member.advantages,
-      oldLogProbabilities: completion.samplerLogProbabilities?.map(Double.init),
+      oldLogProbabilities: (member.policyLogProbabilities ?? completion.samplerLogProbabilities)?
+        .map(Double.init),
+      samplerLogProbabilities: member.policyLogProbabilities == nil
+        ? nil : completion.samplerLogProbabilities?.map(Double.init),
       referenceLogProbabilities: completion.referenceLogProbabilities?.map(Double.init),
       entropies: completion.entropies?.map(Double.init),
       isTruncated: completion.completion.finish == .length)
@@ -128,13 +135,23 @@ final class PolicyUpdater {
     beforeMove: () throws -> Void
   ) throws -> Outcome {
     let members = part.flatMap { $0 }
-    let update = try PreparedUpdate(
-      completions: members.map(input), settings: settings.objective, context: context)
-    var sum = LossSum(members.count)
-    var first = 0
-    for groups in microBatches(part) {
-      try accumulate(groups, members: first..<first + groups.joined().count, update, into: &sum)
-      first += groups.joined().count
+    let sum: LossSum
+    do {
+      sum = try accumulate(part, members, context: context)
+    } catch let error as ObjectiveError {
+      guard let quantity = error.nonfiniteQuantity else { throw error }
+      guard settings.skipsNonfinite else {
+        throw NonfiniteError(
+          what: quantity, place: place(of: error, in: members, step: step, index: index),
+          remedy: "lower learning_rate, or set on_nonfinite to skip")
+      }
+      try beforeMove()
+      pass.gradients.reset()
+      return Outcome(
+        record: UpdateRecord(
+          step: step, update: index, policyStep: optimizer.updates, completions: [],
+          metrics: ["skipped_updates": 1]),
+        metrics: ["skipped_updates": 1], tokens: 0)
     }
     try beforeMove()
     let factor = settings.learningRate.factor(at: optimizer.updates)
@@ -148,6 +165,36 @@ final class PolicyUpdater {
     return outcome(
       members, sum: sum, report: report, step: step, index: index,
       learningRate: settings.baseLearningRate * factor)
+  }
+
+  /// Forward, objective and backward of a part, micro-batch by micro-batch.
+  private func accumulate(
+    _ part: [[Member]], _ members: [Member], context: UpdateContext
+  ) throws -> LossSum {
+    let update = try PreparedUpdate(
+      completions: members.map(input), settings: settings.objective, context: context)
+    var sum = LossSum(members.count)
+    var first = 0
+    for groups in microBatches(part) {
+      let count = groups.joined().count
+      try accumulate(groups, members: first..<first + count, update, into: &sum)
+      first += count
+    }
+    return sum
+  }
+
+  /// The trajectory whose numbers an objective could not be computed from, as a person finds it.
+  private func place(
+    of error: ObjectiveError, in members: [Member], step: Int, index: Int
+  ) -> String {
+    let place = "step \(step), update \(index + 1)"
+    guard let completion = error.completion, members.indices.contains(completion) else {
+      return place
+    }
+    let member = members[completion]
+    return place
+      + ", row \(member.group.problem.index + 1) of \(member.group.dataset), "
+      + "sample \(member.completion.sample)"
   }
 
   /// What the micro-batches of an update add up to.

@@ -55,7 +55,8 @@ public struct GenerationObserver {
   /// Whether the text of a completion so far ends it (stop strings); called after each token.
   public var endsCompletion: ((_ request: Int, _ sample: Int, _ tokens: [TokenID]) -> Bool)?
   /// Called when a completion is done, in order of finishing.
-  public var completed: ((_ request: Int, _ sample: Int, _ completion: GeneratedCompletion) -> Void)?
+  public var completed:
+    ((_ request: Int, _ sample: Int, _ completion: GeneratedCompletion) -> Void)?
   /// Called before each decoding step; true gives up and returns nil.
   public var isCancelled: (() -> Bool)?
 

@@ -54,9 +54,11 @@ struct TokenSampler {
     let inverseTemperature = settings.temperature > 0 ? 1 / settings.temperature : 1
     var logSumExp = [Float](repeating: 0, count: rows)
     var entropy = [Float](repeating: 0, count: rows)
+    var normalizer = [Double](repeating: 0, count: rows)
     compute.reduceVocabulary(
       Rows(logits, stride: vocabulary), rows: rows, vocabulary: vocabulary,
-      inverseTemperature: inverseTemperature, logSumExp: &logSumExp, entropy: &entropy)
+      inverseTemperature: inverseTemperature, logSumExp: &logSumExp, entropy: &entropy,
+      normalizer: &normalizer)
     return draws.map { draw in
       let row = logits + draw.row * vocabulary
       let id =
@@ -66,7 +68,10 @@ struct TokenSampler {
           logSumExp: logSumExp[draw.row], uniform: uniform(draw))
         : likeliest(row)
       return Token(
-        id: id, logProbability: row[Int(id)] * inverseTemperature - logSumExp[draw.row],
+        id: id,
+        logProbability: Compute.logProbability(
+          ofLogit: row[Int(id)], inverseTemperature: inverseTemperature,
+          normalizer: normalizer[draw.row]),
         entropy: entropy[draw.row], keptSet: keptSets[draw.row])
     }
   }

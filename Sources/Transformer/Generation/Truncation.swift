@@ -21,9 +21,11 @@ enum Truncation {
     // Masses relative to the likeliest: exp((z − z_max)/T).
     let masses = candidates.map { exp((Double($0.logit) - Double(top.logit)) * inverseTemperature) }
     if settings.topP < 1 {
-      let total = masses.reduce(0, +) + tailMass(
-        logits, vocabulary, below: candidates, top: top.logit, inverseTemperature, settings,
-        excluding: excluded)
+      let total =
+        masses.reduce(0, +)
+        + tailMass(
+          logits, vocabulary, below: candidates, top: top.logit, inverseTemperature, settings,
+          excluding: excluded)
       var mass = 0.0
       var count = 0
       while count < candidates.count, mass < Double(settings.topP) * total {
@@ -82,7 +84,8 @@ enum Truncation {
   }
 
   /// Whether the tokens below the window are sure to have less than 1 − p of the mass.
-  private static func holds(_ topP: Float, window: Float, _ found: Int, of vocabulary: Int) -> Bool {
+  private static func holds(_ topP: Float, window: Float, _ found: Int, of vocabulary: Int) -> Bool
+  {
     Double(vocabulary - found) * exp(-Double(window)) < Double(1 - topP) * 0.5
   }
 

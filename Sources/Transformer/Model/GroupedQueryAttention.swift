@@ -84,7 +84,7 @@ struct GroupedQueryAttention {
     compute.attend(
       Rows(q, stride: queries), spans: plan.promptSpans + plan.completionSpans, table: plan.table,
       blocks: blocks, heads: shape.headCount, scale: model.attentionScale,
-      window: shape.slidingWindow(layer: layer) ?? .max, 
+      window: shape.slidingWindow(layer: layer) ?? .max,
       into: Rows(attended, stride: queries),
       logSumExp: saved.logSumExp.reserve(rows * shape.headCount))
     compute.multiply(

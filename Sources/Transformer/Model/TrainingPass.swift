@@ -119,7 +119,8 @@ public final class TrainingPass {
 
   /// Adds the gradient through a norm to the residual path's.
   private func normBackward(
-    _ dy: UnsafeMutablePointer<Float>, _ x: FloatScratch, _ weight: Vector, _ inverseRMS: FloatScratch,
+    _ dy: UnsafeMutablePointer<Float>, _ x: FloatScratch, _ weight: Vector,
+    _ inverseRMS: FloatScratch,
     _ rows: Int, _ dStream: UnsafeMutablePointer<Float>
   ) {
     let width = model.configuration.hiddenSize

@@ -110,7 +110,7 @@ struct ConfigurationTests {
         rollout: {n: 8},
         bf16: true,
         temperature: 0,
-        loss_type: "dapoo",
+        overlong_prompts: "skp",
         seed: 1, seed: 2,
       }
       """)
@@ -123,18 +123,18 @@ struct ConfigurationTests {
           + "(see 'save_dtype')",
         "run.json5, line 2: num_generations must be from 1 to 65536, not 0",
         "run.json5, line 6: temperature must be above 0 and at most 1000, not 0",
-        "run.json5, line 7: loss_type must be one of grpo, dr_grpo, dapo, bnpo, cispo, sapo, "
-          + "luspo, vespo, not 'dapoo'; did you mean 'dapo'?",
+        "run.json5, line 7: overlong_prompts must be one of error, skip, truncate_left, not 'skp'; "
+          + "did you mean 'skip'?",
       ])
     #expect(
       faults(
-        "{num_generations: 0,\n temperature: 0,\n loss_type: 'dapoo', prompts_per_step: 6}",
+        "{num_generations: 0,\n temperature: 0,\n overlong_prompts: 'skp', prompts_per_step: 6}",
         ["updates_per_rollout": ["4"], "min_new_tokens": ["600"], "seed": ["x"]])
         == [
           "run.json5, line 1: num_generations must be from 1 to 65536, not 0",
           "run.json5, line 2: temperature must be above 0 and at most 1000, not 0",
-          "run.json5, line 3: loss_type must be one of grpo, dr_grpo, dapo, bnpo, cispo, sapo, "
-            + "luspo, vespo, not 'dapoo'; did you mean 'dapo'?",
+          "run.json5, line 3: overlong_prompts must be one of error, skip, truncate_left, not 'skp'; "
+            + "did you mean 'skip'?",
           "--seed must be a whole number, not 'x'",
           "prompts_per_step 6 can't be cut into updates_per_rollout 4 equal parts of whole groups; "
             + "make it a multiple",
@@ -150,9 +150,8 @@ struct ConfigurationTests {
         "max_steps 5 and num_train_epochs 2 both say how long the run is; give one"
       ),
       (
-        "{num_generations: 1}",
-        "num_generations 1 has no standard deviation for scale_rewards group; "
-          + "take 2 or more, or scale_rewards none"
+        "{rollouts: 'r.jsonl', dynamic_sampling: true}",
+        "dynamic_sampling true samples anew, rollouts r.jsonl doesn't sample; leave one out"
       ),
       (
         "{lora_dropout: 0.05}",
@@ -170,8 +169,8 @@ struct ConfigurationTests {
         "min_prompt_length 9 is above max_prompt_length 8"
       ),
       (
-        "{sync_ref_model: true}",
-        "sync_ref_model true refreshes a reference that beta 0 does without; raise beta"
+        "{reference_model: 'r'}",
+        "reference_model r is not read with beta 0; raise beta"
       ),
     ])
   func contradictions(text: String, fault: String) {
@@ -180,10 +179,10 @@ struct ConfigurationTests {
 
   @Test("What is odd but legal is warned of")
   func warnings() throws {
-    let resolved = try resolve("{epsilon: 0.2, epsilon_high: 0.1, num_iterations: 2}")
+    let resolved = try resolve("{max_steps: 5, warmup_steps: 10}")
     #expect(
       resolved.warnings == [
-        "epsilon_high 0.1 is below epsilon 0.2: good completions are clipped sooner than bad ones"
+        "warmup_steps 10 is more than the run's 5 updates: learning_rate 1e-6 is never reached"
       ])
   }
 

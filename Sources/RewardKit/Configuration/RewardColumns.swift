@@ -1,18 +1,17 @@
 import Rollouts
 
 /// Gives a dataset's columns the names that a reward reads them by.
-struct ColumnMapping: Sendable {
+struct RewardColumns: Sendable {
   /// For each of the reward's columns, in alphabetical order, the path in the row.
   private let renamed: [(name: String, path: String)]
-  /// The columns that the reward wants; nil for all.
-  var reads: Set<String>?
 
   init(_ columns: [String: String]) {
     renamed = columns.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   /// The row as the reward sees it: every column, the renamed ones under their new names as well.
-  func apply(to row: JSONObject) -> JSONObject {
+  /// - Parameter reads: the columns that the reward wants; nil for all.
+  func apply(to row: JSONObject, reading reads: Set<String>?) -> JSONObject {
     guard !renamed.isEmpty || reads != nil else { return row }
     var result = row
     for (name, path) in renamed {
@@ -40,7 +39,8 @@ struct ColumnMapping: Sendable {
     for (own, path) in specification.columns.sorted(by: { $0.key < $1.key }) {
       let first = path.split(separator: ".").first.map(String.init) ?? ""
       guard !columns.contains(path), !columns.contains(first) else { continue }
-      let hint = nearestName(to: path, among: columns).map { "did you mean \"\($0)\"?" } ?? list
+      let hint =
+        Spelling.nearest(to: path, among: columns).map { "did you mean \"\($0)\"?" } ?? list
       faults.append(
         "reward \"\(name)\": columns.\(own) names the column \"\(path)\", which the dataset lacks "
           + "(\(hint))")

@@ -1,0 +1,38 @@
+import Foundation
+import Rollouts
+import Training
+import Transformer
+
+/// `grpo train --dry-run`: the resolved settings and what the run will take; touches nothing.
+struct DryRun {
+  private let preparation: RunPreparation
+
+  init(_ preparation: RunPreparation) { self.preparation = preparation }
+
+  func print(_ context: CommandContext) throws -> ExitCode {
+    context.print(preparation.resolved.json.prettyJSONText)
+    let plan = try refusing { try preparation.plan() }
+    context.note("\nMemory, of a limit of \(NumberFormat.bytes(plan.memoryLimit)):")
+    let groups = [
+      ("held throughout", plan.memory.resident), ("sampling", plan.memory.sampling),
+      ("update", plan.memory.update),
+    ]
+    for (phase, items) in groups {
+      for item in items {
+        context.note(
+          "  " + TextLayout.pad(phase, to: 16) + TextLayout.pad(item.name, to: 24)
+            + TextLayout.pad(NumberFormat.bytes(item.bytes), to: 12, .right))
+      }
+    }
+    context.note(
+      "  " + TextLayout.pad("peak", to: 40)
+        + TextLayout.pad(NumberFormat.bytes(plan.memory.peak), to: 12, .right))
+    context.note("  micro-batches of at most \(NumberFormat.grouped(plan.microBatchTokens)) tokens")
+    context.note("Disk, in \(preparation.folder.displayPath):")
+    context.note(
+      "  \(plan.disk.checkpoints) checkpoints of \(NumberFormat.bytes(plan.disk.checkpointBytes)), "
+        + "final \(NumberFormat.bytes(plan.disk.finalBytes)), log at most "
+        + "\(NumberFormat.bytes(plan.disk.logBytes)): \(NumberFormat.bytes(plan.disk.total))")
+    return .done
+  }
+}

@@ -1,0 +1,148 @@
+import Foundation
+import PolicyOptimization
+import Rollouts
+import Training
+
+/// `grpo train`: a policy, prompts and rewards in; a trained policy and its log out.
+struct TrainCommand: Command {
+  static var specification: CommandSpecification {
+    CommandSpecification(
+      name: "train", summary: "train a policy with GRPO",
+      discussion: """
+        With no arguments it runs the embedded job: a small policy made from nothing learns \
+        arithmetic, first by imitation (the cold start), then by reinforcement against the checked \
+        answer.
+
+        A step is one rollout of prompts_per_step × num_generations completions; steps are counted by \
+        max_steps, save_steps, eval_steps and logging_steps, optimiser updates by the learning-rate \
+        schedule and warmup_steps. (TRL's max_steps counts updates.)
+
+        Every trajectory is committed to trajectories.sqlite in the run's folder before the update \
+        that learns from it. Ctrl-C finishes the step, saves, and says how to resume; a second one \
+        leaves at once, as safe as kill -9.
+        """,
+      options: [
+        .config,
+        OptionSpecification(
+          "resume", .path, valueName: "RUN",
+          help: "go on with a run where it stopped; its settings are in its folder"),
+        .flag("dry-run", help: "print the settings and the memory and disk plan; touch nothing"),
+      ] + SettingDeclaration.all.map(OptionSpecification.init),
+      examples: [
+        .init("grpo train", "the embedded job, about two minutes on two cores"),
+        .init(
+          "grpo train --model DIR --dataset rows.jsonl --reward exact_match",
+          "a model of one's own, a built-in reward"),
+        .init(
+          "grpo train --config run.json5 --learning-rate 2e-6",
+          "settings from a file, one of them changed"),
+        .init("grpo train --resume latest", "go on with the newest run"),
+      ],
+      reportsFaultsItself: true)
+  }
+
+  func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
+    if let resumed = arguments.string("resume") {
+      return try resume(resumed, arguments, context)
+    }
+    let resolved = try arguments.reportingAllFaults { try Self.resolve(arguments) }
+    let folder = Self.folder(for: resolved)
+    let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
+    if arguments.flag("dry-run") {
+      return try DryRun(preparation).print(context)
+    }
+    let run = try refusing {
+      try TrainingRun(
+        starting: preparation, observer: TrainingView(context, preparation).observer)
+    }
+    return try finish(run, preparation, context)
+  }
+
+  private func resume(
+    _ name: String, _ arguments: ParsedArguments, _ context: CommandContext
+  ) throws -> ExitCode {
+    let folder = try refusing { try RunFolder.find(name) }
+    let resolved = try arguments.reportingAllFaults {
+      try ResolvedConfiguration.resolve(
+        options: Self.settings(of: arguments), files: [folder.configuration.path],
+        preset: Self.preset)
+    }
+    let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
+    let run = try TrainingRun(
+      resuming: preparation, observer: TrainingView(context, preparation).observer)
+    return try finish(run, preparation, context)
+  }
+
+  private func finish(
+    _ run: TrainingRun, _ preparation: RunPreparation, _ context: CommandContext
+  ) throws -> ExitCode {
+    context.interrupts.install()
+    let path = preparation.folder.displayPath
+    do {
+      switch try run.train() {
+      case .done:
+        context.note(TrainingView.nextSteps(preparation))
+        return .done
+      case .interrupted(let step):
+        throw Interrupted("stopped after step \(step); go on with: grpo train --resume \(path)")
+      }
+    } catch is Interruption {
+      throw Interrupted("stopped before the first step; go on with: grpo train --resume \(path)")
+    }
+  }
+
+  // MARK: Settings
+
+  /// Brings options, files, preset and the embedded job together.
+  ///
+  /// Where a run's log is trained from again, that run's own settings lie below them, and its first
+  /// checkpoint is the model.
+  static func resolve(_ arguments: ParsedArguments) throws -> ResolvedConfiguration {
+    var words = settings(of: arguments)
+    var files = arguments.strings("config")
+    var lower = EmbeddedJob.settings
+    if let name = words["rollouts"]?.last, let run = try? RunFolder.find(name) {
+      files.insert(run.configuration.path, at: 0)
+      words["rollouts"] = [run.url.path]
+      let overrides = [
+        "model": [run.checkpoint(step: 0).path], "run": [datedName("retrained")],
+        "sft_dataset": [],
+      ]
+      words.merge(overrides) { given, _ in given }
+      lower = [:]
+    } else if words["rollouts"] != nil {
+      lower = [:]
+    }
+    return try ResolvedConfiguration.resolve(
+      options: words, files: files, preset: preset, embeddedJob: lower)
+  }
+
+  /// The words of each setting that was given as an option.
+  static func settings(of arguments: ParsedArguments) -> [String: [String]] {
+    var words: [String: [String]] = [:]
+    for setting in SettingDeclaration.all where arguments.isGiven(setting.optionName) {
+      words[setting.name] = arguments.strings(setting.optionName)
+    }
+    return words
+  }
+
+  /// The values of a preset under the settings' names.
+  static func preset(_ name: String) -> JSONObject? {
+    guard let preset = Preset(named: name) else { return nil }
+    return JSONObject(ObjectiveKey.all.map { ($0.name, $0.value(in: preset.settings)) })
+  }
+
+  /// The run's folder: as asked, or a new one named by date and model.
+  static func folder(for resolved: ResolvedConfiguration, now: Date = Date()) -> RunFolder {
+    if let run = resolved.values.run { return RunFolder.named(run) }
+    let model = resolved.values.model.map { URL(fileURLWithPath: $0).lastPathComponent }
+    return RunFolder.named(datedName(model ?? "arithmetic", now: now))
+  }
+
+  private static func datedName(_ name: String, now: Date = Date()) -> String {
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.dateFormat = "yyyyMMdd-HHmmss"
+    return "\(formatter.string(from: now))-\(name)"
+  }
+}

@@ -1,0 +1,150 @@
+import Foundation
+
+/// A file of rows, read whatever its form; the bytes are hashed on the way.
+public struct DatasetFile: Sendable {
+  /// The path as it was given.
+  public var path: String
+  /// The rows in order.
+  public var rows: [DatasetRow]
+  /// The SHA-256 of the file's bytes, in hexadecimal.
+  public var contentHash: String
+
+  /// How a file holds rows.
+  public enum Form: Sendable, Hashable {
+    /// A JSON object a line.
+    case jsonLines
+    /// A JSON list of objects.
+    case jsonArray
+    /// Fields between separators, the first line naming the columns.
+    case delimited(separator: UInt8)
+  }
+
+  /// A line longer than this is refused: memory stays bounded whatever the file.
+  static let lineLimit = 64 << 20
+  /// A list in one piece may be this long; longer data belongs in lines.
+  static let wholeLimit = 1 << 30
+
+  /// Reads all rows of a file.
+  ///
+  /// Time and memory are linear in the file's length.
+  /// - Throws: `DatasetError` naming the line.
+  public init(reading path: String) throws(DatasetError) {
+    self.path = path
+    var source = try LineSource(path)
+    switch try Self.form(of: path, beginning: try source.peek()) {
+    case .jsonLines: rows = try Self.jsonLines(&source)
+    case .jsonArray: rows = try Self.jsonArray(try source.rest(limit: Self.wholeLimit), path)
+    case .delimited(let separator):
+      rows = try DelimitedText.rows(
+        of: try source.rest(limit: Self.wholeLimit), separator: separator, path: path)
+    }
+    contentHash = source.finishHash()
+    if rows.isEmpty {
+      throw DatasetError(path: path, reason: "has no rows")
+    }
+  }
+
+  private static func jsonLines(_ source: inout LineSource) throws(DatasetError) -> [DatasetRow] {
+    var rows: [DatasetRow] = []
+    while let line = try source.nextLine() {
+      if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
+      let value: JSONValue
+      do { value = try JSONValue.parse(bytes: line) } catch {
+        throw DatasetError(
+          path: source.path, at: .line(source.lineNumber),
+          reason: "is not JSON at column \(error.column): \(error.reason)")
+      }
+      guard case .object(let columns) = value else {
+        throw DatasetError(
+          path: source.path, at: .line(source.lineNumber),
+          reason: "must be an object, {\"prompt\": …}, not \(shortText(value))")
+      }
+      rows.append(DatasetRow(place: .line(source.lineNumber), columns: columns))
+    }
+    return rows
+  }
+
+  private static func jsonArray(_ bytes: [UInt8], _ path: String) throws(DatasetError)
+    -> [DatasetRow]
+  {
+    let value: JSONValue
+    do { value = try JSONValue.parse(bytes: bytes) } catch {
+      throw DatasetError(
+        path: path, at: .line(error.line),
+        reason: "is not JSON at column \(error.column): \(error.reason)")
+    }
+    guard case .array(let elements) = value else {
+      throw DatasetError(
+        path: path,
+        reason: "is one JSON value; rows are a list of objects, or an object a line")
+    }
+    var rows: [DatasetRow] = []
+    rows.reserveCapacity(elements.count)
+    for (index, element) in elements.enumerated() {
+      guard case .object(let columns) = element else {
+        throw DatasetError(
+          path: path, at: .element(index + 1),
+          reason: "must be an object, {\"prompt\": …}, not "
+            + shortText(element))
+      }
+      rows.append(DatasetRow(place: .element(index + 1), columns: columns))
+    }
+    return rows
+  }
+
+  private static func shortText(_ value: JSONValue) -> String {
+    let text = value.jsonText
+    return text.count <= 40 ? text : text.prefix(39) + "…"
+  }
+}
+
+extension DatasetFile {
+  /// The form of a file by its first bytes and its name.
+  private static func form(of path: String, beginning: [UInt8]) throws(DatasetError) -> Form {
+    func refuse(_ reason: String) -> DatasetError { DatasetError(path: path, reason: reason) }
+    let name = path.lowercased()
+    if beginning.starts(with: Array("PAR1".utf8)) || name.hasSuffix(".parquet") {
+      throw refuse(parquetRemedy(path))
+    }
+    if beginning.starts(with: [0x1F, 0x8B]) {
+      throw refuse("is compressed; type: gunzip --keep '\(path)'")
+    }
+    if beginning.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
+      throw refuse("is compressed; type: zstd --decompress '\(path)'")
+    }
+    if beginning.starts(with: Array("ARROW1".utf8)) || name.hasSuffix(".arrow") {
+      throw refuse(
+        "is an Arrow file; convert it: python3 -c \"import datasets; "
+          + "datasets.Dataset.from_file('\(path)').to_json('\(path).jsonl')\"")
+    }
+    if beginning.starts(with: Array("PK\u{3}\u{4}".utf8)) {
+      throw refuse("is a zip archive; type: unzip '\(path)'")
+    }
+    if name.hasSuffix(".csv") { return .delimited(separator: UInt8(ascii: ",")) }
+    if name.hasSuffix(".tsv") { return .delimited(separator: UInt8(ascii: "\t")) }
+    let hasMark = beginning.starts(with: [0xEF, 0xBB, 0xBF])
+    let text = beginning.dropFirst(hasMark ? 3 : 0)
+    switch text.first(where: { ![0x20, 0x0A, 0x0D, 0x09].contains($0) }) {
+    case nil: throw refuse("is empty; a data set has a row a line, {\"prompt\": \"…\"}")
+    case UInt8(ascii: "["): return .jsonArray
+    case UInt8(ascii: "{"): return isOneObject(text, name) ? .jsonArray : .jsonLines
+    default:
+      if name.hasSuffix(".jsonl") || name.hasSuffix(".ndjson") { return .jsonLines }
+      throw refuse(
+        "is neither JSON lines, {\"prompt\": \"…\"} a line, nor a JSON list, nor named .csv")
+    }
+  }
+
+  /// Whether a .json file is one object over several lines: read whole, to say so.
+  private static func isOneObject(_ text: ArraySlice<UInt8>, _ name: String) -> Bool {
+    guard name.hasSuffix(".json") else { return false }
+    let line = text.prefix { $0 != 0x0A }
+    return line.count < text.count && (try? JSONValue.parse(bytes: Array(line))) == nil
+  }
+
+  private static func parquetRemedy(_ path: String) -> String {
+    let lines = (path as NSString).deletingPathExtension + ".jsonl"
+    return "is Parquet, which isn't read; convert it: python3 -c \"import pandas; "
+      + "pandas.read_parquet('\(path)').to_json('\(lines)', orient='records', lines=True)\""
+  }
+}

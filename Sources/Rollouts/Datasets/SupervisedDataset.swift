@@ -1,0 +1,110 @@
+/// Rows to imitate, for the supervised stage.
+public struct SupervisedDataset: Sendable {
+  /// One row to imitate.
+  public enum Row: Sendable, Hashable {
+    /// The completion is learnt, the prompt is given.
+    case completion(prompt: Prompt, completion: String)
+    /// The assistant's turns are learnt.
+    case conversation([ChatMessage])
+    /// The whole text is learnt.
+    case text(String)
+  }
+
+  /// The file, or how the data was made.
+  public var name: String
+  /// The rows in order.
+  public var rows: [Row]
+  /// Where each row stands in its file.
+  public var places: [RowPlace]
+  /// The SHA-256 of what the data was read from, in hexadecimal.
+  public var contentHash: String
+
+  /// Makes a data set of rows that are at hand; their places are counted.
+  public init(name: String, rows: [Row], contentHash: String) {
+    self.name = name
+    self.rows = rows
+    self.contentHash = contentHash
+    places = rows.indices.map { .element($0 + 1) }
+  }
+
+  /// Reads a file whose rows have `prompt` and `completion`, or `messages`, or `text`.
+  /// - Throws: `DatasetError` with file, line and remedy.
+  public static func read(
+    _ path: String, mapping: ColumnMapping = .identity, split: DatasetSplit = .train,
+    limit: Int? = nil
+  ) throws(DatasetError) -> SupervisedDataset {
+    let file = try DatasetFile(reading: try split.file(of: path))
+    let kept = file.rows.prefix(limit ?? .max)
+    var rows: [Row] = []
+    rows.reserveCapacity(kept.count)
+    for row in kept { rows.append(try Self.row(row, mapping, path: file.path)) }
+    var dataset = SupervisedDataset(name: path, rows: rows, contentHash: file.contentHash)
+    dataset.places = kept.map(\.place)
+    return dataset
+  }
+
+  /// Reads the data set that a user names, `PATH[0:100]=weight`; a weight repeats rows.
+  /// - Throws: `DatasetError` with file, line and remedy.
+  public static func read(reference text: String, mapping: ColumnMapping = .identity)
+    throws(DatasetError) -> SupervisedDataset
+  {
+    let reference = DatasetReference(text)
+    let whole = try read(reference.path, mapping: mapping)
+    let kept = reference.rows.map { $0.clamped(to: whole.rows.indices) } ?? whole.rows.indices
+    if kept.isEmpty {
+      throw DatasetError(
+        path: reference.path, reason: "has no such rows; it has \(whole.rows.count)")
+    }
+    // The whole part of the weight repeats every row, its fraction the first rows once more.
+    var chosen: [Int] = []
+    for _ in 0..<Int(min(reference.weight, 1e6)) { chosen += kept }
+    let fraction = reference.weight - reference.weight.rounded(.down)
+    chosen += kept.prefix(Int((fraction * Double(kept.count)).rounded()))
+    var dataset = SupervisedDataset(
+      name: text, rows: chosen.map { whole.rows[$0] }, contentHash: whole.contentHash)
+    dataset.places = chosen.map { whole.places[$0] }
+    return dataset
+  }
+
+  private static func row(_ row: DatasetRow, _ mapping: ColumnMapping, path: String)
+    throws(DatasetError) -> Row
+  {
+    func fault(_ reason: String) -> DatasetError {
+      DatasetError(path: path, at: row.place, reason: reason)
+    }
+    let (columns, missing) = mapping.apply(to: row.columns)
+    if let entry = missing.first {
+      throw fault("has no column '\(entry.path)' for '\(entry.name)'; it has \(row.columnList)")
+    }
+    do throws(PromptFormError) {
+      if let prompt = columns["prompt"], let completion = columns["completion"] {
+        return .completion(
+          prompt: try Prompt(json: prompt), completion: try completionText(completion))
+      }
+      if let messages = columns["messages"] {
+        guard case .messages(let turns) = try Prompt(json: messages) else {
+          throw PromptFormError("must be a list, in the column 'messages'")
+        }
+        guard turns.contains(where: { $0.role == "assistant" }) else {
+          throw PromptFormError("has no turn of the assistant to imitate, in the column 'messages'")
+        }
+        return .conversation(turns)
+      }
+      if let text = columns["text"]?.string { return .text(text) }
+    } catch {
+      throw fault("prompt \(error.reason)")
+    }
+    throw fault(
+      "has neither 'prompt' and 'completion', nor 'messages', nor 'text'; it has "
+        + "\(row.columnList); name them: --columns prompt=COLUMN,completion=COLUMN")
+  }
+
+  /// A completion's text; TRL's conversational form is a list of one assistant message.
+  private static func completionText(_ json: JSONValue) throws(PromptFormError) -> String {
+    if let text = json.string { return text }
+    guard let elements = json.array, elements.count == 1 else {
+      throw PromptFormError("has a completion that is neither a text nor one message")
+    }
+    return try ChatMessage(json: elements[0]).content
+  }
+}

@@ -1,0 +1,102 @@
+import Rollouts
+import Tensors
+import Testing
+
+@testable import Transformer
+
+/// Small models of every kind, with weights so large that their distributions are far from uniform.
+///
+/// Sizes are odd on purpose: widths that no register tile divides, heads that no vector fills.
+struct SmallModel: Sendable, CustomTestStringConvertible {
+  var name: String
+  var json: JSONObject
+
+  var testDescription: String { name }
+
+  static let all = [llama, biased, qwen2, qwen3, windowed]
+
+  static let llama = SmallModel(
+    "grouped heads, tied", "llama",
+    ["num_attention_heads": 6, "num_key_value_heads": 2, "tie_word_embeddings": true])
+  static let biased = SmallModel(
+    "every bias", "llama", ["attention_bias": true, "mlp_bias": true])
+  static let qwen2 = SmallModel("biases on queries, keys and values", "qwen2")
+  static let qwen3 = SmallModel(
+    "normed queries and keys", "qwen3", ["head_dim": 12, "num_key_value_heads": 1])
+  /// The window is shorter than the sequences of the tests, and no multiple of a block.
+  static let windowed = SmallModel("sliding window", "mistral", ["sliding_window": 21])
+
+  init(_ name: String, _ modelType: String, _ changes: JSONObject = [:]) {
+    self.name = name
+    json = [
+      "model_type": .string(modelType), "hidden_size": 36, "intermediate_size": 50,
+      "num_hidden_layers": 2, "num_attention_heads": 3, "num_key_value_heads": 3, "head_dim": 6,
+      "vocab_size": 61, "max_position_embeddings": 256, "rms_norm_eps": 1e-5,
+      "eos_token_id": [0, 1],
+    ]
+    for (key, value) in changes { json[key] = value }
+  }
+
+  /// A model whose shape and family a number decides.
+  init(random number: Int) {
+    let random = Philox(seed: 99, purpose: .data, step: number)
+    func integer(_ range: ClosedRange<Int>, _ place: Int) -> Int {
+      range.lowerBound + random.integer(below: range.count, at: place)
+    }
+    let keyValueHeads = integer(1...3, 0)
+    let family = Architecture.allCases[integer(0...3, 1)]
+    self.init(
+      "random shape \(number)", family.rawValue,
+      [
+        "num_key_value_heads": .integer(Int64(keyValueHeads)),
+        "num_attention_heads": .integer(Int64(keyValueHeads * integer(1...4, 2))),
+        "head_dim": .integer(Int64(2 * integer(1...20, 3))),
+        "hidden_size": .integer(Int64(integer(1...70, 4))),
+        "intermediate_size": .integer(Int64(integer(1...90, 5))),
+        "num_hidden_layers": .integer(Int64(integer(1...3, 6))),
+        "vocab_size": .integer(Int64(integer(3...300, 7))),
+        "tie_word_embeddings": .bool(integer(0...1, 8) == 1),
+        "sliding_window": .integer(Int64(integer(1...60, 9))),
+        "use_sliding_window": true,
+      ])
+  }
+
+  /// The model with weights drawn by a seed: norms around 1, biases around 0, matrices that keep the
+  /// size of what passes them.
+  func make(seed: UInt64 = 1, compute: Compute = Compute(threads: 1)) throws -> LanguageModel {
+    let parameters = Parameters(zero: try ModelConfiguration(json: json))
+    for (index, tensor) in parameters.tensors.enumerated() {
+      let random = Philox(seed: seed, purpose: .data, step: index)
+      let isNorm = tensor.name.hasSuffix("norm.weight")
+      let width = Double(tensor.shape.count == 2 ? tensor.shape[1] : 9)
+      let scale = (isNorm ? 0.2 : 1.3 / width.squareRoot())
+      let values = (0..<tensor.storage.count).map {
+        Float((isNorm ? 1 : 0) + scale * random.normal(at: $0))
+      }
+      tensor.storage.pack(from: values)
+    }
+    return LanguageModel(parameters, compute: compute)
+  }
+}
+
+/// Tokens that a number decides.
+func randomTokens(_ count: Int, below bound: Int, stream: Int) -> [TokenID] {
+  let random = Philox(seed: 5, purpose: .data, step: stream)
+  return (0..<count).map { TokenID(random.integer(below: bound, at: $0)) }
+}
+
+extension TokenStatistics {
+  /// The bits of log-probabilities and entropies: equal only where every bit is.
+  var bits: [UInt32] {
+    logProbabilities.map(\.bitPattern) + entropies.map(\.bitPattern)
+  }
+}
+
+extension GeneratedCompletion {
+  /// Everything that a completion is, by its bits.
+  var fingerprint: [UInt32] {
+    tokens.map { UInt32(bitPattern: $0) } + statistics.bits
+      + keptSets.flatMap { $0?.encoded.map { UInt32(bitPattern: $0) } ?? [.max] }
+      + [finish == .stop ? 1 : 0]
+  }
+}
