@@ -68,11 +68,11 @@ import Testing
   @Test("two rewards of one name are refused; weights make the sum, and what can't be scored is left out")
   func sums() throws {
     #expect(throws: RewardError.self) { try suite(["numeric", "numeric"]) }
-    let suite = try suite([
+    let sums = try suite([
       ["use": "numeric", "weight": 2],
       ["use": "numeric", "name": "other", "weight": 0.5, "columns": ["answer": "b"]],
     ])
-    let scored = try suite.score([
+    let scored = try sums.score([
       request(0, "#### 1", columns: ["answer": 1, "b": 1]),
       request(1, "#### 1", columns: ["answer": 2, "b": 1]),
       request(2, "#### 1", columns: ["answer": .null, "b": 1]),

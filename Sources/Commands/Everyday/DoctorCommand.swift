@@ -14,16 +14,24 @@ struct DoctorCommand: Command {
         programs that parts of the toolkit can use but don't need.
 
         With --verify it computes the SHA-256 of a folder's files again and compares them with those \
-        recorded when they were written; exit 1 where one is damaged or missing.
+        recorded when they were written; exit 1 where one is damaged or missing. With --same it compares two runs \
+        byte for byte: metrics outside time/, weights, optimiser; exit 1 names the first difference.
         """,
+      positionals: [
+        PositionalSpecification("RUN2", .path, help: "the second run of --same", isRequired: false)
+      ],
       options: [
         OptionSpecification(
           "verify", .path, valueName: "FOLDER",
           help: "check a checkpoint, a final/ or an export instead"),
+        OptionSpecification(
+          "same", .path, valueName: "RUN",
+          help: "compare this run with a second, given after it", repeats: true),
         .json,
       ],
       examples: [
         .init("grpo doctor", "a report to paste into an issue"),
+        .init("grpo doctor --same RUN1 RUN2", "are two runs identical, and if not, where first?"),
         .init("grpo doctor --verify runs/NAME/final", "are the files what was written?"),
       ])
   }
@@ -31,6 +39,10 @@ struct DoctorCommand: Command {
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
     if let folder = arguments.string("verify") {
       return try Self.verify(folder, asJSON: arguments.flag("json"), context)
+    }
+    if arguments.isGiven("same") {
+      let names = arguments.strings("same") + [arguments.positional(0)].compactMap { $0 }
+      return try Self.same(names, context)
     }
     let findings = Self.findings(context.environment)
     if arguments.flag("json") {
@@ -42,6 +54,19 @@ struct DoctorCommand: Command {
         context.print(TextLayout.pad(finding.name, to: column + 2) + finding.value)
       }
     }
+    return .done
+  }
+
+  private static func same(_ names: [String], _ context: CommandContext) throws -> ExitCode {
+    guard names.count == 2 else {
+      throw UsageError("--same compares two runs: grpo doctor --same RUN1 RUN2")
+    }
+    let runs = try refusing { try names.map(RunFolder.find) }
+    if let difference = try RunComparison(runs[0], runs[1]).firstDifference() {
+      context.print("first difference: \(difference)")
+      return .failed
+    }
+    context.print("identical")
     return .done
   }
 
