@@ -123,7 +123,7 @@ struct RunResult: Equatable {
     ]
     return try queries.map { query in
       let ended = try BuiltCommand.run(
-        ["query", run.path, query, "--format", "csv", "--limit", "100000"],
+        ["query", run.path, query, "--csv"],
         in: run.deletingLastPathComponent())
       return try #require(ended.code == 0 ? ended.output : nil, "\(ended.errors)")
     }.joined()
