@@ -103,7 +103,30 @@ struct RunResult: Equatable {
     }
     let export = try BuiltCommand.run(
       ["log", "export", run.path, "--canonical"], in: run.deletingLastPathComponent())
-    log = export.code == 0 ? export.output : export.errors
+    log = export.code == 0 ? export.output : try Self.trajectories(run)
+  }
+
+  /// The trajectories and what became of them, bit for bit, as the log's tables have them.
+  private static func trajectories(_ run: URL) throws -> String {
+    let queries = [
+      """
+      SELECT step, draw, sample, reward, advantage, hex(token_ids), hex(sampler_logprobs),
+        hex(entropies)
+      FROM completions JOIN completion_tokens ON completion_id = completions.id
+        JOIN groups ON groups.id = group_id JOIN steps ON steps.id = completions.step_id
+      ORDER BY step, draw, sample
+      """,
+      """
+      SELECT step, update_index, name, value FROM metrics JOIN steps ON steps.id = step_id
+      WHERE name NOT LIKE 'time/%' ORDER BY step, update_index, name
+      """,
+    ]
+    return try queries.map { query in
+      let ended = try BuiltCommand.run(
+        ["query", run.path, query, "--csv"],
+        in: run.deletingLastPathComponent())
+      return try #require(ended.code == 0 ? ended.output : nil, "\(ended.errors)")
+    }.joined()
   }
 
   /// The lines of `metrics.jsonl`.
