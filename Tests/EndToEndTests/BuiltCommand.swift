@@ -39,7 +39,7 @@ enum BuiltCommand {
       process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
       // Into files: a pipe that nobody empties would stop the command.
       for name in ["output", "errors"] {
-        FileManager.default.createFile(atPath: folder[name].path, contents: nil)
+        _ = FileManager.default.createFile(atPath: folder[name].path, contents: nil)
       }
       process.standardOutput = try FileHandle(forWritingTo: folder["output"])
       process.standardError = try FileHandle(forWritingTo: folder["errors"])
