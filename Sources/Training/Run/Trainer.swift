@@ -323,7 +323,10 @@ final class Trainer {
 
   private func interrupted() throws -> TrainingOutcome {
     if !parts.folder.checkpointSteps.contains(position.step) {
-      try checkpoint(isScheduled: false)
+      let step = position.step
+      try checkpoint(
+        isScheduled: step == 0 || step == parts.schedule.steps
+          || isDue(step, every: parts.schedule.checkpointSteps))
     }
     try metricsLog.synchronize()
     try parts.log.append(
