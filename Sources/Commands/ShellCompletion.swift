@@ -71,7 +71,7 @@ enum ShellCompletion {
           "        \($0.specification.name)) \(function($0)) ;;"
         }
         lines += [
-          "  local -a commands=(", commands.joined(separator: "\n"), "  )",
+          "  local state", "  local -a commands=(", commands.joined(separator: "\n"), "  )",
           "  _arguments -C \\", options.joined(separator: " \\\n") + " \\",
           "    '1:command:->command' '*::argument:->argument'",
           "  case $state in",

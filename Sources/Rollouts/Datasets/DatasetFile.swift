@@ -22,7 +22,7 @@ public struct DatasetFile: Sendable {
   /// A line longer than this is refused: memory stays bounded whatever the file.
   static let lineLimit = 64 << 20
   /// A list in one piece may be this long; longer data belongs in lines.
-  static let wholeLimit = 1 << 30
+  static let wholeLimit = 256 << 20
 
   /// Reads all rows of a file.
   ///
