@@ -59,10 +59,7 @@ extension StoreError {
   ///   - code: The extended result code.
   ///   - message: SQLite's own words, kept where ours would say less.
   ///   - path: The log.
-  ///   - statement: The SQL that failed, where a person wrote it.
-  static func sqlite(
-    code: Int32, message: String, path: String, statement: String? = nil
-  ) -> StoreError {
+  static func sqlite(code: Int32, message: String, path: String) -> StoreError {
     switch code & 0xFF {
     case SQLITE_BUSY, SQLITE_LOCKED:
       return StoreError(
@@ -107,7 +104,8 @@ extension StoreError {
         remedy: "Copy the log and change the copy with sqlite3.", code: code)
     case SQLITE_INTERRUPT:
       return StoreError(.interrupted, "The query was interrupted.", code: code)
-    case SQLITE_ERROR where statement != nil:
+    // Our own statements are right: a person wrote this one, or a condition within it.
+    case SQLITE_ERROR:
       return StoreError(.query, "The query is wrong: \(message).", code: code)
     default:
       return StoreError(.other, "SQLite on \(path): \(message).", code: code)

@@ -62,6 +62,11 @@ struct DoctorCommand: Command {
       throw UsageError("--same compares two runs: grpo doctor --same RUN1 RUN2")
     }
     let runs = try refusing { try names.map(RunFolder.find) }
+    // The log first: it names the step, the completion and the token.
+    if let difference = try LogDifference.first(between: runs[0].log, and: runs[1].log) {
+      context.print("first difference: \(difference)")
+      return .failed
+    }
     if let difference = try RunComparison(runs[0], runs[1]).firstDifference() {
       context.print("first difference: \(difference)")
       return .failed

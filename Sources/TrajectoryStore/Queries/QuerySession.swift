@@ -110,7 +110,7 @@ public final class QuerySession {
       sqlite3_finalize(handle)
       throw StoreError.sqlite(
         code: sqlite3_extended_errcode(connection.handle),
-        message: String(cString: sqlite3_errmsg(connection.handle)), path: path, statement: sql)
+        message: String(cString: sqlite3_errmsg(connection.handle)), path: path)
     }
     guard let handle else {
       throw StoreError(.query, "The query is empty.", remedy: "Give a SELECT.")

@@ -1,0 +1,143 @@
+import Foundation
+import Rollouts
+import Testing
+import TrajectoryStore
+
+@testable import Commands
+
+/// A folder with the log of a small made-up run, gone with it.
+private final class RunFixture: Sendable {
+  let folder: URL
+
+  init(steps: Int = 3) throws {
+    folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("query-command-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let log = try TrajectoryLog(creating: folder.appendingPathComponent(LogLocation.fileName))
+    let run = SyntheticRun(groups: 2, groupSize: 4, length: 8, steps: steps)
+    try log.begin(run: run.record)
+    for index in 0..<steps {
+      let step = run.step(index)
+      try log.append(step: step)
+      try log.append(update: run.update(0, of: step))
+    }
+    try log.finish(outcome: "done")
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  /// What a command line gives.
+  func run(_ words: String...) -> (code: ExitCode, output: String, errors: String) {
+    let context = CommandContext.memory()
+    let code = runCommandLine(words.map { $0 == "RUN" ? folder.path : $0 }, context: context)
+    return (code, context.standardOutput.text, context.standardError.text)
+  }
+}
+
+@Suite("grpo query, report and log")
+struct QueryCommandTests {
+  @Test func sqlComesInEveryFormat() throws {
+    let run = try RunFixture()
+    let sql = "SELECT step, 'a,\"b' AS text, NULL AS nothing FROM steps ORDER BY step LIMIT 2"
+    #expect(
+      run.run("query", "RUN", sql, "--csv").output
+        == "step,text,nothing\n0,\"a,\"\"b\",\n1,\"a,\"\"b\",\n")
+    #expect(
+      run.run("query", "RUN", sql, "--jsonl").output
+        == "{\"step\":0,\"text\":\"a,\\\"b\",\"nothing\":null}\n"
+        + "{\"step\":1,\"text\":\"a,\\\"b\",\"nothing\":null}\n")
+    let json = try JSONValue.parse(run.run("query", "RUN", sql, "--json").output)
+    #expect(json.array?.count == 2)
+    #expect(run.run("query", "RUN", sql, "--markdown").output.hasPrefix("| step | text"))
+    #expect(run.run("query", "RUN", sql).output.hasPrefix("step  text"))
+    #expect(run.run("query", "RUN", "SELECT 1 WHERE 0 = 1", "--json").output == "[]\n")
+  }
+
+  @Test func namesOfColumnsDiffer() throws {
+    let run = try RunFixture()
+    #expect(
+      run.run("query", "RUN", "SELECT 1 AS a, 2 AS a, 3 AS a", "--csv").output
+        == "a,a_2,a_3\n1,2,3\n")
+  }
+
+  @Test func parametersAndLimitsAreObeyed() throws {
+    let run = try RunFixture()
+    let sql = "SELECT step FROM steps WHERE step >= :from ORDER BY step"
+    #expect(run.run("query", "RUN", sql, "--param", "from=1", "--csv").output == "step\n1\n2\n")
+    #expect(
+      run.run("query", "RUN", sql, "--param", "from=0", "--limit", "1", "--csv").output
+        == "step\n0\n")
+    #expect(run.run("query", "RUN", sql).code == .usage)
+  }
+
+  @Test(arguments: Report.all.filter { $0.arguments.isEmpty }.map(\.name))
+  func reportsComeForPeopleAndPrograms(_ name: String) throws {
+    let run = try RunFixture()
+    let text = run.run("query", "RUN", name)
+    #expect(text.code == .done, "\(text.errors)")
+    #expect(!text.output.isEmpty)
+    #expect(!text.output.contains("\u{1B}"))
+    let json = try JSONValue.parse(run.run("query", "RUN", name, "--json").output)
+    #expect(json["title"]?.string?.hasPrefix("synthetic") == true)
+  }
+
+  @Test func faultsAreUsageErrorsThatHelp() throws {
+    let run = try RunFixture()
+    let cases: [([String], String)] = [
+      (["query", "RUN", "bset"], "did you mean 'best'"),
+      (["query", "RUN", "completion"], "needs ID"),
+      (["query", "RUN", "completion", "999999"], "no completion 999999"),
+      (["query", "RUN", "summary", "extra"], "unexpected word 'extra'"),
+      (["query", "RUN", "DELETE FROM steps"], "may only read"),
+      (["query", "RUN", "SELECT x FROM steps"], "no such column"),
+      (["query", "RUN", "SELECT 1 AS a", "--json", "--csv"], "exclude each other"),
+      (["query", "/nowhere/at/all", "summary"], "no run at"),
+      (["query", "RUN", "best", "--step", "9..1"], "ends before it begins"),
+      (["query", "RUN", "best", "--where", "nonsense ="], "syntax error"),
+      (["query", "RUN", "best", "--match", "\"open"], "unterminated string"),
+    ]
+    for (words, expected) in cases {
+      let context = CommandContext.memory()
+      let code = runCommandLine(
+        words.map { $0 == "RUN" ? run.folder.path : $0 }, context: context)
+      #expect(code == .usage, "\(words)")
+      #expect(context.standardError.text.contains(expected), "\(context.standardError.text)")
+      #expect(context.standardOutput.text.isEmpty)
+    }
+  }
+
+  @Test func aPageIsWritten() throws {
+    let run = try RunFixture()
+    let file = run.folder.appendingPathComponent("page.html")
+    #expect(run.run("report", "RUN", "-o", file.path).code == .done)
+    #expect(try String(contentsOf: file, encoding: .utf8).hasPrefix("<!doctype html>"))
+    #expect(run.run("report", "RUN", "-o", "/nowhere/page.html").code == .failed)
+  }
+
+  @Test func logsAreExportedMergedAndPruned() throws {
+    let (a, b) = (try RunFixture(), try RunFixture())
+    let first = a.run("log", "export", "RUN", "--canonical").output
+    #expect(first == b.run("log", "export", "RUN", "--canonical").output)
+    #expect(first.split(separator: "\n").count > 100)
+    let lines = a.run("log", "export", "RUN", "--step", "1..2").output.split(separator: "\n")
+    #expect(lines.count == 16)
+    #expect(a.run("log", "export", "RUN", "--csv").output.split(separator: "\n").count == 25)
+    let merged = a.folder.appendingPathComponent("merged/both.sqlite")
+    try FileManager.default.createDirectory(
+      at: merged.deletingLastPathComponent(), withIntermediateDirectories: true)
+    #expect(a.run("log", "merge", "RUN", b.folder.path, "-o", merged.path).code == .done)
+    #expect(
+      a.run("query", merged.path, "SELECT count(*) AS n FROM runs", "--csv").output == "n\n2\n")
+    let told = a.run("log", "prune", "RUN", "--before", "2")
+    #expect(told.errors.contains("would drop") && told.errors.contains("16 completions"))
+    #expect(a.run("log", "prune", "RUN", "--before", "2", "--yes").errors.contains("dropped"))
+    #expect(a.run("log", "prune", "RUN").code == .usage)
+    #expect(a.run("log", "schema").output.contains("CREATE TABLE completions"))
+  }
+
+  @Test func wordsOfAPromptMayBeQuoted() {
+    #expect(
+      QueryShell.words(#"best --match 'in a row' --where "reward > 0.5" ''"#)
+        == ["best", "--match", "in a row", "--where", "reward > 0.5", ""])
+  }
+}
