@@ -65,7 +65,9 @@ import Testing
     }
   }
 
-  @Test("two rewards of one name are refused; weights make the sum, and what can't be scored is left out")
+  @Test(
+    "two rewards of one name are refused; weights make the sum, and what can't be scored is left out"
+  )
   func sums() throws {
     #expect(throws: RewardError.self) {
       try RewardKitTests.suite(["numeric", "numeric"])
