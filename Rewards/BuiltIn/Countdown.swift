@@ -7,8 +7,8 @@
 import RewardKit
 
 /// Rewards an expression that reaches a target from given numbers.
-public struct Countdown: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct Countdown: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "countdown", summary: "1 where an expression of the given numbers reaches the target",
     category: .answer, columns: ["numbers", "target"],
     parameters: [
@@ -27,15 +27,15 @@ public struct Countdown: BuiltInReward {
   private let needsAll: Bool
   private let isTagged: Bool
 
-  public init(parameters: RewardParameters) {
+  init(parameters: RewardParameters) {
     formScore = parameters.number("form_score")
     needsAll = parameters.flag("all")
     isTagged = parameters.flag("tag")
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) throws -> Score {
+  func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let (numbers, target) = try Self.task(of: problem)
     guard let expression = expression(in: completion.text), let result = Arithmetic(expression),
       isLegal(result.numbers, numbers)
@@ -44,7 +44,7 @@ public struct Countdown: BuiltInReward {
       result.value == Fraction(target) ? 1 : formScore, log: ["expression": .string(expression)])
   }
 
-  public func goldCompletion(for problem: Problem) -> String? {
+  func goldCompletion(for problem: Problem) -> String? {
     guard let (numbers, target) = try? Self.task(of: problem), numbers.count <= 6,
       let solution = CountdownSolver.solve(numbers, target: target)
     else { return nil }
@@ -91,7 +91,9 @@ public struct Countdown: BuiltInReward {
 
 /// Finds an expression by trying every way to combine two numbers into one.
 enum CountdownSolver {
-  /// An expression that uses every number once, nil where there is none. For six numbers about a
+  /// An expression that uses every number once, nil where there is none.
+  ///
+  /// For six numbers about a
   /// million steps.
   static func solve(_ numbers: [Int], target: Int) -> String? {
     let terms = numbers.map { (value: Fraction($0), text: String($0)) }

@@ -8,8 +8,8 @@
 import RewardKit
 
 /// Rewards a completion that is the answer, letter for letter.
-public struct ExactMatch: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct ExactMatch: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "exact_match", summary: "1 where the completion is the answer, else 0",
     category: .answer, columns: ["answer"],
     parameters: [
@@ -32,7 +32,7 @@ public struct ExactMatch: BuiltInReward {
   private let extract: String
   private let form: Pattern?
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     ignoresCase = parameters.flag("ignore_case")
     ignoresPunctuation = parameters.flag("ignore_punctuation")
     collapsesSpace = parameters.flag("collapse_space")
@@ -44,9 +44,9 @@ public struct ExactMatch: BuiltInReward {
     }
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) throws -> Score {
+  func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let answers = try problem.answers()
     guard let found = extracted(from: completion.text) else { return Score(0, parts: parts("")) }
     let given = normal(found)
@@ -59,7 +59,7 @@ public struct ExactMatch: BuiltInReward {
     return ["form": form.firstMatch(in: scalars, anchored: true) == nil ? 0 : 1]
   }
 
-  public func goldCompletion(for problem: Problem) -> String? {
+  func goldCompletion(for problem: Problem) -> String? {
     guard let answer = try? problem.answers().first else { return nil }
     return extract == "answer_tag" ? "<answer>\(answer)</answer>" : answer
   }

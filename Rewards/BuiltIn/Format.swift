@@ -5,8 +5,8 @@
 import RewardKit
 
 /// Rewards a completion that is a row of tagged sections and nothing else.
-public struct FormatReward: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct FormatReward: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "format", summary: "1 where the text is <think>…</think><answer>…</answer>, else 0",
     category: .form, parameters: tagParameters,
     source: "DeepSeek-R1's format reward (arXiv 2501.12948 §2.2.2); TRL's think_format_reward with "
@@ -24,42 +24,42 @@ public struct FormatReward: BuiltInReward {
 
   private let form: TaggedForm
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     form = try TaggedForm(parameters)
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) -> Score {
+  func score(_ completion: Completion, for problem: Problem) -> Score {
     Score(form.isFollowed(by: completion.text) ? 1 : 0)
   }
 
-  public func goldCompletion(for problem: Problem) -> String? { form.example }
+  func goldCompletion(for problem: Problem) -> String? { form.example }
 }
 
 /// Rewards each tag that occurs exactly once.
-public struct TagCount: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct TagCount: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "tag_count", summary: "the share of opening and closing tags that occur exactly once",
     category: .form, parameters: FormatReward.tagParameters,
     source: "open-r1's tag_count_reward, without its demand for line ends")
 
   private let form: TaggedForm
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     form = try TaggedForm(parameters)
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) -> Score {
+  func score(_ completion: Completion, for problem: Problem) -> Score {
     let text = form.prefix + completion.text
     let marks = form.tags.flatMap { ["<\($0)>", "</\($0)>"] }
     let once = marks.count { text.places(of: $0).count == 1 }
     return Score(Double(once) / Double(marks.count))
   }
 
-  public func goldCompletion(for problem: Problem) -> String? { form.example }
+  func goldCompletion(for problem: Problem) -> String? { form.example }
 }
 
 /// Sections in their order, and what may stand around them.

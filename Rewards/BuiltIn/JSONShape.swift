@@ -9,8 +9,8 @@
 import RewardKit
 
 /// Rewards JSON of a given shape.
-public struct JSONShapeReward: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct JSONShapeReward: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "json_shape", summary: "1 where the completion is JSON of a shape, else 0",
     category: .form,
     parameters: [
@@ -26,16 +26,16 @@ public struct JSONShapeReward: BuiltInReward {
   private let isClosed: Bool
   private let takesFenced: Bool
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     shape = try Shape(parameters.value("shape"), at: "shape")
     isPartial = parameters.flag("partial")
     isClosed = parameters.flag("closed")
     takesFenced = parameters.flag("fenced")
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) -> Score {
+  func score(_ completion: Completion, for problem: Problem) -> Score {
     guard let value = try? JSONValue.parse(text(in: completion.text)) else { return Score(0) }
     var demands = (met: 0, all: 0)
     shape.check(value, isClosed: isClosed, &demands)
@@ -43,7 +43,7 @@ public struct JSONShapeReward: BuiltInReward {
     return Score(isPartial ? share : (demands.met == demands.all ? 1 : 0), parts: ["share": share])
   }
 
-  public func goldCompletion(for problem: Problem) -> String? { shape.example.jsonText }
+  func goldCompletion(for problem: Problem) -> String? { shape.example.jsonText }
 
   private func text(in completion: String) -> String {
     let fences = takesFenced ? completion.places(of: "```") : []

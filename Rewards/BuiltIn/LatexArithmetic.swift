@@ -3,7 +3,9 @@ import Foundation
 
 /// Evaluates closed expressions; refuses anything with an unknown in it.
 enum LatexArithmetic {
-  /// The value, nil where the text is no closed expression or not finite. Linear; depth is bounded.
+  /// The value, nil where the text is no closed expression or not finite.
+  ///
+  /// Linear; depth is bounded.
   static func value(of text: String) -> Double? {
     guard text.utf8.count <= 512 else { return nil }
     var parser = Parser(text: Array(text.unicodeScalars))

@@ -26,8 +26,8 @@ private enum LengthUnit: String {
 }
 
 /// Rewards a length near a target.
-public struct LengthTarget: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct LengthTarget: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "length", summary: "1 at a target length, falling to 0 at its tolerance",
     category: .form,
     parameters: [
@@ -41,25 +41,25 @@ public struct LengthTarget: BuiltInReward {
   private let tolerance: Double
   private let unit: LengthUnit
 
-  public init(parameters: RewardParameters) {
+  init(parameters: RewardParameters) {
     target = parameters.number("target")
     tolerance = parameters.number("tolerance")
     unit = LengthUnit(rawValue: parameters.text("unit")) ?? .tokens
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) -> Score {
+  func score(_ completion: Completion, for problem: Problem) -> Score {
     let length = unit.length(of: completion)
     return Score(max(0, 1 - abs(length - target) / tolerance), log: ["length": .number(length)])
   }
 
-  public func goldCompletion(for problem: Problem) -> String? { nil }
+  func goldCompletion(for problem: Problem) -> String? { nil }
 }
 
 /// Punishes the approach to the limit of length, softly.
-public struct SoftOverlong: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct SoftOverlong: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "soft_overlong", summary: "0 for short, falling to −1 towards the greatest length",
     category: .form,
     parameters: [
@@ -74,7 +74,7 @@ public struct SoftOverlong: BuiltInReward {
   private let cache: Double
   private let unit: LengthUnit
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     longest = parameters.number("max_completion_length")
     cache = parameters.number("cache")
     unit = LengthUnit(rawValue: parameters.text("unit")) ?? .tokens
@@ -85,21 +85,21 @@ public struct SoftOverlong: BuiltInReward {
     }
   }
 
-  public var range: ClosedRange<Double>? { -1...0 }
+  var range: ClosedRange<Double>? { -1...0 }
 
-  public func score(_ completion: Completion, for problem: Problem) -> Score {
+  func score(_ completion: Completion, for problem: Problem) -> Score {
     let length = unit.length(of: completion)
     let free = longest - cache
     if length <= free { return Score(0) }
     return Score(length > longest ? -1 : (free - length) / cache)
   }
 
-  public func goldCompletion(for problem: Problem) -> String? { "x" }
+  func goldCompletion(for problem: Problem) -> String? { "x" }
 }
 
 /// Rewards short right answers and long wrong ones, along a cosine.
-public struct CosineLength: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct CosineLength: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "cosine_length",
     summary: "right answers score more when short, wrong ones when long, along a cosine",
     category: .answer, columns: ["answer"],
@@ -127,7 +127,7 @@ public struct CosineLength: BuiltInReward {
   private let exceeds: Double?
   private let unit: LengthUnit
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     switch parameters.text("judge") {
     case "math":
       judge = try MathAnswer(parameters: .init([:], declared: MathAnswer.about.parameters))
@@ -142,12 +142,12 @@ public struct CosineLength: BuiltInReward {
     unit = LengthUnit(rawValue: parameters.text("unit")) ?? .tokens
   }
 
-  public var range: ClosedRange<Double>? {
+  var range: ClosedRange<Double>? {
     let bounds = [right.short, right.long, wrong.short, wrong.long] + [exceeds].compactMap(\.self)
     return (bounds.min() ?? 0)...(bounds.max() ?? 0)
   }
 
-  public func score(_ completion: Completion, for problem: Problem) throws -> Score {
+  func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let verdict = try judge.score(completion, for: problem).value
     let length = unit.length(of: completion)
     let parts = ["right": verdict, "length": length]
@@ -157,5 +157,5 @@ public struct CosineLength: BuiltInReward {
     return Score(ends.long + 0.5 * (ends.short - ends.long) * (1 + phase), parts: parts)
   }
 
-  public func goldCompletion(for problem: Problem) -> String? { judge.goldCompletion(for: problem) }
+  func goldCompletion(for problem: Problem) -> String? { judge.goldCompletion(for: problem) }
 }

@@ -8,8 +8,8 @@
 import RewardKit
 
 /// Rewards the right mathematical answer, as in MATH.
-public struct MathAnswer: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct MathAnswer: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "math", summary: "1 where the boxed LaTeX answer is equivalent to the row's, else 0",
     category: .answer, columns: ["answer"],
     parameters: [
@@ -25,7 +25,7 @@ public struct MathAnswer: BuiltInReward {
   private let isStrict: Bool
   private let marks: [AnswerMark]
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     isStrict = parameters.text("mode") == "strict"
     marks = parameters.texts("marks").compactMap(AnswerMark.init(rawValue:))
     guard marks.count == parameters.texts("marks").count, !marks.isEmpty else {
@@ -34,9 +34,9 @@ public struct MathAnswer: BuiltInReward {
     }
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) throws -> Score {
+  func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let golds = try problem.answers().map { LatexNormalForm(Self.gold($0)) }
     guard let stated = StatedAnswer(in: completion.text, marks: marks), !stated.isRepeated,
       !isStrict || stated.count <= 2
@@ -51,7 +51,7 @@ public struct MathAnswer: BuiltInReward {
       golds.contains { given.isEquivalent(to: $0) } ? 1 : 0, log: ["found": .string(stated.text)])
   }
 
-  public func goldCompletion(for problem: Problem) -> String? {
+  func goldCompletion(for problem: Problem) -> String? {
     guard let answer = try? problem.answers().first else { return nil }
     if StatedAnswer(in: answer, marks: marks) != nil { return answer }
     return marks.first == .tag ? "<answer>\(answer)</answer>" : "\\boxed{\(answer)}"

@@ -11,8 +11,8 @@
 import RewardKit
 
 /// Rewards the right number, as in GSM8K.
-public struct Numeric: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct Numeric: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "numeric", summary: "1 where the number stated is the answer, else 0",
     category: .answer, columns: ["answer"],
     parameters: [
@@ -32,7 +32,7 @@ public struct Numeric: BuiltInReward {
   private let marks: [AnswerMark]
   private let tolerance: Double
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     isStrict = parameters.text("mode") == "strict"
     tolerance = parameters.number("tolerance")
     marks = parameters.texts("marks").compactMap(AnswerMark.init(rawValue:))
@@ -42,9 +42,9 @@ public struct Numeric: BuiltInReward {
     }
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) throws -> Score {
+  func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let answers = try problem.answers()
     let stated = StatedAnswer(in: completion.text, marks: marks)
     let strict = strictNumber(stated)
@@ -64,7 +64,7 @@ public struct Numeric: BuiltInReward {
     return Score(parts[isStrict ? "strict" : "lenient"] ?? 0, parts: parts, log: log)
   }
 
-  public func goldCompletion(for problem: Problem) -> String? {
+  func goldCompletion(for problem: Problem) -> String? {
     guard let answer = try? problem.answers().first else { return nil }
     // A whole worked solution, as GSM8K's answers are, is its own gold completion.
     if StatedAnswer(in: answer, marks: marks) != nil { return answer }

@@ -6,8 +6,8 @@
 import RewardKit
 
 /// Rewards completions in which a pattern occurs.
-public struct RegexReward: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct RegexReward: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "regex", summary: "1 where a pattern occurs; or the share of wanted matches",
     category: .form,
     parameters: [
@@ -29,7 +29,7 @@ public struct RegexReward: BuiltInReward {
   private let full: Int
   private let group: Int
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     let source = parameters.text("pattern")
     isWhole = parameters.flag("whole")
     full = parameters.integer("full")
@@ -44,9 +44,9 @@ public struct RegexReward: BuiltInReward {
     }
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) throws -> Score {
+  func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let text = completion.text.unicodeScalars.map(\.value)
     if group > 0 {
       let answers = try problem.answers()
@@ -66,5 +66,5 @@ public struct RegexReward: BuiltInReward {
     return Score(Double(count) / Double(full), log: ["matches": .integer(Int64(count))])
   }
 
-  public func goldCompletion(for problem: Problem) -> String? { nil }
+  func goldCompletion(for problem: Problem) -> String? { nil }
 }

@@ -4,8 +4,8 @@
 import RewardKit
 
 /// Punishes repeated n-grams.
-public struct Repetition: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct Repetition: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "repetition", summary: "0 without repeats, towards −penalty the more n-grams repeat",
     category: .form,
     parameters: [
@@ -21,15 +21,15 @@ public struct Repetition: BuiltInReward {
   private let penalty: Double
   private let unit: String
 
-  public init(parameters: RewardParameters) {
+  init(parameters: RewardParameters) {
     n = parameters.integer("n")
     penalty = parameters.number("penalty")
     unit = parameters.text("unit")
   }
 
-  public var range: ClosedRange<Double>? { -penalty...0 }
+  var range: ClosedRange<Double>? { -penalty...0 }
 
-  public func score(_ completion: Completion, for problem: Problem) -> Score {
+  func score(_ completion: Completion, for problem: Problem) -> Score {
     let share: Double
     switch unit {
     case "tokens": share = repeatedShare(completion.tokens)
@@ -41,7 +41,7 @@ public struct Repetition: BuiltInReward {
     return Score(share == 0 ? 0 : -penalty * share, parts: ["repeated": share])
   }
 
-  public func goldCompletion(for problem: Problem) -> String? { "x" }
+  func goldCompletion(for problem: Problem) -> String? { "x" }
 
   private func repeatedShare<Element: Hashable>(_ elements: [Element]) -> Double {
     guard elements.count >= n else { return 0 }

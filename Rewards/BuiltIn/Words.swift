@@ -7,8 +7,8 @@
 import RewardKit
 
 /// Rewards completions that contain texts.
-public struct Contains: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct Contains: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "contains", summary: "the share of the wanted texts that occur; 0 with a forbidden one",
     category: .form,
     parameters: [
@@ -23,7 +23,7 @@ public struct Contains: BuiltInReward {
   private let isAnyEnough: Bool
   private let ignoresCase: Bool
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     ignoresCase = parameters.flag("ignore_case")
     isAnyEnough = parameters.flag("any")
     let lower = ignoresCase
@@ -34,21 +34,21 @@ public struct Contains: BuiltInReward {
     }
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) -> Score {
+  func score(_ completion: Completion, for problem: Problem) -> Score {
     let text = ignoresCase ? completion.text.lowercased() : completion.text
     if forbidden.contains(where: { text.contains($0) }) { return Score(0) }
     let found = texts.count { text.contains($0) }
     return Score(isAnyEnough ? (found > 0 ? 1 : 0) : Double(found) / Double(texts.count))
   }
 
-  public func goldCompletion(for problem: Problem) -> String? { texts.joined(separator: " ") }
+  func goldCompletion(for problem: Problem) -> String? { texts.joined(separator: " ") }
 }
 
 /// Rewards words of a list.
-public struct WordList: BuiltInReward {
-  public static let about = BuiltInDescription(
+struct WordList: BuiltInReward {
+  static let about = BuiltInDescription(
     name: "word_list", summary: "min(n, full)/full for n words of a list, repeats counted",
     category: .form,
     parameters: [
@@ -61,7 +61,7 @@ public struct WordList: BuiltInReward {
   private let full: Int
   private let isDistinct: Bool
 
-  public init(parameters: RewardParameters) throws(RewardParameterError) {
+  init(parameters: RewardParameters) throws(RewardParameterError) {
     words = Set(parameters.texts("words").map { $0.lowercased() })
     full = parameters.integer("full")
     isDistinct = parameters.flag("distinct")
@@ -70,9 +70,9 @@ public struct WordList: BuiltInReward {
     }
   }
 
-  public var range: ClosedRange<Double>? { 0...1 }
+  var range: ClosedRange<Double>? { 0...1 }
 
-  public func score(_ completion: Completion, for problem: Problem) -> Score {
+  func score(_ completion: Completion, for problem: Problem) -> Score {
     let found = completion.text.lowercased().split { !$0.isLetter }.map(String.init)
       .filter(words.contains)
     let count = isDistinct ? Set(found).count : found.count
@@ -80,7 +80,7 @@ public struct WordList: BuiltInReward {
       Double(min(count, full)) / Double(full), log: ["words": .integer(Int64(count))])
   }
 
-  public func goldCompletion(for problem: Problem) -> String? {
+  func goldCompletion(for problem: Problem) -> String? {
     let list = words.sorted()
     return (0..<full).map { list[$0 % list.count] }.joined(separator: " ")
   }

@@ -40,7 +40,9 @@ struct Exchange: Sendable {
     header = (settings.text("header"), settings.flag("bearer") ? "Bearer \(value)" : value)
   }
 
-  /// Posts a value and returns the reply. Faults of the network, 408, 425, 429 and 5xx are tried
+  /// Posts a value and returns the reply.
+  ///
+  /// Faults of the network, 408, 425, 429 and 5xx are tried
   /// again after 0.5 s, doubling up to 30 s, or what the server's Retry-After says.
   func post(_ body: JSONValue) -> Result<JSONValue, Fault> {
     var request = URLRequest(url: url, timeoutInterval: timeout)

@@ -21,7 +21,9 @@ struct LineReader {
     buffer.append(contentsOf: bytes)
   }
 
-  /// The next whole line without its end, nil where there is none yet. Each byte is looked at once.
+  /// The next whole line without its end, nil where there is none yet.
+  ///
+  /// Each byte is looked at once.
   mutating func next() -> ArraySlice<UInt8>? {
     guard let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) else {
       searched = buffer.count

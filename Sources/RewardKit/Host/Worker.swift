@@ -101,7 +101,9 @@ final class Worker {
     flush()
   }
 
-  /// Sends what fits into the pipe. A closed pipe is noticed by the end of standard output.
+  /// Sends what fits into the pipe.
+  ///
+  /// A closed pipe is noticed by the end of standard output.
   func flush() {
     while wantsToWrite {
       let count = outgoing.withUnsafeBytes {

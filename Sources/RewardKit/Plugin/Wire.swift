@@ -116,7 +116,7 @@ struct WireReply: Equatable {
   var id: Int
   var scoring: Scoring
 
-  /// Reads a reply. The score is not yet checked against the completion.
+  /// Reads a reply, whose score is not yet checked against the completion.
   init(parsing line: some Sequence<UInt8>) throws(WireFault) {
     let value = try WireFault.parse(line, "reply")
     guard let id = value["id"] else {

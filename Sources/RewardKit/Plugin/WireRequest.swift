@@ -22,9 +22,9 @@ public struct RewardRequest: Sendable, Hashable {
 
 /// What the requests of a problem have in common, encoded once.
 struct EncodedProblem: Sendable {
-  /// `"prompt":…`
+  /// The member `"prompt":…`.
   let prompt: [UInt8]
-  /// `,"columns":{…}`
+  /// The member `,"columns":{…}`.
   let columns: [UInt8]
   let isChat: Bool
 

@@ -228,7 +228,9 @@ public final class RewardSuite {
     { [scoreboard] in scoreboard.interrupt() }
   }
 
-  /// Ends every process: asks by closing the input, waits 5 s, then kills. May be called again.
+  /// Ends every process: asks by closing the input, waits 5 s, then kills.
+  ///
+  /// May be called again.
   public func shutDown() {
     host?.finish(grace: 5)
   }

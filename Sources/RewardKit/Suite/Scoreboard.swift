@@ -8,9 +8,9 @@ public struct RewardOutcome: Sendable, Hashable {
   public var scoring: Scoring
   /// What counts: the score, 0 where a failure counts as zero, nil where nothing does.
   public var value: Double?
-  /// Seconds that the scoring took; its share, in a batch. Circumstance.
+  /// Seconds that the scoring took, in a batch its share: circumstance.
   public var seconds: Double
-  /// The last lines of standard error while it was scored. Circumstance.
+  /// The last lines of standard error while it was scored: circumstance.
   public var standardError: String
   /// Whether the score was remembered from an equal completion.
   public var isRemembered: Bool
@@ -62,7 +62,7 @@ final class Scoreboard: Sendable {
     }
   }
 
-  /// Fills a place. The first outcome of a place stays.
+  /// Fills places; the first outcome of a place stays.
   func settle(_ outcomes: [(Ticket, RewardOutcome)]) {
     let isDone = state.withLock { state in
       for (ticket, outcome) in outcomes
