@@ -69,7 +69,8 @@ let package = Package(
       name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "TransformerTests", dependencies: ["Transformer", "Tensors", "Rollouts", "TestSupport"],
+      name: "TransformerTests",
+      dependencies: ["Transformer", "Tensors", "Rollouts", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: swift),

@@ -12,6 +12,7 @@ enum CommandList {
     ScoreCommand.self,
     EvalCommand.self,
     QueryCommand.self,
+    ReportCommand.self,
     LogCommand.self,
     RewardCommand.self,
     ObjectiveCommand.self,

@@ -27,48 +27,84 @@ enum BuiltCommand {
   }
 
   /// A command that runs; killed where it is forgotten.
+  ///
+  /// Not `Foundation.Process`: that learns of an exit by a descriptor that other children inherit, so that
+  /// a server which another test started keeps it waiting for ever.
   final class Running {
-    private let process = Process()
+    private let process: pid_t
     private let folder: TemporaryFolder
+    private var status: Int32?
 
     init(_ words: [String], in place: URL, environment: [String: String] = [:]) throws {
       folder = try TemporaryFolder()
-      process.executableURL = BuiltCommand.url
-      process.arguments = words
-      process.currentDirectoryURL = place
-      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+      var actions = posix_spawn_file_actions_t()
+      posix_spawn_file_actions_init(&actions)
+      defer { posix_spawn_file_actions_destroy(&actions) }
+      posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
       // Into files: a pipe that nobody empties would stop the command.
-      for name in ["output", "errors"] {
-        FileManager.default.createFile(atPath: folder[name].path, contents: nil)
+      for (descriptor, name) in [(STDOUT_FILENO, "output"), (STDERR_FILENO, "errors")] {
+        posix_spawn_file_actions_addopen(
+          &actions, descriptor, folder[name].path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
       }
-      process.standardOutput = try FileHandle(forWritingTo: folder["output"])
-      process.standardError = try FileHandle(forWritingTo: folder["errors"])
-      process.standardInput = FileHandle.nullDevice
-      try process.run()
+      // Threads of a test run block signals, and a child would inherit that.
+      var attributes = posix_spawnattr_t()
+      posix_spawnattr_init(&attributes)
+      defer { posix_spawnattr_destroy(&attributes) }
+      var none = sigset_t()
+      sigemptyset(&none)
+      posix_spawnattr_setsigmask(&attributes, &none)
+      posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+
+      let all = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+      // env goes to the folder, which no portable action of posix_spawn does, and becomes the command.
+      let line = ["env", "-C", place.path, BuiltCommand.url.path] + words
+      var arguments = line.map { strdup($0) } + [nil]
+      var variables = all.map { strdup("\($0)=\($1)") } + [nil]
+      defer { for text in arguments + variables { free(text) } }
+      var started = pid_t()
+      let code = posix_spawn(
+        &started, "/usr/bin/env", &actions, &attributes, &arguments, &variables)
+      guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EIO) }
+      process = started
     }
 
-    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+    deinit {
+      guard status == nil else { return }
+      kill(process, SIGKILL)
+      var ignored: Int32 = 0
+      waitpid(process, &ignored, 0)
+    }
 
-    var isRunning: Bool { process.isRunning }
+    func signal(_ number: Int32) { if isRunning { kill(process, number) } }
 
-    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+    var isRunning: Bool {
+      look(WNOHANG)
+      return status == nil
+    }
 
     func wait() throws -> Result {
-      process.waitUntilExit()
-      let code = process.terminationStatus
+      while status == nil { look(0) }
+      let status = status ?? 0
+      let signal = status & 0x7F
       return Result(
-        code: process.terminationReason == .uncaughtSignal ? -code : code,
+        code: signal != 0 ? -signal : status >> 8 & 0xFF,
         output: try String(contentsOf: folder["output"], encoding: .utf8),
         errors: try String(contentsOf: folder["errors"], encoding: .utf8))
     }
 
     /// Waits until a condition holds; false where the command ended first.
     func wait(until condition: () -> Bool) -> Bool {
-      while process.isRunning {
+      while isRunning {
         if condition() { return true }
         usleep(1000)
       }
       return condition()
+    }
+
+    private func look(_ options: Int32) {
+      guard status == nil else { return }
+      var found: Int32 = 0
+      if waitpid(process, &found, options) == process { status = found }
     }
   }
 }
@@ -103,7 +139,30 @@ struct RunResult: Equatable {
     }
     let export = try BuiltCommand.run(
       ["log", "export", run.path, "--canonical"], in: run.deletingLastPathComponent())
-    log = export.code == 0 ? export.output : export.errors
+    log = export.code == 0 ? export.output : try Self.trajectories(run)
+  }
+
+  /// The trajectories and what became of them, bit for bit, as the log's tables have them.
+  private static func trajectories(_ run: URL) throws -> String {
+    let queries = [
+      """
+      SELECT step, draw, sample, reward, advantage, hex(token_ids), hex(sampler_logprobs),
+        hex(entropies)
+      FROM completions JOIN completion_tokens ON completion_id = completions.id
+        JOIN groups ON groups.id = group_id JOIN steps ON steps.id = completions.step_id
+      ORDER BY step, draw, sample
+      """,
+      """
+      SELECT step, update_index, name, value FROM metrics JOIN steps ON steps.id = step_id
+      WHERE name NOT LIKE 'time/%' ORDER BY step, update_index, name
+      """,
+    ]
+    return try queries.map { query in
+      let ended = try BuiltCommand.run(
+        ["query", run.path, query, "--csv"],
+        in: run.deletingLastPathComponent())
+      return try #require(ended.code == 0 ? ended.output : nil, "\(ended.errors)")
+    }.joined()
   }
 
   /// The lines of `metrics.jsonl`.

@@ -33,7 +33,7 @@ struct StopAndResumeTests {
   func twice() throws {
     let reference = try ShortJob.referenceResult()
     let folder = try TemporaryFolder()
-    for point in ["updating:3", "updating:1", "checkpointing:1", "sampling:1"] {
+    for point in ["updating:3", "updating:1", "sampling:1", "checkpointing:1"] {
       let words =
         point == "updating:3"
         ? ["train", "--run", "./run"] + ShortJob.words() : ["train", "--resume", "./run"]

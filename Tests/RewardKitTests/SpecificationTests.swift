@@ -65,14 +65,18 @@ import Testing
     }
   }
 
-  @Test("two rewards of one name are refused; weights make the sum, and what can't be scored is left out")
+  @Test(
+    "two rewards of one name are refused; weights make the sum, and what can't be scored is left out"
+  )
   func sums() throws {
-    #expect(throws: RewardError.self) { try suite(["numeric", "numeric"]) }
-    let sums = try suite([
+    #expect(throws: RewardError.self) {
+      try RewardKitTests.suite(["numeric", "numeric"])
+    }
+    let suite = try suite([
       ["use": "numeric", "weight": 2],
       ["use": "numeric", "name": "other", "weight": 0.5, "columns": ["answer": "b"]],
     ])
-    let scored = try sums.score([
+    let scored = try suite.score([
       request(0, "#### 1", columns: ["answer": 1, "b": 1]),
       request(1, "#### 1", columns: ["answer": 2, "b": 1]),
       request(2, "#### 1", columns: ["answer": .null, "b": 1]),

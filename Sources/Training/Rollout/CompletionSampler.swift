@@ -92,6 +92,7 @@ public final class CompletionSampler {
 /// What may yet become a character or a stop string is held back.
 struct TextStream {
   private var decoder: IncrementalDecoder
+  private let stop: [String]
   private let heldBack: Int
   private var count = 0
   private var text = ""
@@ -99,6 +100,7 @@ struct TextStream {
 
   init(_ encoder: PromptEncoder) {
     decoder = encoder.tokenizer.makeIncrementalDecoder(skipSpecialTokens: true)
+    stop = encoder.stop
     heldBack = max(0, (encoder.stop.map(\.unicodeScalars.count).max() ?? 0) - 1)
   }
 
@@ -106,7 +108,10 @@ struct TextStream {
   mutating func append(_ tokens: [TokenID]) -> String {
     for token in tokens[count...] { text += decoder.append(token) }
     count = tokens.count
-    return take(upTo: text.unicodeScalars.count - heldBack)
+    // The newest token may have brought a whole stop string: nothing from its start on is given.
+    let starts = stop.compactMap { text.range(of: $0)?.lowerBound }
+    let end = starts.min().map { text.unicodeScalars.distance(from: text.startIndex, to: $0) }
+    return take(upTo: min(end ?? .max, text.unicodeScalars.count - heldBack))
   }
 
   /// What of the whole text was not given yet.

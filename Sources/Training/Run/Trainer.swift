@@ -281,7 +281,10 @@ final class Trainer {
   }
 
   /// Saves the policy as it stands, and removes what `save_total_limit` doesn't keep.
-  private func checkpoint() throws {
+  ///
+  /// A checkpoint that an interruption asks for is not in the log: whether a run was stopped on its way leaves
+  /// no trace in what "the same log" means.
+  private func checkpoint(isScheduled: Bool = true) throws {
     let step = position.step
     let folder = parts.folder.checkpoint(step: step)
     try FileManager.default.createDirectory(
@@ -299,10 +302,12 @@ final class Trainer {
     let manifest = try SHA256.digest(
       ofFile: folder.appendingPathComponent(CheckpointManifest.name).path
     ).hexadecimal
-    try parts.log.append(
-      checkpoint: CheckpointRecord(
-        step: step, policyStep: parts.optimizer.updates,
-        path: "checkpoints/\(folder.lastPathComponent)", contentHash: manifest))
+    if isScheduled {
+      try parts.log.append(
+        checkpoint: CheckpointRecord(
+          step: step, policyStep: parts.optimizer.updates,
+          path: "checkpoints/\(folder.lastPathComponent)", contentHash: manifest))
+    }
     removeOldCheckpoints()
     observer.observe(.checkpoint(step: step, url: folder))
   }
@@ -317,7 +322,9 @@ final class Trainer {
   }
 
   private func interrupted() throws -> TrainingOutcome {
-    if !parts.folder.checkpointSteps.contains(position.step) { try checkpoint() }
+    if !parts.folder.checkpointSteps.contains(position.step) {
+      try checkpoint(isScheduled: false)
+    }
     try metricsLog.synchronize()
     try parts.log.append(
       event: EventRecord(

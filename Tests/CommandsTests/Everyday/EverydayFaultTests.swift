@@ -82,7 +82,8 @@ struct EverydayFaultTests {
     expectRefusal(run.grpo("init", run.path("x"), "--tokenizer", "none"), "--vocab-size is missing")
     expectRefusal(run.grpo("init", run.path("x"), "--vocab-size", "5"), "vocab_size is 5")
     expectRefusal(
-      run.grpo("init", run.path("x"), "--hidden-size", "60000", "--layers", "900"), "smaller")
+      run.grpo("init", run.path("x"), "--hidden-size", "60000", "--layers", "900"),
+      "at most 4096")
     #expect(!FileManager.default.fileExists(atPath: run.path("x")))
     #expect(!FileManager.default.fileExists(atPath: run.path("x.partial")))
     expectRefusal(run.grpo("bench", "--prompt-length", "3000"), "context of 2048")
