@@ -87,8 +87,10 @@ let package = Package(
         "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
       ], swiftSettings: swift),
     .testTarget(
-      name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: swift),
+      name: "CommandsTests", dependencies: ["Commands", "TestSupport"], exclude: ["Snapshots"],
+      swiftSettings: swift),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["grpo", "TestSupport"], swiftSettings: swift),
+      name: "EndToEndTests", dependencies: ["grpo", "Rollouts", "TestSupport"],
+      swiftSettings: swift),
   ]
 )

@@ -18,12 +18,12 @@ enum AnswerMark: String, CaseIterable {
   /// are looked into, which keeps the work linear in the text, whatever it holds.
   func marked(in text: String) -> (count: Int, last: [String]) {
     switch self {
-    case .hashes: return Self.last(text.ranges(of: "####")) { Self.restOfLine(after: $0, in: text) }
+    case .hashes: return Self.last(text.places(of: "####")) { Self.restOfLine(after: $0, in: text) }
     case .boxed:
-      let ranges = text.ranges(of: "\\boxed")
+      let ranges = text.places(of: "\\boxed")
       return Self.last(ranges) { Self.box(after: $0, in: text) }
     case .tag:
-      return Self.last(text.ranges(of: "<answer>")) { Self.tag(after: $0, in: text) }
+      return Self.last(text.places(of: "<answer>")) { Self.tag(after: $0, in: text) }
     case .words:
       let ranges = Self.wordMarks(in: text)
       return Self.last(ranges) { Self.restOfLine(after: $0, in: text) }
@@ -38,7 +38,7 @@ enum AnswerMark: String, CaseIterable {
 
   private static func wordMarks(in text: String) -> [Range<String.Index>] {
     // "the answer is not …" states none.
-    let phrases = (text.ranges(of: "answer is") + text.ranges(of: "Answer is")).filter { range in
+    let phrases = (text.places(of: "answer is") + text.places(of: "Answer is")).filter { range in
       !text[range.upperBound...].prefix(5).trimmed().hasPrefix("not")
     }
     var starts: [Range<String.Index>] = []
@@ -84,9 +84,8 @@ enum AnswerMark: String, CaseIterable {
   }
 
   private static func tag(after start: String.Index, in text: String) -> String? {
-    let rest = text[start...]
-    guard let closing = rest.firstRange(of: "</answer>") else { return nil }
-    return rest[..<closing.lowerBound].trimmed()
+    let closing = text.places(of: "</answer>").first { $0.lowerBound >= start }
+    return closing.map { text[start..<$0.lowerBound].trimmed() }
   }
 }
 

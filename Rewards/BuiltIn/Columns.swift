@@ -23,16 +23,35 @@ extension StringProtocol {
 }
 
 extension String {
-  /// How often a text occurs in this one, without overlaps; linear in practice.
-  func count(of part: String) -> Int {
-    guard !part.isEmpty else { return 0 }
-    return ranges(of: part).count
+  /// Where a text occurs in this one, without overlaps.
+  ///
+  /// Compared byte by byte, not by characters: quick, and blind to combining marks that follow.
+  func places(of part: String) -> [Range<String.Index>] {
+    var places: [Range<String.Index>] = []
+    var (text, part) = (self, part)
+    text.withUTF8 { text in
+      part.withUTF8 { part in
+        guard let first = part.first else { return }
+        var offset = 0
+        while offset + part.count <= text.count {
+          let end = offset + part.count
+          guard text[offset] == first, text[offset..<end].elementsEqual(part) else {
+            offset += 1
+            continue
+          }
+          places.append(
+            utf8.index(startIndex, offsetBy: offset)..<utf8.index(startIndex, offsetBy: end))
+          offset = end
+        }
+      }
+    }
+    return places
   }
 
   /// The content of the one `<tag>…</tag>`; nil where there is none or more than one.
   func onlyContent(ofTag tag: String) -> String? {
-    let opening = ranges(of: "<\(tag)>")
-    let closing = ranges(of: "</\(tag)>")
+    let opening = places(of: "<\(tag)>")
+    let closing = places(of: "</\(tag)>")
     guard opening.count == 1, closing.count == 1,
       opening[0].upperBound <= closing[0].lowerBound
     else { return nil }

@@ -55,7 +55,7 @@ public struct TagCount: BuiltInReward {
   public func score(_ completion: Completion, for problem: Problem) -> Score {
     let text = form.prefix + completion.text
     let marks = form.tags.flatMap { ["<\($0)>", "</\($0)>"] }
-    let once = marks.count { text.count(of: $0) == 1 }
+    let once = marks.count { text.places(of: $0).count == 1 }
     return Score(Double(once) / Double(marks.count))
   }
 
@@ -90,8 +90,8 @@ private struct TaggedForm {
     let text = prefix + completion
     var position = text.startIndex
     for tag in tags {
-      let opening = text.ranges(of: "<\(tag)>")
-      let closing = text.ranges(of: "</\(tag)>")
+      let opening = text.places(of: "<\(tag)>")
+      let closing = text.places(of: "</\(tag)>")
       guard opening.count == 1, closing.count == 1, opening[0].lowerBound >= position,
         opening[0].upperBound <= closing[0].lowerBound,
         text[position..<opening[0].lowerBound].allSatisfy(\.isWhitespace)

@@ -46,7 +46,7 @@ public struct JSONShapeReward: BuiltInReward {
   public func goldCompletion(for problem: Problem) -> String? { shape.example.jsonText }
 
   private func text(in completion: String) -> String {
-    let fences = takesFenced ? completion.ranges(of: "```") : []
+    let fences = takesFenced ? completion.places(of: "```") : []
     guard fences.count == 2 else { return completion }
     let block = completion[fences[0].upperBound..<fences[1].lowerBound]
     return String(block.hasPrefix("json") ? block.dropFirst(4) : block)

@@ -61,7 +61,7 @@ struct LatexNormalForm: Equatable {
   /// `x = 5` is 5, and `x \in [1, 2]` is [1, 2].
   private static func rightOfName(_ text: String) -> String {
     for sign in ["=", "\\in "] {
-      let sides = text.ranges(of: sign)
+      let sides = text.places(of: sign)
       guard sides.count == 1 else { continue }
       let left = text[..<sides[0].lowerBound].trimmed()
       if left.count <= 3 || left.hasSuffix("(x)"), left.first?.isLetter == true {

@@ -24,11 +24,16 @@ struct NumberReader {
   private let text: [Unicode.Scalar]
 
   init(_ text: some StringProtocol) {
-    // LaTeX's decorations of numbers carry no meaning here.
-    let plain = String(text)
-      .replacing("\\$", with: "$").replacing("\\%", with: "%").replacing("{,}", with: ",")
-      .replacing("\\!", with: "").replacing("\\,", with: "").replacing("\u{2212}", with: "-")
-    self.text = Array(plain.unicodeScalars)
+    var plain = String(text)
+    // LaTeX's decorations of numbers carry no meaning here; most texts have none.
+    if plain.utf8.contains(where: { $0 == UInt8(ascii: "\\") || $0 == UInt8(ascii: "{") }) {
+      for (decorated, bare) in [("\\$", "$"), ("\\%", "%"), ("{,}", ","), ("\\!", ""), ("\\,", "")]
+      {
+        plain = plain.replacing(decorated, with: bare)
+      }
+    }
+    let minus: Unicode.Scalar = "\u{2212}"
+    self.text = plain.unicodeScalars.map { $0 == minus ? "-" : $0 }
   }
 
   /// The one number that the whole text is, with currency, percent, a full stop and space around it.

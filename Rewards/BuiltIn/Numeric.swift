@@ -46,12 +46,13 @@ public struct Numeric: BuiltInReward {
 
   public func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let answers = try problem.answers()
-    let strict = strictNumber(in: completion.text)
-    let lenient = lenientNumber(in: completion.text)
+    let stated = StatedAnswer(in: completion.text, marks: marks)
+    let strict = strictNumber(stated)
+    let lenient = lenientNumber(stated, in: completion.text)
     var parts = ["strict": 0.0, "lenient": 0.0]
     for answer in answers {
       guard let gold = Self.gold(answer) else {
-        let isStated = states(answer, completion.text)
+        let isStated = Self.states(stated, answer)
         parts = parts.mapValues { isStated ? 1 : $0 }
         continue
       }
@@ -84,21 +85,21 @@ public struct Numeric: BuiltInReward {
     return NumberReader(answer).all.last
   }
 
-  /// Whether a text marks, once, the word that is the answer.
-  private func states(_ answer: String, _ text: String) -> Bool {
-    guard let stated = StatedAnswer(in: text, marks: marks), stated.count == 1 else { return false }
+  /// Whether the word that is the answer is marked, once.
+  private static func states(_ stated: StatedAnswer?, _ answer: String) -> Bool {
+    guard let stated, stated.count == 1 else { return false }
     var given = stated.text.trimmed().lowercased()
     if given.hasSuffix(".") { given.removeLast() }
     return given == answer.trimmed().lowercased()
   }
 
-  private func strictNumber(in text: String) -> WrittenNumber? {
-    guard let stated = StatedAnswer(in: text, marks: marks), stated.count == 1 else { return nil }
+  private func strictNumber(_ stated: StatedAnswer?) -> WrittenNumber? {
+    guard let stated, stated.count == 1 else { return nil }
     return NumberReader(stated.text).whole
   }
 
-  private func lenientNumber(in text: String) -> WrittenNumber? {
-    if let stated = StatedAnswer(in: text, marks: marks) {
+  private func lenientNumber(_ stated: StatedAnswer?, in text: String) -> WrittenNumber? {
+    if let stated {
       guard !stated.isRepeated else { return nil }
       if let number = NumberReader(stated.text).all.first { return number }
     }

@@ -5,8 +5,22 @@ import Training
 enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
-    TrainCommand.self, ScoreCommand.self, QueryCommand.self, LogCommand.self, RewardCommand.self,
-    ObjectiveCommand.self, DataCommand.self, DoctorCommand.self, SettingsCommand.self,
+    TrainCommand.self,
+    SftCommand.self,
+    InitCommand.self,
+    SampleCommand.self,
+    ScoreCommand.self,
+    EvalCommand.self,
+    QueryCommand.self,
+    ReportCommand.self,
+    LogCommand.self,
+    RewardCommand.self,
+    ObjectiveCommand.self,
+    ExportCommand.self,
+    DataCommand.self,
+    BenchCommand.self,
+    DoctorCommand.self,
+    SettingsCommand.self,
     CompletionsCommand.self,
   ]
 

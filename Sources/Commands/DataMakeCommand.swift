@@ -28,7 +28,7 @@ struct DataMakeCommand: Command {
         OptionSpecification(
           "level", .integer(1...6), defaultDescription: "2", help: "how hard they are"),
         OptionSpecification(
-          "rows", .integer(1...10_000_000), default: "6000", help: "rows of train.jsonl"),
+          "rows", .integer(1...10_000_000), default: "4500", help: "rows of train.jsonl"),
         OptionSpecification(
           "eval-rows", .integer(0...1_000_000), default: "500", help: "rows of eval.jsonl"),
         OptionSpecification(

@@ -48,6 +48,12 @@ struct InterruptFlag: Sendable {
     sigaction(SIGTERM, &action, nil)
   }
 
+  /// Lowers the flag once the interruption was answered: at a prompt one question is stopped, not
+  /// the program.
+  func lower() {
+    if isOfProcess { processInterruptions.store(0, ordering: .relaxed) }
+  }
+
   /// Ends the command where the user asked to stop.
   /// - Throws: `Interrupted`.
   func check() throws {

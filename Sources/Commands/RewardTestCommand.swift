@@ -63,28 +63,24 @@ struct RewardTestCommand: Command {
       var columns = row.columns
       for entry in mapping.entries { columns[entry.name] = columns[entry.path] }
       guard let completion = columns["completion"],
-        let text = completion.string ?? completion.array?.last?["content"]?.string
+        (completion.string ?? completion.array?.last?["content"]?.string) != nil
       else {
         throw UsageError(
           "\(path), \(row.place): has no completion; it has "
             + columns.keys.joined(separator: ", ")
             + " (name the column with --columns completion=…)")
       }
-      let prompt = try columns["prompt"].map { value in
-        try refusing { try Prompt(json: value) }
-      }
-      let tokens = columns["completion_ids"]?.array?.compactMap {
-        $0.integer.flatMap(TokenID.init(exactly:))
-      }
-      let finish = columns["finish"]?.string.flatMap(FinishReason.init)
-      let group = columns["group"]?.integer
-      for key in ["completion", "prompt", "completion_ids", "finish", "group"] {
+      // A row has the members of a request, beside columns of its own.
+      var request: JSONObject = ["id": .integer(Int64(index))]
+      for key in ["prompt", "completion", "completion_ids", "finish", "group"] {
+        request[key] = columns[key]
         columns[key] = nil
       }
+      request["columns"] = .object(columns)
+      let received = try refusing { try ReceivedRequest(.object(request)) }
       return RewardRequest(
-        id: index, group: group ?? index,
-        problem: Problem(index: index, prompt: prompt ?? .text(""), columns: columns),
-        completion: Completion(text: text, tokens: tokens ?? [], finish: finish ?? .stop))
+        id: index, group: received.group, problem: received.problem,
+        completion: received.completion)
     }
   }
 

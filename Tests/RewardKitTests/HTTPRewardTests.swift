@@ -45,7 +45,8 @@ import Testing
     process.standardOutput = output
     try process.run()
     defer {
-      process.terminate()
+      // A thread of the pool blocks SIGTERM, and its children inherit that.
+      kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }
     var line = Data()

@@ -67,7 +67,9 @@ import Testing
 
   @Test("two rewards of one name are refused; weights make the sum, and what can't be scored is left out")
   func sums() throws {
-    #expect(throws: RewardError.self) { try suite(["numeric", "numeric"]) }
+    #expect(throws: RewardError.self) {
+      try RewardKitTests.suite(["numeric", "numeric"])
+    }
     let suite = try suite([
       ["use": "numeric", "weight": 2],
       ["use": "numeric", "name": "other", "weight": 0.5, "columns": ["answer": "b"]],

@@ -29,8 +29,10 @@ struct SmallPolicy {
     groups: Int = 4, step: Int = 1, sampling: SamplingSettings? = nil,
     reward: (_ group: Int, _ tokens: [TokenID]) -> Double = { Double($1.count { $0 % 2 == 0 }) }
   ) -> StepRecord {
-    let prompts: [[TokenID]] = (0..<groups).map { group in
-      (0..<(3 + 7 * group)).map { TokenID(($0 * 5 + group) % 23) }
+    var prompts: [[TokenID]] = []
+    for group in 0..<groups {
+      let length = 3 + 7 * group
+      prompts.append((0..<length).map { place in TokenID((place * 5 + group) % 23) })
     }
     let drawn = GenerationEngine(model).generate(
       prompts.enumerated().map {
@@ -62,8 +64,8 @@ struct SmallPolicy {
   func update(
     by rollout: StepRecord, learningRate: Double = 1e-2, updatesPerRollout: Int = 1,
     microBatchTokens: Int = 4096, skipsNonfinite: Bool = false, temperature: Float = 1,
-    beforeMove: () throws -> Void = {},
-    objective change: (inout ObjectiveSettings) -> Void = { _ in }
+    objective change: (inout ObjectiveSettings) -> Void = { _ in },
+    beforeMove: () throws -> Void = {}
   ) throws -> [PolicyUpdater.Outcome] {
     var objective = ObjectiveSettings()
     change(&objective)

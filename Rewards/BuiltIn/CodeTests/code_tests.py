@@ -57,8 +57,9 @@ def program_of(request):
         tests = [tests]
     if not tests:
         return None, None
+    # MBPP's set-up uses what the solution defines.
     setup = columns.get("test_setup_code") or ""
-    return setup + "\n" + code, list(tests)
+    return code + "\n" + setup, list(tests)
 
 
 def run_child(code, tests, secret, report, limits):

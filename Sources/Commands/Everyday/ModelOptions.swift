@@ -29,7 +29,7 @@ extension OptionSpecification {
 extension ParsedArguments {
   /// The folder that an option names.
   /// - Throws: `UsageError` where the option isn't given, `ModelError` where there is no such model.
-  func modelFolder(_ option: String = "model", _ context: CommandContext) throws -> URL {
+  func modelFolder(_ context: CommandContext, option: String = "model") throws -> URL {
     guard let name = string(option) else {
       throw UsageError(
         "--\(option) is missing: a model's folder, such as --\(option) runs/NAME/final")
@@ -39,9 +39,9 @@ extension ParsedArguments {
 
   /// The model that an option names, with its tokenizer.
   /// - Throws: `UsageError`, `ModelError`, `TokenizerError` and their like.
-  func policy(_ option: String = "model", _ context: CommandContext) throws -> Policy {
+  func policy(_ context: CommandContext, option: String = "model") throws -> Policy {
     try Policy(
-      folder: modelFolder(option, context), compute: Compute(threads: integer("threads")))
+      folder: modelFolder(context, option: option), compute: Compute(threads: integer("threads")))
   }
 
   /// The encoder of prompts by `--system` and `--chat-template`; nil for a model without tokenizer.

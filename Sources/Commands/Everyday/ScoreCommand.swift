@@ -34,7 +34,7 @@ struct ScoreCommand: Command {
   }
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
-    let policy = try refusing { try arguments.policy("model", context) }
+    let policy = try refusing { try arguments.policy(context) }
     let rollouts: [(prompt: [TokenID], completion: [TokenID])] = try refusing {
       let file = try RolloutFile(reading: arguments.string("input") ?? "-")
       let encoder = RolloutEncoder(policy, encoder: try arguments.promptEncoder(policy))

@@ -64,7 +64,7 @@ struct Query {
     request.filter = try refusing { try filter() }
     request.solvedAt = arguments.double("solved-at")
     request.tiedOnly = arguments.flag("tied")
-    if name == "completion" { request.tokenText = TokenTexts(location)?.text(of:) }
+    if name == "completion" { request.tokenText = tokenTexts()?.reader() }
     if name == "compare" {
       let other = try refusing { try LogLocation(words[0]) }
       request.other = (try QuerySession(readOnly: other.log), nil)
@@ -75,6 +75,11 @@ struct Query {
         timeLimit: timeLimit, isInterrupted: { context.interrupts.isRaised }
       ) { () throws(StoreError) in try report.make(ready) }
     }
+  }
+
+  private func tokenTexts() -> TokenTexts? {
+    let models = try? session.rows("SELECT model FROM runs ORDER BY id DESC LIMIT 1")
+    return TokenTexts(location, model: models?.rows.first?.first?.plainText)
   }
 
   private var coloring: TokenColoring {

@@ -128,7 +128,8 @@ package struct ReceivedRequest: Sendable {
   package var problem: Problem
   package var completion: Completion
 
-  init(_ value: JSONValue) throws(WireFault) {
+  /// Reads a request, as the protocol writes it.
+  package init(_ value: JSONValue) throws(WireFault) {
     guard let id = value["id"]?.integer else { throw WireFault("a request without an id") }
     self.id = id
     group = value["group"]?.integer ?? id

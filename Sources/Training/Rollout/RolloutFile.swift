@@ -71,14 +71,8 @@ public struct RolloutEncoder {
     func fault(_ reason: String) -> DatasetError {
       DatasetError(path: file.name, at: line.place, reason: reason)
     }
-    let prompt: [TokenID]
-    if let given = line.promptTokens { prompt = given } else { prompt = try encode(line.prompt, fault) }
-    let completion: [TokenID]
-    if let given = line.completionTokens {
-      completion = given
-    } else {
-      completion = try continuation(line, prompt, fault)
-    }
+    let prompt = try prompt(of: line, fault)
+    let completion = try completion(of: line, after: prompt, fault)
     try check(prompt, "prompt_ids", fault)
     try check(completion, "completion_ids", fault)
     let context = policy.model.configuration.maximumPositions
@@ -90,10 +84,11 @@ public struct RolloutEncoder {
     return (prompt, completion)
   }
 
-  private func encode(
-    _ prompt: Prompt?, _ fault: (String) -> DatasetError
+  private func prompt(
+    of line: RolloutLine, _ fault: (String) -> DatasetError
   ) throws(DatasetError) -> [TokenID] {
-    guard let prompt else { throw fault("has no prompt") }
+    if let tokens = line.promptTokens { return tokens }
+    guard let prompt = line.prompt else { throw fault("has no prompt") }
     guard let encoder else { throw fault(missingTokenizer("prompt")) }
     do throws(PromptError) {
       return try encoder.encode(Problem(index: 0, prompt: prompt), dataset: "") ?? []
@@ -102,9 +97,10 @@ public struct RolloutEncoder {
     }
   }
 
-  private func continuation(
-    _ line: RolloutLine, _ prompt: [TokenID], _ fault: (String) -> DatasetError
+  private func completion(
+    of line: RolloutLine, after prompt: [TokenID], _ fault: (String) -> DatasetError
   ) throws(DatasetError) -> [TokenID] {
+    if let tokens = line.completionTokens { return tokens }
     guard let text = line.completion else { throw fault("has no completion") }
     guard let encoder else { throw fault(missingTokenizer("completion")) }
     guard let asked = line.prompt, line.promptTokens == nil else {

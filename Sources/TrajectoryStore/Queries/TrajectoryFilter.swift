@@ -84,8 +84,13 @@ struct SQLFragment {
 
 extension TrajectoryFilter {
   /// The filter as a WHERE clause over the view `trajectories` of one run.
-  func conditions(run: Int) -> SQLFragment {
-    var terms = ["run_id = :run"]
+  ///
+  /// - Parameter inOrderOfReward: Whether the rows come by the index of rewards. Where only the run
+  ///   is given, which most rows of a log belong to, an index of the run's steps is of no use: the
+  ///   unary plus keeps SQLite from it.
+  func conditions(run: Int, inOrderOfReward: Bool = false) -> SQLFragment {
+    let isWhole = firstStep == nil && lastStep == nil && match == nil
+    var terms = [inOrderOfReward && isWhole ? "+run_id = :run" : "run_id = :run"]
     var parameters: [String: QueryValue] = ["run": .integer(Int64(run))]
     if let firstStep {
       terms.append("step >= :first_step")

@@ -82,7 +82,7 @@ extension Report {
   }
 
   /// The tokens with their numbers; ratios are those of the last update.
-  private static func tokens(
+  static func tokens(
     _ request: ReportRequest, _ parameters: [String: QueryValue]
   ) throws(StoreError) -> [ReportSection.TokenCell] {
     var cells: [ReportSection.TokenCell] = []

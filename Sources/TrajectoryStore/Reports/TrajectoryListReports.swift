@@ -3,7 +3,7 @@ extension Report {
   static let best = Report(
     name: "best", arguments: "", summary: "the completions with the highest rewards"
   ) { (request) throws(StoreError) in
-    try list(request, title: "Highest rewards", order: "reward DESC, completion_id")
+    try list(request, title: "Highest rewards", order: "reward DESC, completion_id DESC")
   }
 
   /// The completions with the lowest rewards.
@@ -20,7 +20,8 @@ extension Report {
     _ request: ReportRequest, title: String, order: String, condition: String? = nil
   ) throws(StoreError) -> ReportPage {
     let run = try request.runID()
-    let conditions = request.filter.conditions(run: run)
+    let conditions = request.filter.conditions(
+      run: run, inOrderOfReward: request.filter.order == nil)
     let rows = try request.session.select(
       """
       SELECT completion_id, step, problem_id, reward, advantage, length, finish, prompt, text

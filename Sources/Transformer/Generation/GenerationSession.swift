@@ -207,19 +207,23 @@ struct GenerationSession {
   }
 
   private mutating func advance(by tokens: [TokenSampler.Token]) {
-    var going: [Slot] = []
-    going.reserveCapacity(slots.count)
+    // Out of the session while they change: an array that is shared is copied by each change.
+    var current = slots
+    slots = []
+    var kept = 0
     for (index, token) in tokens.enumerated() {
-      append(token, to: &slots[index].completion)
-      let (request, sample) = (slots[index].request, slots[index].sample)
-      if isDone(&slots[index].completion, request, sample) {
-        cache.release(slots[index].table[slots[index].sharedBlocks...])
-        finish(slots[index].completion, request, sample)
+      append(token, to: &current[index].completion)
+      let (request, sample) = (current[index].request, current[index].sample)
+      if isDone(&current[index].completion, request, sample) {
+        cache.release(current[index].table[current[index].sharedBlocks...])
+        finish(current[index].completion, request, sample)
       } else {
-        going.append(slots[index])
+        current.swapAt(kept, index)
+        kept += 1
       }
     }
-    slots = going
+    current.removeLast(current.count - kept)
+    slots = current
   }
 
   private func draw(row: Int, _ request: Int, _ sample: Int, index: Int) -> TokenSampler.Draw {

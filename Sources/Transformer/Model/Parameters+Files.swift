@@ -8,8 +8,11 @@ extension Parameters {
   public convenience init(
     folder: URL, configuration: ModelConfiguration
   ) throws(ModelError) {
+    // The shapes are checked first: a configuration that lies must not make memory be taken.
+    let files = try WeightFiles(folder: folder)
+    try files.check(against: configuration)
     self.init(zero: configuration)
-    try read(folder: folder)
+    try read(files)
   }
 
   /// Replaces the weights by those of a model folder of the same shape.
@@ -17,6 +20,10 @@ extension Parameters {
   public func read(folder: URL) throws(ModelError) {
     let files = try WeightFiles(folder: folder)
     try files.check(against: configuration)
+    try read(files)
+  }
+
+  private func read(_ files: WeightFiles) throws(ModelError) {
     for tensor in tensors {
       let count = tensor.storage.count
       let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)

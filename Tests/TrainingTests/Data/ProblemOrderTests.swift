@@ -25,6 +25,21 @@ struct ProblemOrderTests {
     #expect((0..<60).map { other.problem(at: $0) } != whole)
   }
 
+  @Test("a curriculum goes through the first epoch in order, then shuffles")
+  func curriculum() {
+    var order = ProblemOrder(of: Array(0..<30), seed: 1, shuffles: true, keepsFirstEpoch: true)
+    let epochs = (0..<2).map { epoch in (0..<30).map { order.problem(at: epoch * 30 + $0) } }
+    #expect(epochs[0] == Array(0..<30))
+    #expect(epochs[1] != epochs[0] && epochs[1].sorted() == epochs[0])
+  }
+
+  @Test("an epoch draws its entries as often as they stand in it")
+  func entries() {
+    var order = ProblemOrder(of: [4, 4, 7, 9], seed: 1, shuffles: true)
+    #expect((0..<4).map { order.problem(at: $0) }.sorted() == [4, 4, 7, 9])
+    #expect((4..<8).map { order.problem(at: $0) }.sorted() == [4, 4, 7, 9])
+  }
+
   @Test("unshuffled problems come as they stand")
   func unshuffled() {
     var order = ProblemOrder(count: 3, seed: 1, shuffles: false)

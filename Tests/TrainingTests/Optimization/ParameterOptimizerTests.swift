@@ -118,8 +118,8 @@ struct ParameterOptimizerTests {
     arguments: [
       ("*", "anything", true), ("", "", true), ("", "a", false), ("a?c", "abc", true),
       ("a?c", "ac", false), ("*norm*", "model.norm.weight", true), ("*norm", "norm.weight", false),
-      ("model.layers.*.q_proj.*", "model.layers.12.self_attn.q_proj.weight", false),
-      ("model.layers.*q_proj.*", "model.layers.12.self_attn.q_proj.weight", true),
+      ("model.layers.*.q_proj.*", "model.layers.12.self_attn.q_proj.weight", true),
+      ("model.layers.?.*", "model.layers.12.self_attn.q_proj.weight", false),
       ("*a*b*c", "aXbXbc", true), ("*a*b*c", "aXbXcb", false), ("**", "x", true),
     ])
   func globs(pattern: String, text: String, matches: Bool) {

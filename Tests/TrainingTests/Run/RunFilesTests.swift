@@ -25,7 +25,7 @@ struct RunFilesTests {
     "{\"step\":0,\"eval_reward\":1}", "{\"step\":1,\"loss\":1}",
     "{\"step\":2,\"loss\":2}", "{\"step\":2,\"eval_reward\":3}", "{\"step\":3,\"loss\":4}",
   ]
-  private static let appended = "{\"step\":99,\"a\":0.5,\"b\":1}\n"
+  private static let appended = "{\"step\":99,\"a\":0.5,\"b\":1.0}\n"
 
   @Test(
     "metrics are cut back to the step that training continues from",

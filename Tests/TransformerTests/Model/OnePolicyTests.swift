@@ -62,7 +62,7 @@ struct OnePolicyTests {
     let scored = ScoringPass(model).score(batch, under: distribution)
     let trained = TrainingPass(model).forward(batch, under: distribution)
     #expect(sampled.logProbabilities.count == batch.targets.count, sourceLocation: sourceLocation)
-    #expect(sampled.logProbabilities.allSatisfy(\.isFinite), sourceLocation: sourceLocation)
+    #expect(sampled.logProbabilities.allSatisfy { $0.isFinite }, sourceLocation: sourceLocation)
     #expect(scored.bits == sampled.bits, sourceLocation: sourceLocation)
     #expect(trained.bits == sampled.bits, sourceLocation: sourceLocation)
   }

@@ -1,0 +1,77 @@
+import Foundation
+import TrajectoryStore
+
+/// `grpo report RUN [-o report.html]`: a run as a page to look at.
+struct ReportCommand: Command {
+  static var specification: CommandSpecification {
+    CommandSpecification(
+      name: "report", summary: "make a page of a run: one HTML file that needs nothing else",
+      discussion: """
+        Curves with hover values, the distribution of rewards, a browser of trajectories with \
+        coloured tokens, settings and provenance. The file works without a network, light and \
+        dark, also on a phone.
+        """,
+      positionals: [
+        PositionalSpecification(
+          "RUN", .path, help: "a run folder, a log, a run's name under runs/, or latest")
+      ],
+      options: [
+        OptionSpecification(
+          "output", short: "o", .path, valueName: "FILE", default: "report.html",
+          help: "the file to write; - for standard output"),
+        OptionSpecification(
+          "run", .integer, defaultDescription: "the last",
+          help: "which run of a log that holds several"),
+        .flag("follow", help: "write it anew as steps land, until the run ends or Ctrl-C"),
+      ],
+      examples: [.init("grpo report latest -o report.html", "a page of the newest run")])
+  }
+
+  init() {}
+
+  func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
+    let location = try refusing { try LogLocation(arguments.positional(0) ?? "latest") }
+    let output = arguments.string("output") ?? "report.html"
+    context.interrupts.install()
+    let session = try QuerySession(readOnly: location.log)
+    let reader = try TrajectoryReader(readOnly: location.log)
+    let models = try session.rows("SELECT model FROM runs ORDER BY id DESC LIMIT 1")
+    let texts = TokenTexts(location, model: models.rows.first?.first?.plainText)
+    var page = try RunPage(
+      session: session, run: arguments.integer("run"), tokenText: texts.map { $0.reader })
+    guard arguments.flag("follow") else {
+      try write(try page.html(), to: output, context)
+      return .done
+    }
+    var shown: Int?
+    while true {
+      let last = try reader.lastCommittedStep()
+      let isOver = try reader.runs().last?.outcome != nil
+      if last != shown || isOver {
+        page.refresh = isOver ? nil : 5
+        try write(try page.html(), to: output, context)
+        shown = last
+      }
+      if isOver { return .done }
+      for _ in 0..<10 {
+        try context.interrupts.check()
+        Thread.sleep(forTimeInterval: 0.1)
+      }
+    }
+  }
+
+  private func write(_ html: String, to output: String, _ context: CommandContext) throws {
+    if output == "-" {
+      context.standardOutput.write(html)
+      return
+    }
+    do {
+      // Written aside and renamed: a browser never sees half a page.
+      try Data(html.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
+    } catch {
+      throw RunFailure(
+        "the page could not be written to \(output): \(error.localizedDescription)")
+    }
+    context.note("wrote \(output) (\(NumberFormat.bytes(html.utf8.count)))")
+  }
+}

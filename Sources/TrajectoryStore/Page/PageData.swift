@@ -1,0 +1,319 @@
+import Rollouts
+
+/// What the page of a run shows, as JSON for its script.
+struct PageData {
+  let session: QuerySession
+  let run: Int
+  let tokenText: (() -> (TokenID) -> String)?
+
+  /// Points of a curve: more than a screen has columns help nobody.
+  private static let pointLimit = 600
+  /// Trajectories in the page, and those of them with their tokens.
+  private static let trajectoryLimit = 1200
+  private static let tokenLimit = 300
+
+  private var runParameter: [String: QueryValue] { ["run": .integer(Int64(run))] }
+
+  func json() throws(StoreError) -> JSONValue {
+    let title = try Report.runTitle(session, run)
+    return [
+      "title": .string(title), "facts": .object(try facts()), "config": try column("config"),
+      "provenance": try provenance(), "charts": .array(try charts()),
+      "histogram": try histogram(), "trajectories": .array(try trajectories()),
+    ]
+  }
+
+  private func column(_ name: String) throws(StoreError) -> JSONValue {
+    let rows = try session.select("SELECT \(name) FROM runs WHERE id = :run", runParameter)
+    let text = rows.first?.first?.plainText ?? "{}"
+    return (try? JSONValue.parse(text)) ?? .object([:])
+  }
+
+  private func facts() throws(StoreError) -> JSONObject {
+    var request = ReportRequest(session: session)
+    request.run = run
+    var object = JSONObject()
+    for section in try Report.summary.make(request).sections {
+      guard case .facts(_, _, let facts) = section else { continue }
+      for fact in facts { object[fact.name] = fact.value.json }
+    }
+    return object
+  }
+
+  private func provenance() throws(StoreError) -> JSONValue {
+    let rows = try session.select(
+      """
+      SELECT model_hash, dataset_hash, program_version, provenance, host FROM runs WHERE id = :run
+      """, runParameter)
+    guard let row = rows.first else { return .object([:]) }
+    var object: JSONObject = [
+      "model hash": row[0].json, "dataset hash": row[1].json, "grpo": row[2].json,
+    ]
+    for text in [row[3], row[4]] {
+      for (name, value) in (try? JSONValue.parse(text.plainText))?.object ?? [:] {
+        object[name] = value
+      }
+    }
+    return .object(object)
+  }
+
+  // MARK: Curves
+
+  private func charts() throws(StoreError) -> [JSONValue] {
+    var charts: [(title: String, curves: [ReportSection.Curve])] = []
+    let summaries = try stepCurves()
+    charts.append(("reward", summaries.filter { $0.name.hasPrefix("reward ") }))
+    let components = try rewardCurves()
+    if components.count > 1 { charts.append(("rewards by name", components)) }
+    let evaluations = try Report.evaluationCurves(session, run)
+    for curve in evaluations { charts.append((curve.name, [curve])) }
+    charts += summaries.filter { !$0.name.hasPrefix("reward ") }.map { ($0.name, [$0]) }
+    charts += try metricCharts()
+    return charts.map { title, curves in
+      (title, curves.filter { $0.values.contains(where: \.isFinite) })
+    }.filter { !$0.1.isEmpty }.map { title, curves in
+      [
+        "title": .string(title),
+        "curves": .array(curves.map { Self.json(of: $0) }),
+      ]
+    }
+  }
+
+  private func stepCurves() throws(StoreError) -> [ReportSection.Curve] {
+    let columns = [
+      ("reward mean", "reward_mean"), ("reward std", "reward_std"), ("length", "length_mean"),
+      ("entropy", "entropy_mean"), ("log-prob", "logprob_mean"),
+      ("truncated share", "1.0 * truncated / nullif(completions, 0)"),
+      ("tied share", "1.0 * tied_groups / nullif(groups, 0)"),
+    ]
+    var curves = columns.map { ReportSection.Curve(name: $0.0, steps: [], values: []) }
+    try session.walk(
+      "SELECT step, \(columns.map(\.1).joined(separator: ", ")) FROM steps "
+        + "WHERE run_id = :run ORDER BY step", runParameter
+    ) { statement in
+      for index in columns.indices {
+        guard let value = statement.optionalReal(Int32(index + 1)) else { continue }
+        curves[index].steps.append(statement.integer(0))
+        curves[index].values.append(value)
+      }
+    }
+    return curves.filter { !$0.values.isEmpty }
+  }
+
+  private func rewardCurves() throws(StoreError) -> [ReportSection.Curve] {
+    var curves: [String: ReportSection.Curve] = [:]
+    var names: [String] = []
+    try session.walk(
+      """
+      SELECT step, name, sum / scored FROM steps
+      CROSS JOIN reward_summaries ON step_id = steps.id
+      JOIN rewards ON rewards.id = reward_id
+      WHERE steps.run_id = :run AND scored > 0 ORDER BY step, position
+      """, runParameter
+    ) { statement in
+      let name = statement.text(1)
+      if curves[name] == nil { names.append(name) }
+      curves[name, default: .init(name: name, steps: [], values: [])].add(
+        statement.integer(0), statement.real(2))
+    }
+    return names.compactMap { curves[$0] }
+  }
+
+  /// A chart for each metric that the steps' own summaries don't already show.
+  private func metricCharts() throws(StoreError) -> [(title: String, curves: [ReportSection.Curve])]
+  {
+    var curves: [String: ReportSection.Curve] = [:]
+    var updates: (step: Int, sums: [String: (sum: Double, count: Double)]) = (-1, [:])
+    func finishUpdates() {
+      for (name, mean) in updates.sums where curves[name]?.steps.last != updates.step {
+        curves[name, default: .init(name: name, steps: [], values: [])].add(
+          updates.step, mean.sum / mean.count)
+      }
+      updates.sums.removeAll(keepingCapacity: true)
+    }
+    try session.walk(
+      """
+      SELECT step, name, update_index, value FROM steps
+      CROSS JOIN metrics ON metrics.step_id = steps.id
+      WHERE steps.run_id = :run ORDER BY step, update_index
+      """, runParameter
+    ) { statement in
+      let step = statement.integer(0)
+      if step != updates.step {
+        finishUpdates()
+        updates.step = step
+      }
+      guard let value = statement.optionalReal(3) else { return }
+      let name = statement.text(1)
+      if statement.integer(2) < 0 {
+        curves[name, default: .init(name: name, steps: [], values: [])].add(step, value)
+      } else {
+        let old = updates.sums[name] ?? (0, 0)
+        updates.sums[name] = (old.sum + value, old.count + 1)
+      }
+    }
+    finishUpdates()
+    let shown: Set<String> = ["reward", "reward_std", "entropy", "completions/mean_length"]
+    let first = ["kl", "clip_ratio/region_mean", "grad_norm", "loss", "learning_rate"]
+    func place(_ name: String) -> Int {
+      first.firstIndex(of: name) ?? (name.hasPrefix("time/") ? 1000 : 100)
+    }
+    return curves.values.filter { !shown.contains($0.name) && $0.values.count > 1 }
+      .sorted { (place($0.name), $0.name) < (place($1.name), $1.name) }.map { ($0.name, [$0]) }
+  }
+
+  /// A curve of at most so many points: means of stretches of equal length.
+  private static func json(of curve: ReportSection.Curve) -> JSONValue {
+    let count = min(curve.values.count, pointLimit)
+    var steps: [JSONValue] = []
+    var values: [JSONValue] = []
+    for point in 0..<count {
+      let range =
+        point * curve.values.count / count..<(point + 1) * curve.values.count / count
+      let finite = curve.values[range].filter(\.isFinite)
+      guard !finite.isEmpty else { continue }
+      let mean =
+        finite.count == 1 ? finite[0] : finite.reduce(0, +) / Double(finite.count)
+      steps.append(.integer(Int64(curve.steps[range.lowerBound])))
+      values.append(.number(mean))
+    }
+    return [
+      "name": .string(curve.name), "steps": .array(steps), "values": .array(values),
+    ]
+  }
+
+  // MARK: The distribution of rewards
+
+  private func histogram() throws(StoreError) -> JSONValue {
+    let bins = 24
+    var request = ReportRequest(session: session)
+    request.run = run
+    let range = try session.select(
+      "SELECT min(reward_min), max(reward_max) FROM steps WHERE run_id = :run", runParameter)
+    guard let buckets = try StepBuckets(request, run: run, count: 48),
+      let low = range.first?[0].double, let high = range.first?[1].double
+    else { return .null }
+    let width = high > low ? (high - low) / Double(bins) : 1
+    var counts = [[Int]](repeating: [Int](repeating: 0, count: bins), count: buckets.count)
+    try session.walk(
+      """
+      SELECT steps.step, reward FROM steps CROSS JOIN completions ON step_id = steps.id
+      WHERE steps.run_id = :run AND reward IS NOT NULL
+      """, runParameter
+    ) { statement in
+      let bin = Int(((statement.real(1) - low) / width).rounded(.down))
+      counts[buckets.index(of: statement.integer(0))][min(bins - 1, max(0, bin))] += 1
+    }
+    return [
+      "low": .number(low), "high": .number(low + width * Double(bins)),
+      "steps": .array((0..<buckets.count).map { .string(buckets.name($0)) }),
+      "counts": .array(counts.map { .array($0.map { .integer(Int64($0)) }) }),
+    ]
+  }
+
+  // MARK: Trajectories
+
+  private func trajectories() throws(StoreError) -> [JSONValue] {
+    let chosen = try chosenCompletions()
+    let statement = try session.connection.prepare(
+      """
+      SELECT step, draw, sample, problem_id, reward, advantage, finish, length, prompt, text,
+        ratio_max, clipped_tokens
+      FROM trajectories WHERE completion_id = ?
+      """)
+    let scores = try session.connection.prepare(
+      """
+      SELECT name, value, error FROM scores JOIN rewards ON rewards.id = reward_id
+      WHERE completion_id = ? ORDER BY position
+      """)
+    let names = [
+      "step", "draw", "sample", "problem", "reward", "advantage", "finish", "length", "prompt",
+      "text", "ratio", "clipped",
+    ]
+    var trajectories: [JSONValue] = []
+    for (place, id) in chosen.enumerated() {
+      try statement.bind(id)
+      guard try statement.step() else { continue }
+      var object: JSONObject = ["id": .integer(id)]
+      for (index, name) in names.enumerated() {
+        let value = statement.value(Int32(index))
+        if value != .null { object[name] = value.json }
+      }
+      statement.reset()
+      try scores.bind(id)
+      var rewards = JSONObject()
+      while try scores.step() {
+        rewards[scores.text(0)] =
+          scores.isNull(1) ? .string(scores.text(2)) : scores.value(1).json
+      }
+      object["scores"] = .object(rewards)
+      if place < Self.tokenLimit { object["tokens"] = .array(try tokens(of: id)) }
+      trajectories.append(.object(object))
+    }
+    return trajectories
+  }
+
+  /// The best, worst and latest, and a spread of the others; those whose tokens are shown first.
+  private func chosenCompletions() throws(StoreError) -> [Int64] {
+    let each = Self.tokenLimit / 4
+    let range = try session.select(
+      """
+      SELECT min(completions.id), max(completions.id) FROM completions
+      JOIN steps ON steps.id = step_id
+      WHERE steps.id IN ((SELECT min(id) FROM steps WHERE run_id = :run),
+        (SELECT max(id) FROM steps WHERE run_id = :run))
+      """, runParameter)
+    guard let low = range.first?[0].double, let high = range.first?[1].double else { return [] }
+    let spread = max(1, (Int(high) - Int(low) + 1) / Self.trajectoryLimit)
+    let queries = [
+      "SELECT completion_id FROM trajectories WHERE +run_id = :run ORDER BY reward DESC LIMIT \(each)",
+      """
+      SELECT completion_id FROM trajectories WHERE +run_id = :run AND reward IS NOT NULL
+      ORDER BY reward LIMIT \(each)
+      """,
+      """
+      SELECT completion_id FROM trajectories WHERE run_id = :run
+        AND step = (SELECT max(step) FROM steps WHERE run_id = :run) LIMIT \(each * 2)
+      """,
+      """
+      WITH RECURSIVE spread (place) AS (
+        SELECT \(Int(low)) UNION ALL SELECT place + \(spread) FROM spread WHERE place < \(Int(high))
+      )
+      SELECT completion_id FROM spread CROSS JOIN trajectories ON completion_id = place
+      WHERE run_id = :run LIMIT \(Self.trajectoryLimit)
+      """,
+    ]
+    var seen: Set<Int64> = []
+    var chosen: [Int64] = []
+    for query in queries {
+      for row in try session.select(query, runParameter) {
+        guard case .integer(let id) = row[0], seen.insert(id).inserted else { continue }
+        chosen.append(id)
+      }
+    }
+    return Array(chosen.prefix(Self.trajectoryLimit))
+  }
+
+  /// Each token as [text, log-prob, entropy, ratio, advantage], rounded to what a colour needs.
+  private func tokens(of completion: Int64) throws(StoreError) -> [JSONValue] {
+    var request = ReportRequest(session: session)
+    request.tokenText = tokenText?()
+    func number(_ value: Double?) -> JSONValue {
+      guard let value, value.isFinite else { return .null }
+      return .number((value * 1000).rounded() / 1000)
+    }
+    return try Report.tokens(request, ["id": .integer(completion)]).map { cell in
+      [
+        .string(cell.text ?? "\(cell.id) "), number(cell.logProbability), number(cell.entropy),
+        number(cell.ratio), number(cell.advantage),
+      ]
+    }
+  }
+}
+
+extension ReportSection.Curve {
+  fileprivate mutating func add(_ step: Int, _ value: Double) {
+    steps.append(step)
+    values.append(value)
+  }
+}
