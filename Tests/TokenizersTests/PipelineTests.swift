@@ -178,6 +178,24 @@ struct PipelineTests {
     }
   }
 
+  /// Expected texts by tokenizers 0.23.3, `normalizers.….normalize_str`.
+  @Test(
+    "normal forms are those of the reference's tables",
+    arguments: [
+      (NormalizationForm.nfc, "e\u{301} ﬁ", "é ﬁ"), (.nfkc, "e\u{301} ﬁ①", "é fi1"),
+      (.nfd, "é", "e\u{301}"), (.nfc, "a\u{301}\u{316}", "\u{E1}\u{316}"),
+      (.nfc, "\u{1100}\u{1161}\u{11A8}", "각"), (.nfc, "\u{1113}\u{1169}", "\u{1113}\u{1169}"),
+      (.nfc, "a\u{316}\u{F73}", "a\u{F71}\u{F72}\u{316}"),
+      // Assigned in Unicode 14, so not moved before the mark of lower class.
+      (.nfc, "a\u{301}\u{899}", "\u{E1}\u{899}"), (.nfc, "x\u{301}\u{899}", "x\u{301}\u{899}"),
+      (.nfkc, "㋿", "㋿"),
+    ])
+  func normalForms(form: NormalizationForm, text: String, expected: String) {
+    let bytes = Array(text.utf8)
+    let result = bytes.withUnsafeBufferPointer { form.normalized($0) } ?? bytes
+    #expect(isSame(String(decoding: result, as: UTF8.self), expected))
+  }
+
   @Test("one tokenizer serves many threads")
   func threads() async throws {
     let tokenizer = try SmallTokenizer.load(SmallTokenizer.text())

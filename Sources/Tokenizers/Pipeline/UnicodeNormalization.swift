@@ -22,7 +22,7 @@ enum NormalizationForm: String, Sendable {
     while true {
       var end = start
       if start > copied, case let previous = bytes.index(before: start),
-        !Self.isUnknown(bytes.scalar(at: previous).value)
+        !Self.isBarrier(bytes.scalar(at: previous).value)
       {
         start = previous
       }
@@ -58,8 +58,13 @@ enum NormalizationForm: String, Sendable {
     return String(text)
   }
 
-  /// Whether the tables of the reference library do not know a scalar.
-  private static func isUnknown(_ value: UInt32) -> Bool {
+  /// Whether a scalar is never changed and never composes with a neighbour: it is later than the
+  /// reference's tables, or a letter of old Hangul, which Foundation would compose all the same.
+  private static func isBarrier(_ value: UInt32) -> Bool {
+    switch value {
+    case 0x1113...0x115F, 0x1176...0x11A7, 0x11C3...0x11FF: return true
+    default: break
+    }
     guard value >= 0x80, let age = Unicode.Scalar(value)?.properties.age else {
       return value >= 0x80
     }
@@ -104,7 +109,7 @@ enum NormalizationForm: String, Sendable {
     case 0x80...0x2FF: return self == .nfc
     case 0xAC00...0xD7A3, 0x3041...0x3096, 0x30A1...0x30FA, 0xFF01...0xFF60, 0x1F300...0x1FAFF:
       return self == .nfc
-    default: return Self.isUnknown(value)
+    default: return Self.isBarrier(value)
     }
   }
 }

@@ -216,6 +216,8 @@ extension TemplateFilters {
 
   static let selections: [String: Filter] = [
     "map": { (run, value, call, line) throws(TemplateFault) in
+      // As in Jinja, whatever is false (none too) has no elements here.
+      guard value.isTrue else { return .list([]) }
       let items = try run.elements(of: value, line)
       if let attribute = call.named.first(where: { $0.name == "attribute" })?.value {
         let fallback = call.named.first { $0.name == "default" }?.value
@@ -272,6 +274,7 @@ extension TemplateFilters {
     _ value: TemplateValue, _ call: TemplateCall, byAttribute: Bool, keeps: Bool,
     _ run: TemplateEvaluator, _ line: Int
   ) throws(TemplateFault) -> TemplateValue {
+    guard value.isTrue else { return .list([]) }
     let items = try run.elements(of: value, line)
     var rest = call
     var keys = items
