@@ -51,6 +51,7 @@ struct PageTests {
       input('sort', 'reward');
       rows()[0].click();
       seen.tokens = document.querySelectorAll('#dtext span').length > 0 && !$('detail').hidden;
+      seen.parts = $('dscores').textContent.includes('digits 0.3');
       input('quantity', '3');
       $('close').click();
       seen.closed = $('detail').hidden;
@@ -87,7 +88,7 @@ struct PageTests {
     #expect(seen["none"]?.integer == 0)
     #expect(seen["found"]?.string?.hasPrefix("48 shown") == true)
     #expect(seen["filtered"]?.integer == 1)
-    for what in ["tokens", "closed", "hover", "theme", "wide"] {
+    for what in ["tokens", "parts", "closed", "hover", "theme", "wide"] {
       #expect(seen[what]?.bool == true, Comment(rawValue: what))
     }
   }

@@ -84,7 +84,7 @@ struct Query {
 
   private var coloring: TokenColoring {
     TokenColoring(
-      quantity: arguments.string("color").flatMap(TokenColoring.Quantity.init) ?? .logprob)
+      quantity: arguments.string("color-by").flatMap(TokenColoring.Quantity.init) ?? .logprob)
   }
 
   private var timeLimit: Double? {
@@ -134,8 +134,7 @@ extension Query {
     let showsSteps = words.isEmpty || words == ["steps"]
     var shown: Int?
     while !context.interrupts.isRaised {
-      let last = try reader.lastCommittedStep()
-      let isOver = try reader.runs().last?.outcome != nil
+      let (last, isOver) = try reader.progress()
       if let last, last != shown {
         if showsSteps {
           try showSteps(after: shown, upTo: last)

@@ -223,7 +223,8 @@ struct PageData {
       """)
     let scores = try session.connection.prepare(
       """
-      SELECT name, value, error FROM scores JOIN rewards ON rewards.id = reward_id
+      SELECT name, weight, value, coalesce(error, status), parts
+      FROM scores JOIN rewards ON rewards.id = reward_id
       WHERE completion_id = ? ORDER BY position
       """)
     let names = [
@@ -241,16 +242,22 @@ struct PageData {
       }
       statement.reset()
       try scores.bind(id)
-      var rewards = JSONObject()
-      while try scores.step() {
-        rewards[scores.text(0)] =
-          scores.isNull(1) ? .string(scores.text(2)) : scores.value(1).json
-      }
-      object["scores"] = .object(rewards)
+      var rewards: [JSONValue] = []
+      while try scores.step() { rewards.append(Self.score(scores)) }
+      object["scores"] = .array(rewards)
       if place < Self.tokenLimit { object["tokens"] = .array(try tokens(of: id)) }
       trajectories.append(.object(object))
     }
     return trajectories
+  }
+
+  /// A reward's word on a completion: name, weight, value or why there is none, parts by name.
+  private static func score(_ row: Statement) -> JSONValue {
+    let parts = row.isNull(4) ? nil : try? JSONValue.parse(row.text(4))
+    return [
+      "name": .string(row.text(0)), "weight": row.value(1).json,
+      "value": row.isNull(2) ? .string(row.text(3)) : row.value(2).json, "parts": parts ?? .null,
+    ]
   }
 
   /// The best, worst and latest, and a spread of the others; those whose tokens are shown first.

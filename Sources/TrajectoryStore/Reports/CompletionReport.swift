@@ -52,7 +52,7 @@ extension Report {
     var table = ReportTable(
       [
         ("reward", .plain), ("weight", .number), ("status", .plain), ("value", .number),
-        ("parts", .text), ("steps", .text), ("log", .text), ("error", .text),
+        ("parts", .object), ("steps", .text), ("log", .object), ("error", .text),
         ("seconds", .seconds), ("stderr", .text),
       ],
       rows: try session.select(
@@ -62,6 +62,7 @@ extension Report {
         WHERE completion_id = :id ORDER BY position
         """, parameters))
     table.dropEmptyColumns()
+    table.isWhole = true
     return table
   }
 

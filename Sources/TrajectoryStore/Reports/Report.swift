@@ -136,6 +136,8 @@ public struct ReportTable: Sendable, Equatable {
     case text
     /// A duration in seconds.
     case seconds
+    /// A JSON object, names with their values.
+    case object
   }
 
   /// A column: its name for programs, its heading for people.
@@ -152,6 +154,8 @@ public struct ReportTable: Sendable, Equatable {
   public var columns: [Column]
   /// The rows, a value a column.
   public var rows: [[QueryValue]]
+  /// Whether people see long cells whole, in several lines, rather than cut.
+  public var isWhole = false
 
   /// Makes a table of columns given as `key`, or `key: title`.
   init(_ columns: [(String, Format)], rows: [[QueryValue]] = []) {
