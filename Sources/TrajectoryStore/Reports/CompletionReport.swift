@@ -4,7 +4,8 @@ extension Report {
   /// One trajectory whole.
   static let completion = Report(
     name: "completion", arguments: "ID",
-    summary: "one trajectory whole: rewards with their parts, tokens with their numbers"
+    summary: "one trajectory whole: rewards with their parts, tokens with their numbers",
+    filters: []
   ) { (request) throws(StoreError) in
     let id = try request.integerArgument(0, "the number of a completion")
     let parameters: [String: QueryValue] = ["id": .integer(Int64(id))]

@@ -4,7 +4,8 @@ extension Report {
   /// Where the policy that learns has left the policy that sampled.
   static let ratioTails = Report(
     name: "ratio-tails", arguments: "",
-    summary: "completions whose importance ratios are farthest from 1"
+    summary: "completions whose importance ratios are farthest from 1",
+    filters: .list
   ) { (request) throws(StoreError) in
     let run = try request.runID()
     let filter = request.filter
@@ -65,8 +66,8 @@ extension Report {
       (try request.session.select(sql, parameters).first ?? []).map { $0.double ?? 0 }
     }
     let filter = request.filter
-    if try count("SELECT count(*) FROM runs") == [1], filter.firstStep == nil,
-      filter.lastStep == nil
+    if try count("SELECT count(*) FROM runs") == [1], !filter.isByCompletion,
+      filter.firstStep == nil, filter.lastStep == nil
     {
       // A range of the partial index for each bound: what lies beyond 5 costs next to nothing. The
       // bound stands before the index's own condition, since SQLite searches by the first of equals.
@@ -80,14 +81,24 @@ extension Report {
       }
       return (try count("SELECT count(*) FROM completion_updates").first ?? 0, beyond)
     }
-    let conditions = filter.stepConditions(run: run)
-    let totals = bounds.map { "total(log_ratio_max > \($0))" }.joined(separator: ", ")
+    // Renamed, since a condition on trajectories may speak of their ratio_max.
+    let source =
+      filter.isByCompletion
+      ? """
+      trajectories JOIN (SELECT completion_id AS updated_id, log_ratio_max AS log_ratio
+        FROM completion_updates) ON updated_id = completion_id
+      """
+      : """
+      steps CROSS JOIN updates ON step_id = steps.id
+        CROSS JOIN (SELECT update_id, log_ratio_max AS log_ratio FROM completion_updates)
+          ON update_id = updates.id
+      """
+    let conditions =
+      filter.isByCompletion ? filter.conditions(run: run) : filter.stepConditions(run: run)
+    let totals = bounds.map { "total(log_ratio > \($0))" }.joined(separator: ", ")
     let row = try count(
       """
-      SELECT count(*), \(totals)
-      FROM steps CROSS JOIN updates ON step_id = steps.id
-        CROSS JOIN completion_updates ON update_id = updates.id
-      WHERE \(conditions.sql)
+      SELECT count(*), \(totals) FROM \(source) WHERE \(conditions.sql)
       """, conditions.parameters)
     return (row.first ?? 0, Array(row.dropFirst()))
   }
