@@ -59,6 +59,10 @@ struct PageTests {
       input('chartfilter', 'entropy');
       seen.filtered = [...document.querySelectorAll('.chart')].filter(box => !box.hidden).length;
       input('chartfilter', '');
+      const boxes = () => [...document.querySelectorAll('.chart')].filter(box => !box.hidden).length;
+      const few = boxes();
+      $('allcharts').click();
+      seen.more = boxes() > few;
       const chart = document.querySelector('#charts svg');
       chart.dispatchEvent(new PointerEvent('pointermove', { clientX: chart.getBoundingClientRect().right - 9, clientY: 50 }));
       seen.hover = document.querySelector('#charts .value').textContent.startsWith('step');
@@ -88,7 +92,7 @@ struct PageTests {
     #expect(seen["none"]?.integer == 0)
     #expect(seen["found"]?.string?.hasPrefix("48 shown") == true)
     #expect(seen["filtered"]?.integer == 1)
-    for what in ["tokens", "parts", "closed", "hover", "theme", "wide"] {
+    for what in ["tokens", "parts", "closed", "more", "hover", "theme", "wide"] {
       #expect(seen[what]?.bool == true, Comment(rawValue: what))
     }
   }

@@ -169,10 +169,14 @@ final class Trainer {
     position.step = step
     position.problemsDrawn += rollout.groups.count
     metrics["epoch"] = Double(position.problemsDrawn) / Double(max(1, parts.schedule.problemCount))
-    if let last = updates.indices.last { updates[last].stepMetrics = metrics.values }
-    updatesCommit = BackgroundCommit(updates, to: parts.log)
     clock.lap("log")
-    try report(rollout, metrics, clock, updateTokens: updateTokens, isReplayed: isReplayed)
+    var values = metrics.values
+    values.merge(
+      times(clock, of: rollout, updateTokens: updateTokens, isReplayed: isReplayed)
+    ) { $1 }
+    if let last = updates.indices.last { updates[last].stepMetrics = values }
+    updatesCommit = BackgroundCommit(updates, to: parts.log)
+    try report(rollout, values, isReplayed: isReplayed)
     return true
   }
 
@@ -237,17 +241,22 @@ final class Trainer {
     updatesCommit = nil
   }
 
-  private func report(
-    _ rollout: StepRecord, _ metrics: StepMetrics, _ clock: PhaseClock, updateTokens: Int,
-    isReplayed: Bool
-  ) throws {
-    var values = metrics.values
-    for (name, value) in clock.metrics { values[name] = value }
+  /// What the step took, under `time/…`.
+  private func times(
+    _ clock: PhaseClock, of rollout: StepRecord, updateTokens: Int, isReplayed: Bool
+  ) -> [String: Double] {
+    var values = Dictionary(uniqueKeysWithValues: clock.metrics.map { ($0.name, $0.value) })
     let sampled = rollout.groups.reduce(0) { sum, group in
       sum + group.completions.reduce(0) { $0 + $1.completion.tokens.count }
     }
     if !isReplayed { values["time/sampling_tokens_per_second"] = clock.rate(sampled, "rollout") }
     values["time/update_tokens_per_second"] = clock.rate(updateTokens, "update")
+    return values
+  }
+
+  private func report(
+    _ rollout: StepRecord, _ values: [String: Double], isReplayed: Bool
+  ) throws {
     try metricsLog.append(step: position.step, values)
     for warning in parts.warnings() { observer.observe(.warning(warning)) }
     let seconds = (ContinuousClock.now - start).seconds

@@ -135,10 +135,23 @@ let pageScript = #"""
     $('charts').append(box);
     return box;
   });
+  let showsAll = false;
   function drawCharts() {
     const weight = +$('smoothing').value;
-    data.charts.forEach((chart, i) => drawChart(chart, boxes[i], weight));
+    const words = $('chartfilter').value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+    data.charts.forEach((chart, i) => {
+      boxes[i].hidden = words.length > 0
+        ? !words.some(word => chart.title.toLowerCase().includes(word)) : !(chart.main || showsAll);
+      if (!boxes[i].hidden) drawChart(chart, boxes[i], weight);
+    });
   }
+  $('allcharts').hidden = data.charts.every(chart => chart.main);
+  function toggleCharts(all) {
+    showsAll = all;
+    $('allcharts').textContent = all ? 'The main ones' : `All ${data.charts.length}`;
+    drawCharts();
+  }
+  $('allcharts').onclick = () => toggleCharts(!showsAll);
   $('smoothing').oninput = drawCharts;
   let drawnWidth = innerWidth;
   addEventListener('resize', () => {
@@ -146,13 +159,8 @@ let pageScript = #"""
     drawnWidth = innerWidth;
     requestAnimationFrame(drawCharts);
   });
-  $('chartfilter').oninput = () => {
-    const words = $('chartfilter').value.toLowerCase().split(/[\s,]+/).filter(Boolean);
-    data.charts.forEach((chart, i) => {
-      boxes[i].hidden = words.length > 0 && !words.some(word => chart.title.toLowerCase().includes(word));
-    });
-  };
-  drawCharts();
+  $('chartfilter').oninput = drawCharts;
+  toggleCharts(false);
   if (!data.charts.length) $('charts').append(make('p', 'No steps yet.', 'none'));
 
   // The distribution of rewards: a column a stretch of steps, each scaled to its own largest count.
