@@ -6,9 +6,7 @@ import TrajectoryStore
 struct QueryCommand: Command {
   static var specification: CommandSpecification {
     let reports = Report.all.map { report in
-      let call = ([report.name] + (report.arguments.isEmpty ? [] : [report.arguments]))
-        .joined(separator: " ")
-      return "    " + TextLayout.pad(call, to: 18) + report.summary
+      "    " + TextLayout.pad(report.call, to: 19) + report.summary
     }
     return CommandSpecification(
       name: "query",
@@ -95,6 +93,11 @@ struct QueryCommand: Command {
     try query.answer(words)
     return .done
   }
+}
+
+extension Report {
+  /// How it is called: its name and its arguments.
+  var call: String { arguments.isEmpty ? name : "\(name) \(arguments)" }
 }
 
 extension OptionSpecification {

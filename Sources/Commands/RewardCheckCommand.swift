@@ -33,7 +33,7 @@ struct RewardCheckCommand: Command {
           "grpo reward check numeric --dataset gsm8k/test.jsonl --columns prompt=question",
           "GSM8K's own answers"),
         .init(
-          "grpo reward check '{\"use\": \"numeric\", \"columns\": {\"answer\": \"target\"}}' "
+          "grpo reward check '{use: \"numeric\", columns: {answer: \"target\"}}' "
             + "--dataset gsm_hard/test.jsonl --columns prompt=input", "another column's answers"),
       ])
   }

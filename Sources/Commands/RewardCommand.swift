@@ -1,6 +1,7 @@
 import BuiltInRewards
 import RewardKit
 import Rollouts
+import Training
 
 /// `grpo reward …`: finding, trying, checking and beginning rewards.
 struct RewardCommand: CommandGroup {
@@ -10,7 +11,7 @@ struct RewardCommand: CommandGroup {
       discussion: """
         A reward is a built-in's name, an executable, path.py:function, or a folder with a \
         Package.swift; with settings, an object as in a config, such as \
-        '{"use": "numeric", "columns": {"answer": "target"}}'. docs/rewards.md has the whole of it.
+        '{use: "numeric", columns: {answer: "target"}}'. docs/rewards.md has the whole of it.
         """,
       examples: [
         .init("grpo reward list", "what ships and what lies in Rewards/"),
@@ -57,7 +58,7 @@ enum RewardWords {
       guard word.drop(while: \.isWhitespace).first == "{" else {
         return try RewardSpecification(word)
       }
-      return try RewardSpecification(from: JSONValue.parse(word), at: "reward")
+      return try RewardSpecification(from: JSON5.parse(word), at: "reward")
     }
     if let sandbox = arguments.string("sandbox").flatMap(Sandbox.init) {
       specification.sandbox = sandbox

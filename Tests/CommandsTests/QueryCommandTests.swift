@@ -167,6 +167,13 @@ struct QueryCommandTests {
     #expect(a.run("log", "schema").output.contains("CREATE TABLE completions"))
   }
 
+  @Test func tabCompletesNames() {
+    let names = ["SELECT", "steps", "step", "summary"]
+    #expect(QueryShell.completions(of: "ste", among: names) == ["steps", "step"])
+    #expect(QueryShell.completions(of: "sel", among: names) == ["SELECT"])
+    #expect(QueryShell.completions(of: "x", among: names).isEmpty)
+  }
+
   @Test func wordsOfAPromptMayBeQuoted() {
     #expect(
       QueryShell.words(#"best --match 'in a row' --where "reward > 0.5" ''"#)

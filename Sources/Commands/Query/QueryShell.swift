@@ -17,7 +17,7 @@ struct QueryShell {
     let names = completionNames()
     let history = QueryHistory(context.environment)
     let editor = LineEditor(prompt: "grpo> ", context: context, history: history.lines) { word in
-      names.filter { $0.hasPrefix(word) }
+      Self.completions(of: word, among: names)
     }
     while let line = editor.read() {
       let line = line.trimmingCharacters(in: .whitespaces)
@@ -51,7 +51,8 @@ struct QueryShell {
         try dot(line)
       } else {
         let words = Self.words(line)
-        if let first = words.first, Report.named(first) != nil {
+        // As on the command line: what has no space is the name of a report, right or wrong.
+        if let first = words.first, words.count == 1 || Report.named(first) != nil {
           // The same options as on the command line, for this report.
           let arguments = try ArgumentParser.parse(
             ["RUN"] + words, for: QueryCommand.specification, commandPath: "grpo query")
@@ -109,8 +110,7 @@ struct QueryShell {
 
   private func printReports() {
     for report in Report.all {
-      let call = report.arguments.isEmpty ? report.name : "\(report.name) \(report.arguments)"
-      query.context.print("  " + TextLayout.pad(call, to: 18) + report.summary)
+      query.context.print("  " + TextLayout.pad(report.call, to: 19) + report.summary)
     }
   }
 
@@ -129,6 +129,12 @@ struct QueryShell {
       "floats(", "ints(", ".schema", ".tables", ".reports", ".help", ".quit",
     ]
     return Set(names + words + Report.all.map(\.name)).sorted()
+  }
+
+  /// The names that a word begins; SQL's words also where it is written small.
+  static func completions(of word: String, among names: [String]) -> [String] {
+    let exact = names.filter { $0.hasPrefix(word) }
+    return exact.isEmpty ? names.filter { $0.hasPrefix(word.uppercased()) } : exact
   }
 
   /// The words of a line; quotes of either kind hold spaces.

@@ -16,7 +16,7 @@ struct JSON5Document: Sendable {
 /// Foundation's decoder reads JSON5 too, but on Linux it names no line, keeps the first of two equal
 /// keys without a word, and lets NaN and Infinity through; a person with a mistake in a config needs
 /// all three. NaN and Infinity, which JSON5 allows, are refused: no setting takes them.
-struct JSON5 {
+package struct JSON5 {
   /// Reads one value that fills the text.
   /// - Throws: `JSONError` with line and column.
   static func document(_ text: String) throws(JSONError) -> JSON5Document {
@@ -29,7 +29,7 @@ struct JSON5 {
 
   /// Reads one value that fills the text.
   /// - Throws: `JSONError` with line and column.
-  static func parse(_ text: String) throws(JSONError) -> JSONValue { try document(text).value }
+  package static func parse(_ text: String) throws(JSONError) -> JSONValue { try document(text).value }
 
   private let scalars: [Unicode.Scalar]
   private var position = 0
