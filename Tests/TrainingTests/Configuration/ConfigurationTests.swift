@@ -1,5 +1,6 @@
 import Foundation
 import PolicyOptimization
+import RewardKit
 import Rollouts
 import Testing
 
