@@ -26,6 +26,13 @@ enum BuiltCommand {
     try Running(words, in: folder, environment: environment).wait()
   }
 
+  /// Runs lines of shell to their end or the first that fails.
+  static func shell(
+    _ script: String, in folder: URL, environment: [String: String] = [:]
+  ) throws -> Result {
+    try Running(["-ec", script], of: "/bin/sh", in: folder, environment: environment).wait()
+  }
+
   /// A command that runs; killed where it is forgotten.
   ///
   /// Not `Foundation.Process`: that learns of an exit by a descriptor that other children inherit, so that
@@ -35,7 +42,10 @@ enum BuiltCommand {
     private let folder: TemporaryFolder
     private var status: Int32?
 
-    init(_ words: [String], in place: URL, environment: [String: String] = [:]) throws {
+    init(
+      _ words: [String], of program: String = BuiltCommand.url.path, in place: URL,
+      environment: [String: String] = [:]
+    ) throws {
       folder = try TemporaryFolder()
       var actions = posix_spawn_file_actions_t()
       posix_spawn_file_actions_init(&actions)
@@ -57,7 +67,7 @@ enum BuiltCommand {
 
       let all = ProcessInfo.processInfo.environment.merging(environment) { $1 }
       // env goes to the folder, which no portable action of posix_spawn does, and becomes the command.
-      let line = ["env", "-C", place.path, BuiltCommand.url.path] + words
+      let line = ["env", "-C", place.path, program] + words
       var arguments = line.map { strdup($0) } + [nil]
       var variables = all.map { strdup("\($0)=\($1)") } + [nil]
       defer { for text in arguments + variables { free(text) } }

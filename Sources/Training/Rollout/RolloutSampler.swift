@@ -14,8 +14,8 @@ final class RolloutSampler {
     var promptsPerStep: Int
     var groupSize: Int
     var sampling: SamplingSettings
-    /// How many times as many groups as wanted may be drawn to replace those without spread; 1 never does.
-    var drawLimit: Int
+    /// How groups without spread are replaced; nil keeps them.
+    var replacement: DynamicSampling?
   }
 
   private let engine: GenerationEngine
@@ -23,17 +23,17 @@ final class RolloutSampler {
   private let rewards: RewardSuite
   private let problems: [EncodedProblem]
   private let settings: Settings
-  private var order: ProblemOrder
+  private var chooser: any ProblemChooser
 
   init(
     engine: GenerationEngine, encoder: PromptEncoder, rewards: RewardSuite,
-    problems: [EncodedProblem], order: ProblemOrder, settings: Settings
+    problems: [EncodedProblem], chooser: any ProblemChooser, settings: Settings
   ) {
     self.engine = engine
     self.encoder = encoder
     self.rewards = rewards
     self.problems = problems
-    self.order = order
+    self.chooser = chooser
     self.settings = settings
   }
 
@@ -46,19 +46,24 @@ final class RolloutSampler {
     progress: @escaping (Int, Int) -> Void
   ) throws -> SourcedRollout? {
     var groups: [GroupRecord] = []
+    var taken: [Int] = []
     var wanted = settings.promptsPerStep
-    let limit = settings.promptsPerStep * settings.drawLimit
-    while wanted > 0, groups.count < limit {
+    var draws = 0
+    while wanted > 0 {
       let first = groups.count
-      let count = min(wanted, limit - first)
-      let chosen = (first..<first + count).map { problems[order.problem(at: drawn + $0)] }
+      let chosen = try chooser.problems(
+        for: ProblemRequest(step: step, ordinal: drawn + first, taken: taken, count: wanted))
+      taken += chosen
       guard
         let round = try sample(
-          chosen, firstDraw: first, step: step, isCancelled: isCancelled, progress: progress)
+          chosen.map { problems[$0] }, firstDraw: first, step: step, isCancelled: isCancelled,
+          progress: progress)
       else { return nil }
       groups += round
-      guard settings.drawLimit > 1 else { break }
-      wanted = settings.promptsPerStep - groups.count { !$0.isDropped }
+      draws += 1
+      let decision = settings.replacement?.decision(
+        kept: groups.count { !$0.isDropped }, wanted: settings.promptsPerStep, draws: draws)
+      wanted = if case .draw(let prompts) = decision { prompts } else { 0 }
     }
     return SourcedRollout(StepRecord(step: step, policyStep: policyStep, groups: groups))
   }
@@ -101,25 +106,21 @@ final class RolloutSampler {
     guard let generated, !isCancelled() else { return nil }
     let byID = Dictionary(uniqueKeysWithValues: scored.map { ($0.id, $0) })
     return chosen.enumerated().map { place, problem in
+      let scored = (0..<settings.groupSize).map { byID[place * settings.groupSize + $0] }
       let completions = generated[place].enumerated().map { sample, completion in
-        record(
-          completion, text: texts[place][sample], sample: sample,
-          scored: byID[place * settings.groupSize + sample])
+        record(completion, text: texts[place][sample], sample: sample, scored: scored[sample])
       }
       return GroupRecord(
         dataset: problem.dataset, problem: problem.problem, promptTokens: problem.tokens,
-        draw: firstDraw + place,
-        isDropped: settings.drawLimit > 1 && Self.isTied(completions), completions: completions)
+        draw: firstDraw + place, isDropped: isDropped(scored), completions: completions)
     }
   }
 
-  /// Whether a group teaches nothing: fewer than two scorable rewards, or all equal up to rounding.
-  private static func isTied(_ completions: [CompletionRecord]) -> Bool {
-    let rewards = completions.compactMap(\.reward)
-    guard let least = rewards.min(), let greatest = rewards.max(), rewards.count > 1 else {
-      return true
-    }
-    return greatest - least <= 1e-12 * max(abs(least), abs(greatest))
+  /// Whether a group is to be replaced: its rewards have no spread, and such groups are.
+  private func isDropped(_ scored: [ScoredCompletion?]) -> Bool {
+    guard settings.replacement != nil else { return false }
+    return !DynamicSampling.hasSpread(
+      scored.map { $0?.outcomes.map(\.value) ?? [] }, weights: rewards.rewards.map(\.weight))
   }
 
   private func record(

@@ -31,6 +31,8 @@ final class Trainer {
     var provenance: JSONObject
     var configurationHash: String
     var warnings: () -> [String]
+    /// What is run between two iterations.
+    var iterationHook: IterationHook?
   }
 
   /// When a run does what, counted in steps.
@@ -49,6 +51,8 @@ final class Trainer {
   struct Position {
     var step = 0
     var problemsDrawn = 0
+    /// Tokens of all prompts and completions, `num_tokens` in the metrics.
+    var tokensSeen = 0
     /// The last step whose rollout is in the log: up to it nothing is sampled again.
     var lastCommitted = 0
     /// Evaluations in the log, by step.
@@ -157,6 +161,8 @@ final class Trainer {
     clock.lap("update")
     position.step = step
     position.problemsDrawn += rollout.groups.count
+    position.tokensSeen += Int(metrics["num_tokens"] ?? 0)
+    metrics["num_tokens"] = Double(position.tokensSeen)
     metrics["epoch"] = Double(position.problemsDrawn) / Double(max(1, parts.schedule.problemCount))
     try log(updates, step: step, metrics: metrics)
     clock.lap("log")
@@ -177,8 +183,14 @@ final class Trainer {
     if isReplayed, !parts.source.isRecorded, let reader {
       return try reader.step(step).map { SourcedRollout($0) }
     }
+    let updates = parts.optimizer.updates
+    if let hook = parts.iterationHook, !isReplayed,
+      try !hook.prepare(step: step, updates: updates, isCancelled: observer.isCancelled)
+    {
+      return nil
+    }
     return try parts.source.rollout(
-      step: step, policyStep: parts.optimizer.updates, drawn: position.problemsDrawn,
+      step: step, policyStep: updates, drawn: position.problemsDrawn,
       isCancelled: observer.isCancelled,
       progress: { [observer] done, total in
         observer.observe(.sampling(step: step, done: done, of: total))
@@ -296,7 +308,8 @@ final class Trainer {
       manifest: { files in
         CheckpointManifest(
           step: step, updates: parts.optimizer.updates, problemsDrawn: position.problemsDrawn,
-          entropy: parts.updater.entropy, configurationHash: parts.configurationHash,
+          tokensSeen: position.tokensSeen, entropy: parts.updater.entropy,
+          configurationHash: parts.configurationHash,
           programVersion: ProgramVersion.current, files: files)
       }, to: folder)
     let manifest = try SHA256.digest(
