@@ -44,6 +44,24 @@ public struct RunFolder: Sendable, Equatable {
     }.sorted()
   }
 
+  /// The newest checkpoint whose files are all what was written.
+  /// - Parameters:
+  ///   - last: The last step after which it may have been written.
+  ///   - damaged: Told of each newer one that can't be used.
+  func newestCheckpoint(
+    through last: Int = .max, damaged: (CheckpointError) -> Void
+  ) -> (url: URL, manifest: CheckpointManifest)? {
+    for step in checkpointSteps.reversed() where step <= last {
+      let url = checkpoint(step: step)
+      do throws(CheckpointError) {
+        return (url, try CheckpointManifest.verified(in: url))
+      } catch {
+        damaged(error)
+      }
+    }
+    return nil
+  }
+
   /// Whether something stands there that a new run would overwrite.
   public var isTaken: Bool {
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []

@@ -137,7 +137,7 @@ final class Trainer {
       clock.lap("reference")
     }
     let advantages = try estimateAdvantages(of: sourced)
-    record(advantages, in: &sourced.record)
+    sourced.record.take(advantages)
     let rollout = sourced.record
     let commit = isReplayed ? nil : BackgroundCommit(rollout, to: parts.log)
 
@@ -172,7 +172,10 @@ final class Trainer {
 
   private func estimateAdvantages(of sourced: SourcedRollout) throws -> StepAdvantages {
     var estimated = try parts.estimator.advantages(
-      of: sourced.record, rewardNames: parts.rewardNames, stepEnd: stepEnd)
+      of: sourced.record, rewardNames: parts.rewardNames,
+      stepEnd: { [tokenizer = parts.policy.tokenizer] in
+        $0.tokenCount(reaching: $1, tokenizer: tokenizer)
+      })
     for (index, given) in (sourced.advantages ?? []).enumerated() {
       if let given { estimated.advantages[index] = given }
     }
@@ -195,31 +198,6 @@ final class Trainer {
       progress: { [observer] done, total in
         observer.observe(.sampling(step: step, done: done, of: total))
       })
-  }
-
-  private func record(_ advantages: StepAdvantages, in rollout: inout StepRecord) {
-    var next = 0
-    for group in rollout.groups.indices where !rollout.groups[group].isDropped {
-      for completion in rollout.groups[group].completions.indices {
-        rollout.groups[group].completions[completion].advantage =
-          advantages.advantages[next].record
-        rollout.groups[group].completions[completion].reward = advantages.rewards[next]
-        next += 1
-      }
-    }
-  }
-
-  /// How many tokens reach a position in a completion's text, for rewards of steps.
-  private func stepEnd(_ completion: CompletionRecord, scalars: Int) -> Int {
-    let tokens = completion.completion.tokens
-    guard let tokenizer = parts.policy.tokenizer else { return tokens.count }
-    var decoder = tokenizer.makeIncrementalDecoder(skipSpecialTokens: true)
-    var length = 0
-    for (index, token) in tokens.enumerated() {
-      length += decoder.append(token).unicodeScalars.count
-      if length >= scalars { return index + 1 }
-    }
-    return max(1, tokens.count)
   }
 
   private func refreshReference(after update: Int) {
