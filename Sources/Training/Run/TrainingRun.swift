@@ -314,7 +314,7 @@ public final class TrainingRun {
         problemCount: material.epoch,
         bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
         microBatchTokens: plan.microBatchTokens),
-      provenance: provenance,
+      writesTensorBoard: settings.tensorboard, provenance: provenance,
       configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
         .hexadecimal,
       warnings: { rewards.takeWarnings() }, iterationHook: try iterationHook(rewards))
