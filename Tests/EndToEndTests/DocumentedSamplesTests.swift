@@ -79,12 +79,13 @@ struct DocumentedSamplesTests {
     return "{model: \"models/small\", dataset: \"train.jsonl\",\n\(settings)}\n"
   }
 
-  /// A line whose capitals stand for what the sandbox has.
+  /// A line whose capitals and large numbers stand for what the sandbox has.
   private static func concrete(_ line: String) -> String {
     let stands = [
-      "--model DIR": "--model models/small", "RUN1": "runs/a", "RUN2": "runs/b",
-      "~/.zfunc/": "./", "~/.config/fish/completions/": "./",
+      ("--model DIR", "--model models/small"), ("RUN1", "runs/a"), ("RUN2", "runs/b"),
+      (" RUN", " runs/a"), ("~/.zfunc/", "./"), ("~/.config/fish/completions/", "./"),
+      ("101..110", "3..4"), ("101..102", "3..4"), ("4711", "3"),
     ]
-    return stands.reduce(line) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
+    return stands.reduce(line) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
   }
 }

@@ -86,7 +86,7 @@ final class SampleSandbox: Sendable {
   private func writeRewards() throws {
     let plugin = MarkdownSamples.blocks.first { $0.text.hasPrefix("#!/usr/bin/env python3") }
     try write(#require(plugin).text, to: "brevity.py", isExecutable: true)
-    for name in ["judge.py", "my_reward.py"] {
+    for name in ["judge.py", "my_reward.py", "new_judge.py"] {
       try write(#require(plugin).text, to: name, isExecutable: true)
     }
     let function = MarkdownSamples.blocks.first { $0.text.hasPrefix("def accuracy(") }
@@ -116,9 +116,10 @@ final class SampleSandbox: Sendable {
     try FileManager.default.createDirectory(
       at: folder["runs"], withIntermediateDirectories: true)
     let ended = try BuiltCommand.run(
-      ["train", "--run", "./runs/a"] + ShortJob.words(), in: folder.url)
+      ["train", "--run", "./runs/a"]
+        + ShortJob.words(but: ["--reward", "numeric", "--reward", "format"]), in: folder.url)
     try #require(ended.code == 0, "\(ended.errors)")
-    for name in ["b", "sums", "NAME"] {
+    for name in ["b", "sums", "NAME", "lenient"] {
       try FileManager.default.copyItem(at: folder["runs/a"], to: folder["runs/\(name)"])
     }
   }
