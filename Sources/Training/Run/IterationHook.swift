@@ -44,7 +44,7 @@ final class IterationHook {
     self.rewards = rewards
     let last = try TrajectoryReader(readOnly: folder.log).events()
       .last { $0.kind == Self.eventKind }
-    done = last?.detail["iteration"]?.integer.map(Int.init) ?? 0
+    done = last?.detail["iteration"]?.integer.map { Int($0) } ?? 0
     lastStep = last?.step ?? 0
   }
 
