@@ -60,7 +60,7 @@ struct QueryCommand: Command {
           "solved-at", .number, help: "the reward from which a completion counts as solved",
           defaultNote: "the run's highest", section: "Filters of reports"),
         OptionSpecification(
-          "color", .choice(TokenColoring.Quantity.allCases.map(\.rawValue)), default: "logprob",
+          "color-by", .choice(TokenColoring.Quantity.allCases.map(\.rawValue)), default: "logprob",
           help: "completion: what the tokens' colours stand for", section: "Filters of reports"),
         OptionSpecification(
           "param", valueName: "NAME=VALUE", help: "the value of :NAME in SQL", repeats: true),

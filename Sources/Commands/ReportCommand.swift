@@ -45,8 +45,7 @@ struct ReportCommand: Command {
     }
     var shown: Int?
     while true {
-      let last = try reader.lastCommittedStep()
-      let isOver = try reader.runs().last?.outcome != nil
+      let (last, isOver) = try reader.progress()
       if last != shown || isOver {
         page.refresh = isOver ? nil : 5
         try write(try page.html(), to: output, context)

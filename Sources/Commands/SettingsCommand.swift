@@ -63,9 +63,9 @@ struct SettingsCommand: Command {
       let peers = setting.peers.map { "\($0.peer) `\($0.name)`" }.joined(separator: ", ")
       let isFixed = setting.defaultText != nil
       let text = defaultText(setting)
+      let legal = (setting.legalValues ?? setting.kind.word) + (setting.acceptsNone ? ", none" : "")
       let cells = [
-        "`\(setting.name)`", isFixed ? "`\(text)`" : text, setting.legalValues ?? setting.kind.word,
-        setting.help + unit, peers,
+        "`\(setting.name)`", isFixed ? "`\(text)`" : text, legal, setting.help + unit, peers,
       ]
       lines.append(
         "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |")
@@ -85,6 +85,7 @@ struct SettingsCommand: Command {
       "absent": setting.absent.map(JSONValue.string) ?? .null,
       "unit": setting.unit.map(JSONValue.string) ?? .null,
       "legal": setting.legalValues.map(JSONValue.string) ?? .null,
+      "nullable": .bool(setting.acceptsNone),
       "help": .string(setting.help),
       "elsewhere": .array(
         setting.peers.map { peer in

@@ -95,6 +95,16 @@ struct QueryCommandTests {
       (["query", "RUN", "best", "--step", "9..1"], "ends before it begins"),
       (["query", "RUN", "best", "--where", "nonsense ="], "syntax error"),
       (["query", "RUN", "best", "--match", "\"open"], "unterminated string"),
+      (["query", "RUN", "best", "--where", "1) OR (1"], "closes a parenthesis"),
+      (["query", "RUN", "best", "--where", "1); DELETE FROM steps; --"], "parenthesis"),
+      (["query", "RUN", "best", "--order", "reward; SELECT 1"], "semicolon"),
+      (["query", "RUN", "best", "--order", "reward LIMIT 3 --"], "syntax error"),
+      (["query", "RUN", "best", "--where", "reward > :x"], "no value for :x"),
+      (["query", "RUN", "best", "--where", "reward > 0", "--param", "x=1"], "parameter :x"),
+      (["query", "RUN", "summary", "--match", "apple"], "has no use for --match; it takes --step"),
+      (["query", "RUN", "completion", "1", "--limit", "3"], "has no use for --limit"),
+      (["query", "RUN", "best", "--tied"], "has no use for --tied"),
+      (["query", "RUN", "SELECT 1 AS a", "--step", "1"], "SQL has no use for --step"),
     ]
     for (words, expected) in cases {
       let context = CommandContext.memory()
@@ -104,6 +114,28 @@ struct QueryCommandTests {
       #expect(context.standardError.text.contains(expected), "\(context.standardError.text)")
       #expect(context.standardOutput.text.isEmpty)
     }
+  }
+
+  @Test func filtersCombineAndTakeParameters() throws {
+    let run = try RunFixture()
+    func count(_ words: String...) throws -> Int {
+      let context = CommandContext.memory()
+      let code = runCommandLine(
+        ["query", run.folder.path, "best", "--limit", "100", "--jsonl"] + words, context: context)
+      try #require(code == .done, "\(context.standardError.text)")
+      return context.standardOutput.text.split(separator: "\n").count
+    }
+    #expect(try count() == 24)
+    #expect(try count("--where", "sample = :s", "--param", "s=2") == 6)
+    #expect(try count("--where", "sample = :s OR 0", "--param", "s=2", "--step", "1..2") == 4)
+    #expect(try count("--where", "text <> ');' -- no end", "--order", "length -- nor here") == 24)
+    let whole = run.run("query", "RUN", "ratio-tails", "--json").output
+    let half = run.run("query", "RUN", "ratio-tails", "--where", "sample < 2", "--json").output
+    func rows(_ text: String) throws -> Int? {
+      try JSONValue.parse(text)["shares"]?["completions_×_updates"]?.integer
+    }
+    #expect(try rows(whole) == 24)
+    #expect(try rows(half) == 12)
   }
 
   @Test func aPageIsWritten() throws {

@@ -40,6 +40,29 @@ struct TerminalTests {
       ])
   }
 
+  @Test(
+    "Folded lines fit and lose nothing",
+    arguments: [
+      ("one two  three", 7, ["one two  ", "three"]), ("abcdefgh", 3, ["abc", "def", "gh"]),
+      ("  x\n\ny", 9, ["  x", "", "y"]), ("日本語", 4, ["日本", "語"]), ("", 5, [""]),
+      ("a bcdefg", 4, ["a ", "bcde", "fg"]), ("日", 1, ["日"]),
+    ])
+  func folding(text: String, width: Int, lines: [String]) {
+    #expect(TextLayout.fold(text, width: width) == lines)
+  }
+
+  @Test("A table whose cells are folded cuts nothing")
+  func foldedTable() {
+    let table = Table([.text("name"), .number("n")], rows: [["a long name", "5"], ["b", "66"]])
+    #expect(
+      table.text(width: 10, folds: true) == """
+        name     n
+        a long   5
+        name
+        b       66
+        """)
+  }
+
   @Test("Control characters and direction overrides never reach a terminal")
   func controls() {
     #expect(TextLayout.singleLine("a\nb\u{1B}[2J") == "a⏎b␛[2J")

@@ -28,6 +28,13 @@ enum BuiltCommand {
   ) throws -> ChildProcess {
     try ChildProcess([url.path] + words, in: folder, environment: environment)
   }
+
+  /// Runs lines of shell to their end or the first that fails.
+  static func shell(
+    _ script: String, in folder: URL, environment: [String: String] = [:]
+  ) throws -> Result {
+    try ChildProcess(["/bin/sh", "-ec", script], in: folder, environment: environment).wait()
+  }
 }
 
 /// A folder of its own for one test, gone with it.

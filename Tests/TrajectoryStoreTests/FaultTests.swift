@@ -137,10 +137,25 @@ struct FaultTests {
 
   @Test func aDeletedLogIsNoticed() throws {
     let (folder, log) = try open()
+    let reader = try TrajectoryReader(readOnly: folder.log)
+    #expect(try reader.progress() == (1, false))
     try FileManager.default.removeItem(at: folder.log)
     let error = fault { try log.append(step: Sample.step(2)) }
     #expect(error?.kind == .damaged)
     #expect(error?.description.contains("deleted") == true)
+    #expect(fault { _ = try reader.progress() } == error)
+  }
+
+  @Test func whoFollowsALogSeesItsRunBeginAndEnd() throws {
+    let folder = try TemporaryFolder()
+    let log = try TrajectoryLog(creating: folder.log)
+    let reader = try TrajectoryReader(readOnly: folder.log)
+    #expect(try reader.progress() == (nil, false))
+    try log.begin(run: Sample.run())
+    try log.append(step: Sample.step(4))
+    #expect(try reader.progress() == (4, false))
+    try log.finish(outcome: "done")
+    #expect(try reader.progress() == (4, true))
   }
 
   @Test func aCorruptPageIsReportedAndOthersStayReadable() throws {

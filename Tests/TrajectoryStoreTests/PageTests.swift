@@ -52,6 +52,7 @@ struct PageTests {
       input('sort', 'reward');
       rows()[0].click();
       seen.tokens = document.querySelectorAll('#dtext span').length > 0 && !$('detail').hidden;
+      seen.parts = $('dscores').textContent.includes('digits 0.3');
       input('quantity', '3');
       $('close').click();
       seen.closed = $('detail').hidden;
@@ -59,6 +60,10 @@ struct PageTests {
       input('chartfilter', 'entropy');
       seen.filtered = [...document.querySelectorAll('.chart')].filter(box => !box.hidden).length;
       input('chartfilter', '');
+      const boxes = () => [...document.querySelectorAll('.chart')].filter(box => !box.hidden).length;
+      const few = boxes();
+      $('allcharts').click();
+      seen.more = boxes() > few;
       const chart = document.querySelector('#charts svg');
       chart.dispatchEvent(new PointerEvent('pointermove', { clientX: chart.getBoundingClientRect().right - 9, clientY: 50 }));
       seen.hover = document.querySelector('#charts .value').textContent.startsWith('step');
@@ -88,7 +93,7 @@ struct PageTests {
     #expect(seen["none"]?.integer == 0)
     #expect(seen["found"]?.string?.hasPrefix("48 shown") == true)
     #expect(seen["filtered"]?.integer == 1)
-    for what in ["tokens", "closed", "hover", "theme", "wide"] {
+    for what in ["tokens", "parts", "closed", "more", "hover", "theme", "wide"] {
       #expect(seen[what]?.bool == true, Comment(rawValue: what))
     }
   }

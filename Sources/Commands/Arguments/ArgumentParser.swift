@@ -103,7 +103,8 @@ struct ArgumentParser {
   }
 
   private mutating func check(_ value: String, of option: OptionSpecification, spelled: String) {
-    if let fault = option.kind.fault(in: value) {
+    let isNone = option.acceptsNone && value == SettingDeclaration.none
+    if !isNone, let fault = option.kind.fault(in: value) {
       faults.append("\(spelled) \(fault)")
     } else {
       arguments.add(value, to: option)

@@ -1,3 +1,5 @@
+import Training
+
 /// The text of `--help`, made from a command's declaration.
 struct HelpText {
   private let path: String
@@ -65,6 +67,7 @@ struct HelpText {
     var face = option.short.map { "-\($0), " } ?? ""
     face += (option.kind == .boolean ? "--[no-]" : "--") + option.name
     if let placeholder = option.valueName ?? option.kind.placeholder { face += " " + placeholder }
+    if option.acceptsNone { face += "|" + SettingDeclaration.none }
     return face
   }
 

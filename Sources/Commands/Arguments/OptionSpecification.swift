@@ -48,6 +48,8 @@ struct OptionSpecification: Sendable {
   var section: String?
   /// What other toolkits call it.
   var peerNames: [PeerName]
+  /// Whether `none` is a value beside those of its kind.
+  var acceptsNone = false
 
   init(
     _ name: String, short: Character? = nil, _ kind: ArgumentKind = .text,

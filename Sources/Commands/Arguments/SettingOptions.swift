@@ -7,8 +7,9 @@ extension OptionSpecification {
     self.init(
       setting.optionName, setting.kind.argumentKind, valueName: setting.kind.valueName,
       defaultDescription: setting.defaultText ?? setting.absent, unit: setting.unit,
-      help: setting.help, repeats: setting.kind.repeats, section: setting.section,
+      help: setting.help, repeats: setting.kind.addsUp, section: setting.section,
       peerNames: setting.peers)
+    acceptsNone = setting.acceptsNone
   }
 
   /// The option that names config files.
@@ -36,13 +37,6 @@ extension SettingKind {
     case .bytes: "SIZE"
     case .list(separator: .some): "A,B,…"
     default: nil
-    }
-  }
-
-  fileprivate var repeats: Bool {
-    switch self {
-    case .list, .values: true
-    default: false
     }
   }
 }

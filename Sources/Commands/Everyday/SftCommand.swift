@@ -11,7 +11,7 @@ struct SftCommand: Command {
       "chat_template", "dataset", "eval_dataset", "columns", "max_train_rows", "max_prompt_length",
       "overlong_prompts", "eval_steps", "max_eval_rows", "adam_beta1", "adam_beta2", "adam_epsilon",
       "weight_decay", "max_grad_norm", "parameter_groups", "save_steps", "save_total_limit",
-      "save_dtype", "logging_steps",
+      "save_dtype", "logging_steps", "tensorboard",
     ]
     return SettingDeclaration.all.filter {
       names.contains($0.name) || ($0.name.hasPrefix("sft_") && $0.name != "sft_stop_at")
@@ -27,8 +27,8 @@ struct SftCommand: Command {
         step is an optimiser update. Rows are sft_dataset's, or dataset's where that isn't given; \
         eval_dataset's loss is measured at the start, every eval_steps and at the end.
 
-        The run's folder gets config.json, metrics.jsonl, checkpoints/ and final/. Ctrl-C saves and \
-        says how to resume.
+        The run's folder gets config.json, metrics.jsonl, tensorboard/, checkpoints/ and final/. \
+        Ctrl-C saves and says how to resume.
         """,
       options: [
         .config,

@@ -22,6 +22,7 @@ struct Query {
 
   /// Runs SQL and writes its rows.
   func answer(sql: String) throws {
+    try refuseOptions(of: "SQL", but: ["limit", "param"], remedy: "say it in the query")
     var printer = RowPrinter(context, format, isFull: arguments.flag("full"))
     let limit = arguments.integer("limit") ?? .max
     var count = 0
@@ -59,6 +60,7 @@ struct Query {
     if words.count < expected {
       throw UsageError("the report \(name) needs \(report.arguments): grpo query RUN \(name) …")
     }
+    try refuseOptions(of: "the report \(name)", but: options(of: report))
     var request = ReportRequest(session: session, arguments: words)
     request.run = arguments.integer("run")
     request.filter = try refusing { try filter() }
@@ -84,7 +86,7 @@ struct Query {
 
   private var coloring: TokenColoring {
     TokenColoring(
-      quantity: arguments.string("color").flatMap(TokenColoring.Quantity.init) ?? .logprob)
+      quantity: arguments.string("color-by").flatMap(TokenColoring.Quantity.init) ?? .logprob)
   }
 
   private var timeLimit: Double? {
@@ -95,11 +97,40 @@ struct Query {
     var filter = TrajectoryFilter()
     if let steps = arguments.string("step") { try filter.setSteps(steps) }
     if let reward = arguments.string("reward") { filter.reward = try RewardCondition(reward) }
-    filter.condition = arguments.string("where")
+    if let condition = arguments.string("where") { try filter.setCondition(condition) }
     filter.match = arguments.string("match")
-    filter.order = arguments.string("order")
+    if let order = arguments.string("order") { try filter.setOrder(order) }
     filter.limit = arguments.integer("limit")
+    filter.parameters = try parameters()
+    let written = (arguments.string("where") ?? "") + (arguments.string("order") ?? "")
+    for name in filter.parameters.keys.sorted()
+    where !":@$".contains(where: { written.contains("\($0)\(name)") }) {
+      throw UsageError("neither --where nor --order has a parameter :\(name)")
+    }
     return filter
+  }
+
+  /// The options that narrow or colour what a report shows.
+  private func options(of report: Report) -> Set<String> {
+    var names = Set(report.filters.map(\.rawValue))
+    if !names.isDisjoint(with: ["where", "order"]) { names.insert("param") }
+    if report.name == "completion" { names.insert("color-by") }
+    return names
+  }
+
+  /// Refuses options that the question doesn't take: a filter that is passed over in silence is a wrong
+  /// answer.
+  private func refuseOptions(
+    of what: String, but taken: Set<String>, remedy: String? = nil
+  ) throws(UsageError) {
+    let all = ReportFilter.allCases.map(\.rawValue) + ["color-by", "param"]
+    let surplus = all.filter { !taken.contains($0) && arguments.isGiven($0) }
+    guard !surplus.isEmpty else { return }
+    let hint =
+      remedy
+      ?? (taken.isEmpty
+        ? "it takes none" : "it takes " + taken.sorted().map { "--" + $0 }.joined(separator: ", "))
+    throw UsageError(surplus.map { "\(what) has no use for --\($0); \(hint)" })
   }
 
   private func parameters() throws(UsageError) -> [String: QueryValue] {
@@ -132,10 +163,12 @@ extension Query {
   func follow(_ words: [String]) throws -> ExitCode {
     let reader = try TrajectoryReader(readOnly: location.log)
     let showsSteps = words.isEmpty || words == ["steps"]
+    if showsSteps {
+      try refuseOptions(of: "--follow", but: [], remedy: "it shows each step as it lands")
+    }
     var shown: Int?
     while !context.interrupts.isRaised {
-      let last = try reader.lastCommittedStep()
-      let isOver = try reader.runs().last?.outcome != nil
+      let (last, isOver) = try reader.progress()
       if let last, last != shown {
         if showsSteps {
           try showSteps(after: shown, upTo: last)

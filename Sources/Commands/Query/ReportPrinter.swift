@@ -84,7 +84,7 @@ struct ReportPrinter {
       case .text(_, let title, let text):
         heading(title)
         let safe = TextLayout.withoutControls(text)
-        let lines = TextLayout.wrap(safe, width: min(context.width, 100))
+        let lines = TextLayout.fold(safe, width: min(context.width, 100) - 2)
         context.print(lines.map { "  " + $0 }.joined(separator: "\n"))
       case .tokens(_, let title, let tokens):
         heading(title)
@@ -128,12 +128,13 @@ struct ReportPrinter {
     }
     let width = context.isTerminal && !cells.isFull ? context.width : nil
     context.print(
-      shortened(Table(columns, rows: rows), table).text(width: width, style: context.style))
+      shortened(Table(columns, rows: rows), table)
+        .text(width: width, folds: table.isWhole, style: context.style))
   }
 
   /// Where nothing says how wide to be, long texts are cut all the same: a report is one screen.
   private func shortened(_ table: Table, _ report: ReportTable) -> Table {
-    guard !cells.isFull, !context.isTerminal else { return table }
+    guard !cells.isFull, !report.isWhole, !context.isTerminal else { return table }
     var table = table
     for (index, column) in report.columns.enumerated() where column.format == .text {
       for row in table.rows.indices {

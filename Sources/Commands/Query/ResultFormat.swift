@@ -40,6 +40,7 @@ struct CellFormat {
       let digits = QueryValue.blob(Array(shown)).plainText
       return "x'\(digits)\(shown.count < bytes.count ? "…" : "")'"
         + (isFull ? "" : " (\(NumberFormat.bytes(bytes.count)))")
+    case (.text(let json), .object): return object(json) ?? json
     case (_, .share): return value.double.map { NumberFormat.percent($0) } ?? value.plainText
     case (_, .seconds): return value.double.map { NumberFormat.duration($0) } ?? value.plainText
     case (.real(let number), .number):
@@ -50,5 +51,18 @@ struct CellFormat {
       return NumberFormat.grouped(Int(number))
     default: return value.plainText
     }
+  }
+
+  /// A JSON object as people read it, `digits 0.3, form 1`; nil where the text is none.
+  private func object(_ json: String) -> String? {
+    guard let object = (try? JSONValue.parse(json))?.object else { return nil }
+    return object.map { name, value in
+      switch value {
+      case .integer(let number): "\(name) \(text(.integer(number)))"
+      case .number(let number): "\(name) \(text(.real(number), .number))"
+      case .string(let text): "\(name) \(text)"
+      default: "\(name) \(value.jsonText)"
+      }
+    }.joined(separator: ", ")
   }
 }

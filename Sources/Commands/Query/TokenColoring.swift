@@ -22,25 +22,62 @@ struct TokenColoring: Sendable {
   /// The tokens as text with coloured backgrounds, or as rows of numbers without colours.
   func text(of tokens: [ReportSection.TokenCell], in context: CommandContext) -> String {
     guard context.style.isEnabled else { return table(of: tokens) }
-    let lines = legend(in: context) + "\n"
-    let limit = tokens.compactMap { quantity.value(of: $0).map(abs) }.filter(\.isFinite).max() ?? 1
-    var text = ""
-    for token in tokens {
-      let shown = shownText(of: token)
-      guard let value = quantity.value(of: token), value.isFinite else {
-        text += shown
-        continue
+    let largest =
+      tokens.compactMap { quantity.value(of: $0).map(abs) }.filter(\.isFinite).max() ?? 1
+    let limit = max(largest, .leastNormalMagnitude)
+    let room = max(20, min(context.width, 100) - 2)
+    var lines = ["  "]
+    var column = 0
+    for (place, token) in tokens.enumerated() {
+      let isTorn = column + Self.widthOfWord(at: place, in: tokens) > room
+      if isTorn, column > 0 {
+        lines.append("  ")
+        column = 0
       }
-      text += context.style.background(
-        shown, palette: color(of: value, limit: max(limit, .leastNormalMagnitude)))
-      if token.text?.hasSuffix("\n") == true { text += "\n" }
+      for piece in Self.pieces(of: token) {
+        lines[lines.count - 1] += colored(piece, token, limit: limit, context.style)
+        column += TextLayout.width(of: piece)
+        if piece.hasSuffix(Self.lineBreak) {
+          lines.append("  ")
+          column = 0
+        }
+      }
     }
-    return lines + text
+    return legend(in: context) + "\n" + lines.joined(separator: "\n")
   }
 
-  private func shownText(of token: ReportSection.TokenCell) -> String {
-    guard let text = token.text else { return "\(token.id) " }
-    return TextLayout.singleLine(text)
+  private static let lineBreak = TextLayout.singleLine("\n")
+
+  /// A token's text, cut behind each line break of it.
+  private static func pieces(of token: ReportSection.TokenCell) -> [String] {
+    guard let text = token.text else { return ["\(token.id) "] }
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.enumerated().map { index, line in
+      TextLayout.singleLine(String(line)) + (index < lines.count - 1 ? lineBreak : "")
+    }
+  }
+
+  /// The columns of a token and of those after it that go on with its word; 0 within a word.
+  private static func widthOfWord(at place: Int, in tokens: [ReportSection.TokenCell]) -> Int {
+    func begins(_ place: Int) -> Bool {
+      tokens[place].text?.first?.isWhitespace ?? true
+    }
+    guard place == 0 || begins(place) else { return 0 }
+    var width = 0
+    var next = place
+    repeat {
+      width += TextLayout.width(of: pieces(of: tokens[next])[0])
+      next += 1
+      // A longer word is torn at the window's edge, wherever that is.
+    } while next < tokens.count && next < place + 16 && !begins(next)
+    return width
+  }
+
+  private func colored(
+    _ text: String, _ token: ReportSection.TokenCell, limit: Double, _ style: Style
+  ) -> String {
+    guard let value = quantity.value(of: token), value.isFinite else { return text }
+    return style.background(text, palette: color(of: value, limit: limit))
   }
 
   private func legend(in context: CommandContext) -> String {

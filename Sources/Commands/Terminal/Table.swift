@@ -29,8 +29,10 @@ struct Table: Sendable {
 
   /// The table with aligned columns, its widest columns cut with an ellipsis to fit `width`.
   ///
-  /// - Parameter width: The columns of the terminal; nil cuts nothing.
-  func text(width: Int? = nil, style: Style = .plain) -> String {
+  /// - Parameters:
+  ///   - width: The columns of the terminal; nil cuts nothing.
+  ///   - folds: Whether long cells go on in further lines instead of being cut.
+  func text(width: Int? = nil, folds: Bool = false, style: Style = .plain) -> String {
     let shown = rows.map { row in
       columns.indices.map { TextLayout.singleLine($0 < row.count ? row[$0] : "") }
     }
@@ -41,8 +43,23 @@ struct Table: Sendable {
       }
     }
     if let width { widths = Self.fit(widths, into: width - Self.gap * (columns.count - 1)) }
-    let lines = [style.bold(line(columns.map(\.title), widths))] + shown.map { line($0, widths) }
-    return lines.joined(separator: "\n")
+    let lines = shown.flatMap { row in
+      folds ? folded(row, widths).map { line($0, widths) } : [line(row, widths)]
+    }
+    return ([style.bold(line(columns.map(\.title), widths))] + lines).joined(separator: "\n")
+  }
+
+  /// A row as rows whose cells fit their columns.
+  private func folded(_ row: [String], _ widths: [Int]) -> [[String]] {
+    // A space that a line was broken at would make it wider than its column.
+    let cells = zip(row, widths).map { cell, width in
+      TextLayout.fold(cell, width: width).map { line in
+        String(line.reversed().drop { $0 == " " }.reversed())
+      }
+    }
+    return (0..<(cells.map(\.count).max() ?? 1)).map { place in
+      cells.map { place < $0.count ? $0[place] : "" }
+    }
   }
 
   private static let gap = 2

@@ -82,6 +82,34 @@ enum TextLayout {
     }
   }
 
+  /// Lines of at most `width` columns that, joined, are the text's lines again: broken behind spaces
+  /// where there are any, within words where there are none.
+  static func fold(_ text: String, width: Int) -> [String] {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+      .flatMap { foldLine($0, width: max(width, 2)) }
+  }
+
+  private static func foldLine(_ line: Substring, width: Int) -> [String] {
+    var lines: [String] = []
+    var rest = line
+    while true {
+      var used = 0
+      var end = rest.startIndex
+      var afterSpace: Substring.Index?
+      while end < rest.endIndex {
+        used += DisplayWidth.columns(of: rest[end])
+        // Spaces at the break may hang over: they show nothing.
+        if used > width, rest[end] != " " { break }
+        end = rest.index(after: end)
+        if rest[rest.index(before: end)] == " " { afterSpace = end }
+      }
+      guard end < rest.endIndex else { return lines + [String(rest)] }
+      let cut = afterSpace ?? max(end, rest.index(after: rest.startIndex))
+      lines.append(String(rest[..<cut]))
+      rest = rest[cut...]
+    }
+  }
+
   /// Where a line's last column begins; nil where it has but one.
   private static func lastColumn(of line: Substring) -> String.Index? {
     let text = line.drop { $0 == " " }

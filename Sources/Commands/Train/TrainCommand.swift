@@ -17,6 +17,9 @@ struct TrainCommand: Command {
         max_steps, save_steps, eval_steps and logging_steps, optimiser updates by the learning-rate \
         schedule and warmup_steps. (TRL's max_steps counts updates.)
 
+        An option wins over config files, those over the preset (--like), that over the defaults; \
+        none, where it is offered, takes back what a config file or a preset gives.
+
         Every trajectory is committed to trajectories.sqlite in the run's folder before the update \
         that learns from it. Ctrl-C finishes the step, saves, and says how to resume; a second one \
         leaves at once, as safe as kill -9.

@@ -46,6 +46,14 @@ public enum SettingKind: Sendable, Hashable {
   case list(separator: Character?)
   /// A list of JSON values; an option adds one, as text or as an object.
   case values
+
+  /// Whether an option that is given again adds to what it gave before.
+  public var addsUp: Bool {
+    switch self {
+    case .list, .values: true
+    case .boolean, .integer, .number, .choice, .text, .path, .bytes: false
+    }
+  }
 }
 
 /// The one declaration of a setting: key of a config file, option, help, checks, documentation.
@@ -69,6 +77,16 @@ public struct SettingDeclaration: Sendable {
 
   /// The name as an option: kebab case, without dashes in front.
   public var optionName: String { name.replacing("_", with: "-") }
+
+  /// The word that, as an option's value, takes back what a preset or a config file gives.
+  public static let none = "none"
+
+  /// Whether an option may say `none`: null in a config file.
+  public var acceptsNone: Bool {
+    guard absent != nil else { return false }
+    if case .choice(let names) = kind { return !names.contains(Self.none) }
+    return true
+  }
 
   /// The setting's value in a configuration; null where it is absent.
   public func value(in configuration: RunConfiguration) -> JSONValue { read(configuration) }
@@ -97,9 +115,11 @@ public struct SettingDeclaration: Sendable {
 extension SettingDeclaration {
   /// Reads an option's words as this setting's JSON value.
   ///
-  /// Repeated options add up in lists; elsewhere the last counts.
+  /// Repeated options add up in lists; elsewhere the last counts. `none` alone is null where null is
+  /// a value; a text or file of that name can be given by a config file, or as `./none`.
   func json(ofWords words: [String]) throws(SettingFault) -> JSONValue {
     guard let last = words.last else { return .null }
+    if acceptsNone, last == Self.none, words.count == 1 || !kind.addsUp { return .null }
     switch kind {
     case .boolean:
       switch last.lowercased() {

@@ -161,13 +161,14 @@ public final class Rescoring {
     let names = rewards.rewards.map(\.name)
     var next = 0
     for group in record.groups.indices {
+      let first = next
       for completion in record.groups[group].completions.indices {
         record.groups[group].completions[completion].advantage = nil
         record.groups[group].completions[completion].take(scored[next], rewards: names)
         next += 1
       }
       record.groups[group].isDropped =
-        settings.dynamicSampling && CompletionRecord.areTied(record.groups[group].completions)
+        settings.dynamicSampling && !rewards.haveSpread(Array(scored[first..<next]))
     }
     let advantages = try estimator.advantages(
       of: record, rewardNames: names, stepEnd: { $0.tokenCount(reaching: $1, tokenizer: tokenizer) }

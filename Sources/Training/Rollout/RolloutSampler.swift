@@ -12,24 +12,24 @@ final class RolloutSampler {
   struct Settings {
     var promptsPerStep: Int
     var groupSize: Int
-    /// How many times as many groups as wanted may be drawn to replace those without spread; 1 never does.
-    var drawLimit: Int
+    /// How groups without spread are replaced; nil keeps them.
+    var replacement: DynamicSampling?
   }
 
   private let sampler: GroupSampler
   private let rewards: RewardSuite
   private let problems: [EncodedProblem]
   private let settings: Settings
-  private var order: ProblemOrder
+  private var chooser: any ProblemChooser
 
   init(
     _ sampler: GroupSampler, rewards: RewardSuite, problems: [EncodedProblem],
-    order: ProblemOrder, settings: Settings
+    chooser: any ProblemChooser, settings: Settings
   ) {
     self.sampler = sampler
     self.rewards = rewards
     self.problems = problems
-    self.order = order
+    self.chooser = chooser
     self.settings = settings
   }
 
@@ -42,19 +42,24 @@ final class RolloutSampler {
     progress: @escaping (Int, Int) -> Void
   ) throws -> SourcedRollout? {
     var groups: [GroupRecord] = []
+    var taken: [Int] = []
     var wanted = settings.promptsPerStep
-    let limit = settings.promptsPerStep * settings.drawLimit
-    while wanted > 0, groups.count < limit {
+    var draws = 0
+    while wanted > 0 {
       let first = groups.count
-      let count = min(wanted, limit - first)
-      let chosen = (first..<first + count).map { problems[order.problem(at: drawn + $0)] }
+      let chosen = try chooser.problems(
+        for: ProblemRequest(step: step, ordinal: drawn + first, taken: taken, count: wanted))
+      taken += chosen
       guard
         let round = try sample(
-          chosen, firstDraw: first, step: step, isCancelled: isCancelled, progress: progress)
+          chosen.map { problems[$0] }, firstDraw: first, step: step, isCancelled: isCancelled,
+          progress: progress)
       else { return nil }
       groups += round
-      guard settings.drawLimit > 1 else { break }
-      wanted = settings.promptsPerStep - groups.count { !$0.isDropped }
+      draws += 1
+      let decision = settings.replacement?.decision(
+        kept: groups.count { !$0.isDropped }, wanted: settings.promptsPerStep, draws: draws)
+      wanted = if case .draw(let prompts) = decision { prompts } else { 0 }
     }
     return SourcedRollout(StepRecord(step: step, policyStep: policyStep, groups: groups))
   }
@@ -86,16 +91,16 @@ final class RolloutSampler {
     let names = rewards.rewards.map(\.name)
     let byID = Dictionary(uniqueKeysWithValues: scored.map { ($0.id, $0) })
     return chosen.enumerated().map { place, problem in
+      let ids = (0..<settings.groupSize).map { place * settings.groupSize + $0 }
       let completions = generated[place].map { record in
         var record = record
-        let id = place * settings.groupSize + record.sample
-        if let scored = byID[id] { record.take(scored, rewards: names) }
+        if let scored = byID[ids[record.sample]] { record.take(scored, rewards: names) }
         return record
       }
       return GroupRecord(
         dataset: problem.dataset, problem: problem.problem, promptTokens: problem.tokens,
         draw: firstDraw + place,
-        isDropped: settings.drawLimit > 1 && CompletionRecord.areTied(completions),
+        isDropped: settings.replacement != nil && !rewards.haveSpread(ids.compactMap { byID[$0] }),
         completions: completions)
     }
   }
@@ -112,14 +117,13 @@ extension CompletionRecord {
     }
     reward = scored.total
   }
+}
 
-  /// Whether a group teaches nothing: fewer than two scorable rewards, or all equal up to rounding.
-  static func areTied(_ completions: [CompletionRecord]) -> Bool {
-    let rewards = completions.compactMap(\.reward)
-    guard let least = rewards.min(), let greatest = rewards.max(), rewards.count > 1 else {
-      return true
-    }
-    return greatest - least <= 1e-12 * max(abs(least), abs(greatest))
+extension RewardSuite {
+  /// Whether a group teaches something: its rewards differ by more than rounding.
+  func haveSpread(_ group: [ScoredCompletion]) -> Bool {
+    DynamicSampling.hasSpread(
+      group.map { $0.outcomes.map(\.value) }, weights: rewards.map(\.weight))
   }
 }
 

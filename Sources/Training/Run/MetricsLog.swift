@@ -1,24 +1,49 @@
 import Foundation
 import Rollouts
+import TrajectoryStore
 import Transformer
 
-/// `metrics.jsonl`: one line a step, and one an evaluation, in order.
+/// `metrics.jsonl`: one line a step, and one an evaluation, in order; the same numbers in `tensorboard/`.
 ///
 /// Everything but members under `time/` is a function of the run's inputs. After a resume the file is
 /// cut back to the step that training continues from, so that no step stands twice; the evaluation
 /// after that step goes too, since the run may have stopped before or after it.
 final class MetricsLog {
-  private let url: URL
   private let handle: FileHandle
+  private let tensorBoard: TensorBoardFile?
 
   /// Opens the file, cut back to lines whose step is at most `step`.
-  init(_ url: URL, keepingStepsThrough step: Int) throws {
-    self.url = url
+  ///
+  /// - Parameters:
+  ///   - url: The file of lines.
+  ///   - tensorBoard: The folder of TensorBoard's files; nil where none are wanted.
+  ///   - step: The step that training continues from; −1 for a run from its beginning.
+  init(_ url: URL, tensorBoard: URL? = nil, keepingStepsThrough step: Int) throws {
     let lines = Self.lines(of: url, through: step)
     let kept = lines.map { $0 + "\n" }.joined()
     try AtomicFile.write(kept, to: url)
     handle = try FileHandle(forWritingTo: url)
     try handle.seekToEnd()
+    self.tensorBoard = try tensorBoard.map { folder throws(StoreError) in
+      try Self.tensorBoard(in: folder, from: max(0, step), lastLine: lines.last)
+    }
+  }
+
+  /// A new file beside those of the run's earlier starts, which makes TensorBoard forget what they say
+  /// of `step` and later ones; what stays of `step` is said again.
+  private static func tensorBoard(
+    in folder: URL, from step: Int, lastLine: String?
+  ) throws(StoreError) -> TensorBoardFile {
+    let isContinued = FileManager.default.fileExists(atPath: folder.path)
+    let file = try TensorBoardFile(folder: folder, purgingFrom: isContinued ? step : nil)
+    if isContinued, let lastLine, let line = (try? JSONValue.parse(lastLine))?.object,
+      line["step"]?.integer == step
+    {
+      let scalars = line.compactMap { name, value in value.double.map { (name, $0) } }
+        .filter { $0.0 != "step" }
+      try file.append(step: step, scalars: Dictionary(scalars) { first, _ in first })
+    }
+    return file
   }
 
   private static func lines(of url: URL, through step: Int) -> [String] {
@@ -48,6 +73,7 @@ final class MetricsLog {
     var object: JSONObject = ["step": .integer(Int64(step))]
     for name in metrics.keys.sorted() { object[name] = metrics[name].map(JSONValue.number) }
     try handle.write(contentsOf: Data((JSONValue.object(object).jsonText + "\n").utf8))
+    try tensorBoard?.append(step: step, scalars: metrics)
   }
 
   /// Makes what was written durable.

@@ -26,6 +26,9 @@ public struct RunFolder: Sendable, Equatable {
   /// The model that a run without one starts from.
   public var initial: URL { url.appendingPathComponent("initial") }
 
+  /// What an iteration's hook was given.
+  public var iterations: URL { url.appendingPathComponent("iterations") }
+
   /// The folder of a step's checkpoint.
   public func checkpoint(step: Int) -> URL {
     let digits = String(step)

@@ -28,9 +28,13 @@ final class Trainer {
     var probe: Evaluator?
     var checkpoints: CheckpointFiles
     var schedule: Schedule
+    /// Whether TensorBoard's files are written.
+    var writesTensorBoard: Bool
     var provenance: JSONObject
     var configurationHash: String
     var warnings: () -> [String]
+    /// What is run between two iterations.
+    var iterationHook: IterationHook?
   }
 
   /// When a run does what, counted in steps.
@@ -49,6 +53,8 @@ final class Trainer {
   struct Position {
     var step = 0
     var problemsDrawn = 0
+    /// Tokens of all prompts and completions, `num_tokens` in the metrics.
+    var tokensSeen = 0
     /// The last step whose rollout is in the log: up to it nothing is sampled again.
     var lastCommitted = 0
     /// Evaluations in the log, by step.
@@ -61,6 +67,8 @@ final class Trainer {
   private let reader: TrajectoryReader?
   private var position: Position
   private var best: (step: Int, value: Double)?
+  /// What the last step's updates add to the log, on its way to the disk.
+  private var updatesCommit: BackgroundCommit?
   private var start = ContinuousClock.now
   private var firstStep = 0
 
@@ -69,7 +77,9 @@ final class Trainer {
     self.position = position
     self.observer = observer
     metricsLog = try MetricsLog(
-      parts.folder.metrics, keepingStepsThrough: position.step == 0 ? -1 : position.step)
+      parts.folder.metrics,
+      tensorBoard: parts.writesTensorBoard ? parts.folder.tensorboard : nil,
+      keepingStepsThrough: position.step == 0 ? -1 : position.step)
     reader =
       position.lastCommitted > position.step
       ? try TrajectoryReader(readOnly: parts.folder.log) : nil
@@ -97,6 +107,7 @@ final class Trainer {
     try parts.checkpoints.writeFinal(
       parts.policy.model.parameters, provenance: finalProvenance, to: parts.folder.final)
     try metricsLog.synchronize()
+    try finishLogging()
     try parts.log.finish(outcome: "done")
     return .done
   }
@@ -135,6 +146,8 @@ final class Trainer {
     let advantages = try estimateAdvantages(of: sourced)
     sourced.record.take(advantages)
     let rollout = sourced.record
+    try finishLogging()
+    clock.lap("log")
     let commit = isReplayed ? nil : BackgroundCommit(rollout, to: parts.log)
 
     var metrics = StepMetrics(
@@ -144,7 +157,9 @@ final class Trainer {
     try parts.updater.update(
       sourced, advantages: advantages,
       beforeMove: {
+        clock.lap("update")
         try commit?.wait()
+        clock.lap("log")
         CrashPoint.updating.reach()
       },
       updated: { outcome in
@@ -153,14 +168,21 @@ final class Trainer {
         updateTokens += outcome.tokens
         refreshReference(after: outcome.record.policyStep)
       })
-    try commit?.wait()
     clock.lap("update")
+    try commit?.wait()
     position.step = step
     position.problemsDrawn += rollout.groups.count
+    position.tokensSeen += Int(metrics["num_tokens"] ?? 0)
+    metrics["num_tokens"] = Double(position.tokensSeen)
     metrics["epoch"] = Double(position.problemsDrawn) / Double(max(1, parts.schedule.problemCount))
-    try log(updates, step: step, metrics: metrics)
     clock.lap("log")
-    try report(rollout, metrics, clock, updateTokens: updateTokens, isReplayed: isReplayed)
+    var values = metrics.values
+    values.merge(
+      times(clock, of: rollout, updateTokens: updateTokens, isReplayed: isReplayed)
+    ) { $1 }
+    if let last = updates.indices.last { updates[last].stepMetrics = values }
+    updatesCommit = BackgroundCommit(updates, to: parts.log)
+    try report(rollout, values, isReplayed: isReplayed)
     return true
   }
 
@@ -180,8 +202,14 @@ final class Trainer {
     if isReplayed, !parts.source.isRecorded, let reader {
       return try reader.step(step).map { SourcedRollout($0) }
     }
+    let updates = parts.optimizer.updates
+    if let hook = parts.iterationHook, !isReplayed,
+      try !hook.prepare(step: step, updates: updates, isCancelled: observer.isCancelled)
+    {
+      return nil
+    }
     return try parts.source.rollout(
-      step: step, policyStep: parts.optimizer.updates, drawn: position.problemsDrawn,
+      step: step, policyStep: updates, drawn: position.problemsDrawn,
       isCancelled: observer.isCancelled,
       progress: { [observer] done, total in
         observer.observe(.sampling(step: step, done: done, of: total))
@@ -197,24 +225,28 @@ final class Trainer {
       towards: parts.policy.model.parameters, share: objective.referenceMixupAlpha)
   }
 
-  private func log(_ updates: [UpdateRecord], step: Int, metrics: StepMetrics) throws {
-    for (index, var update) in updates.enumerated() {
-      if index == updates.count - 1 { update.stepMetrics = metrics.values }
-      try parts.log.append(update: update)
-    }
+  /// Waits until all that was done so far is in the log.
+  private func finishLogging() throws {
+    try updatesCommit?.wait()
+    updatesCommit = nil
   }
 
-  private func report(
-    _ rollout: StepRecord, _ metrics: StepMetrics, _ clock: PhaseClock, updateTokens: Int,
-    isReplayed: Bool
-  ) throws {
-    var values = metrics.values
-    for (name, value) in clock.metrics { values[name] = value }
+  /// What the step took, under `time/…`.
+  private func times(
+    _ clock: PhaseClock, of rollout: StepRecord, updateTokens: Int, isReplayed: Bool
+  ) -> [String: Double] {
+    var values = Dictionary(uniqueKeysWithValues: clock.metrics.map { ($0.name, $0.value) })
     let sampled = rollout.groups.reduce(0) { sum, group in
       sum + group.completions.reduce(0) { $0 + $1.completion.tokens.count }
     }
     if !isReplayed { values["time/sampling_tokens_per_second"] = clock.rate(sampled, "rollout") }
     values["time/update_tokens_per_second"] = clock.rate(updateTokens, "update")
+    return values
+  }
+
+  private func report(
+    _ rollout: StepRecord, _ values: [String: Double], isReplayed: Bool
+  ) throws {
     try metricsLog.append(step: position.step, values)
     for warning in parts.warnings() { observer.observe(.warning(warning)) }
     let seconds = (ContinuousClock.now - start).seconds
@@ -241,6 +273,7 @@ final class Trainer {
     guard let report = try evaluator.evaluate(step: step, isCancelled: observer.isCancelled) else {
       return false
     }
+    try finishLogging()
     try parts.log.append(
       evaluation: EvaluationRecord(
         step: step, dataset: "eval", metrics: report.metrics, seconds: report.seconds,
@@ -268,13 +301,16 @@ final class Trainer {
     try FileManager.default.createDirectory(
       at: parts.folder.checkpoints, withIntermediateDirectories: true)
     try metricsLog.synchronize()
+    // A resumed run takes up after this step: what its updates add must be in the log.
+    try finishLogging()
     let movedReference = parts.estimator.settings.refreshesReference ? parts.reference : nil
     try parts.checkpoints.write(
       parts.policy.model, optimizer: parts.optimizer, reference: movedReference?.parameters,
       manifest: { files in
         CheckpointManifest(
           step: step, updates: parts.optimizer.updates, problemsDrawn: position.problemsDrawn,
-          entropy: parts.updater.entropy, configurationHash: parts.configurationHash,
+          tokensSeen: position.tokensSeen, entropy: parts.updater.entropy,
+          configurationHash: parts.configurationHash,
           programVersion: ProgramVersion.current, files: files)
       }, to: folder)
     let manifest = try SHA256.digest(
@@ -300,6 +336,7 @@ final class Trainer {
   }
 
   private func interrupted() throws -> TrainingOutcome {
+    try finishLogging()
     if !parts.folder.checkpointSteps.contains(position.step) {
       let step = position.step
       try checkpoint(
@@ -322,7 +359,7 @@ final class Trainer {
   }
 }
 
-/// Seconds by phase of a step, under `time/…`.
+/// Seconds by phase of a step, under `time/…`; a phase may come several times.
 struct PhaseClock {
   private var last = ContinuousClock.now
   private(set) var phases: [(name: String, seconds: Double)] = []
@@ -330,7 +367,12 @@ struct PhaseClock {
   /// Ends a phase that began where the one before ended.
   mutating func lap(_ name: String) {
     let now = ContinuousClock.now
-    phases.append((name, (now - last).seconds))
+    let seconds = (now - last).seconds
+    if let place = phases.firstIndex(where: { $0.name == name }) {
+      phases[place].seconds += seconds
+    } else {
+      phases.append((name, seconds))
+    }
     last = now
   }
 

@@ -223,18 +223,36 @@ public final class TrainingRun {
     let sampler = RolloutSampler(
       settings.groupSampler(policy, engine: engine(policy), encoder: encoder), rewards: rewards,
       problems: problems,
-      order: ProblemOrder(
-        of: entries, seed: UInt64(settings.seed), shuffles: settings.shuffleDataset,
-        keepsFirstEpoch: settings.curriculum != nil),
+      chooser: try chooser(of: entries, among: problems, rewards: rewards),
       settings: RolloutSampler.Settings(
         promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
-        drawLimit: settings.dynamicSampling ? settings.dynamicSamplingLimit : 1))
+        replacement: settings.dynamicSampling
+          ? DynamicSampling(maximumDraws: settings.dynamicSamplingLimit) : nil))
     return Material(
       source: sampler,
       rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
       problems: problems, epoch: entries.count,
       steps: settings.stepCount(problems: entries.count),
       longest: (problems.map(\.tokens.count).max() ?? 1, settings.maxCompletionLength))
+  }
+
+  /// What decides which problems a step asks.
+  private func chooser(
+    of entries: [Int], among problems: [EncodedProblem], rewards: RewardSuite
+  ) throws -> any ProblemChooser {
+    let seed = UInt64(settings.seed)
+    switch settings.promptPriority {
+    case .none:
+      return ProblemOrder(
+        of: entries, seed: seed, shuffles: settings.shuffleDataset,
+        keepsFirstEpoch: settings.curriculum != nil)
+    case .solveRate:
+      let reader = try TrajectoryReader(readOnly: folder.log)
+      let solved = rewards.fullReward
+      return PrioritizedProblems(
+        of: entries, indices: problems.map(\.problem.index), seed: seed,
+        history: { try reader.problemOutcomes(ofSteps: $0, solvedAt: solved) })
+    }
   }
 
   private func recordedMaterial(
@@ -277,7 +295,7 @@ public final class TrainingRun {
         settings: Evaluator.Settings(
           seed: UInt64(settings.seed), samples: samples,
           sampling: settings.evaluationSampling(policy.endTokens, samples: samples),
-          fullReward: rewards.rewards.reduce(0) { $0 + $1.weight * ($1.range?.upperBound ?? 1) }))
+          fullReward: rewards.fullReward))
     }
     let held = try preparation.evaluation.map { try encode($0, encoder) }
     return Trainer.Parts(
@@ -296,10 +314,19 @@ public final class TrainingRun {
         problemCount: material.epoch,
         bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
         microBatchTokens: plan.microBatchTokens),
-      provenance: provenance,
+      writesTensorBoard: settings.tensorboard, provenance: provenance,
       configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
         .hexadecimal,
-      warnings: { rewards.takeWarnings() })
+      warnings: { rewards.takeWarnings() }, iterationHook: try iterationHook(rewards))
+  }
+
+  private func iterationHook(_ rewards: RewardSuite) throws -> IterationHook? {
+    guard let program = settings.iterationHook else { return nil }
+    return try IterationHook(
+      IterationHook.Settings(
+        program: URL(fileURLWithPath: program).path, share: settings.iterationHistory,
+        seed: UInt64(settings.seed), updates: settings.objective.referenceSyncSteps),
+      folder: folder, log: log, rewards: rewards)
   }
 
   // MARK: Where it stands
@@ -326,6 +353,7 @@ public final class TrainingRun {
     parts.updater.entropy = found.manifest.entropy
     position.step = found.manifest.step
     position.problemsDrawn = found.manifest.problemsDrawn
+    position.tokensSeen = found.manifest.tokensSeen ?? 0
     if needsReference { parts.reference = try makeReference(parts.policy, moved: found.url) }
     observer.observe(
       .note(

@@ -10,6 +10,7 @@ let pageBody = #"""
     <div class="bar">
       <label>Smoothing <input id="smoothing" type="range" min="0" max="0.98" step="0.02" value="0.6"></label>
       <label>Show <input id="chartfilter" type="search" placeholder="kl, reward …" size="14"></label>
+      <button id="allcharts" type="button"></button>
     </div>
     <div class="charts" id="charts"></div>
     <h2>Rewards by step</h2>

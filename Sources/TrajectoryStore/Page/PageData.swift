@@ -59,21 +59,32 @@ struct PageData {
 
   // MARK: Curves
 
+  /// Curves in one frame; those that matter most are shown first, the others when asked for.
+  private struct Chart {
+    var title: String
+    var curves: [ReportSection.Curve]
+    var isMain = true
+  }
+
   private func charts() throws(StoreError) -> [JSONValue] {
-    var charts: [(title: String, curves: [ReportSection.Curve])] = []
     let summaries = try stepCurves()
-    charts.append(("reward", summaries.filter { $0.name.hasPrefix("reward ") }))
     let components = try rewardCurves()
-    if components.count > 1 { charts.append(("rewards by name", components)) }
-    let evaluations = try Report.evaluationCurves(session, run)
-    for curve in evaluations { charts.append((curve.name, [curve])) }
-    charts += summaries.filter { !$0.name.hasPrefix("reward ") }.map { ($0.name, [$0]) }
+    var charts = [
+      Chart(title: "reward", curves: summaries.filter { $0.name.hasPrefix("reward ") })
+    ]
+    if components.count > 1 { charts.append(Chart(title: "rewards by name", curves: components)) }
+    charts += try Report.evaluationCurves(session, run).map { curve in
+      let isMain = ["accuracy", "reward", "pass"].contains { curve.name.hasSuffix("/" + $0) }
+      return Chart(title: curve.name, curves: [curve], isMain: isMain)
+    }
+    charts += summaries.filter { !$0.name.hasPrefix("reward ") }
+      .map { Chart(title: $0.name, curves: [$0]) }
     charts += try metricCharts()
-    return charts.map { title, curves in
-      (title, curves.filter { $0.values.contains(where: \.isFinite) })
-    }.filter { !$0.1.isEmpty }.map { title, curves in
-      [
-        "title": .string(title),
+    return charts.compactMap { chart in
+      let curves = chart.curves.filter { $0.values.contains(where: \.isFinite) }
+      guard !curves.isEmpty else { return nil }
+      return [
+        "title": .string(chart.title), "main": .bool(chart.isMain),
         "curves": .array(curves.map { Self.json(of: $0) }),
       ]
     }
@@ -119,9 +130,26 @@ struct PageData {
     return names.compactMap { curves[$0] }
   }
 
-  /// A chart for each metric that the steps' own summaries don't already show.
-  private func metricCharts() throws(StoreError) -> [(title: String, curves: [ReportSection.Curve])]
-  {
+  /// Metrics that share a frame or stand first: the frame's title, a name and metric for each curve.
+  private static let mainMetrics: [(title: String, curves: [(name: String, metric: String)])] = [
+    ("kl", [("kl", "kl")]),
+    (
+      "clipped share",
+      [("low", "clip_ratio/low_mean"), ("high", "clip_ratio/high_mean")]
+    ),
+    ("gradient norm", [("grad_norm", "grad_norm")]), ("loss", [("loss", "loss")]),
+    ("learning rate", [("learning_rate", "learning_rate")]),
+    (
+      "tokens a second",
+      [
+        ("sampling", "time/sampling_tokens_per_second"),
+        ("update", "time/update_tokens_per_second"),
+      ]
+    ),
+  ]
+
+  /// Charts of the metrics that the steps' own summaries don't already show.
+  private func metricCharts() throws(StoreError) -> [Chart] {
     var curves: [String: ReportSection.Curve] = [:]
     var updates: (step: Int, sums: [String: (sum: Double, count: Double)]) = (-1, [:])
     func finishUpdates() {
@@ -153,13 +181,20 @@ struct PageData {
       }
     }
     finishUpdates()
-    let shown: Set<String> = ["reward", "reward_std", "entropy", "completions/mean_length"]
-    let first = ["kl", "clip_ratio/region_mean", "grad_norm", "loss", "learning_rate"]
-    func place(_ name: String) -> Int {
-      first.firstIndex(of: name) ?? (name.hasPrefix("time/") ? 1000 : 100)
+    var charts: [Chart] = []
+    for (title, parts) in Self.mainMetrics {
+      let found = parts.compactMap { name, metric -> ReportSection.Curve? in
+        guard var curve = curves.removeValue(forKey: metric) else { return nil }
+        curve.name = name
+        return curve
+      }
+      charts.append(Chart(title: title, curves: found))
     }
-    return curves.values.filter { !shown.contains($0.name) && $0.values.count > 1 }
-      .sorted { (place($0.name), $0.name) < (place($1.name), $1.name) }.map { ($0.name, [$0]) }
+    let shown: Set<String> = ["reward", "reward_std", "entropy", "completions/mean_length"]
+    charts += curves.values.filter { !shown.contains($0.name) && $0.values.count > 1 }
+      .sorted { $0.name < $1.name }
+      .map { Chart(title: $0.name, curves: [$0], isMain: false) }
+    return charts
   }
 
   /// A curve of at most so many points: means of stretches of equal length.
@@ -223,7 +258,8 @@ struct PageData {
       """)
     let scores = try session.connection.prepare(
       """
-      SELECT name, value, error FROM scores JOIN rewards ON rewards.id = reward_id
+      SELECT name, weight, value, coalesce(error, status), parts
+      FROM scores JOIN rewards ON rewards.id = reward_id
       WHERE completion_id = ? ORDER BY position
       """)
     let names = [
@@ -241,16 +277,22 @@ struct PageData {
       }
       statement.reset()
       try scores.bind(id)
-      var rewards = JSONObject()
-      while try scores.step() {
-        rewards[scores.text(0)] =
-          scores.isNull(1) ? .string(scores.text(2)) : scores.value(1).json
-      }
-      object["scores"] = .object(rewards)
+      var rewards: [JSONValue] = []
+      while try scores.step() { rewards.append(Self.score(scores)) }
+      object["scores"] = .array(rewards)
       if place < Self.tokenLimit { object["tokens"] = .array(try tokens(of: id)) }
       trajectories.append(.object(object))
     }
     return trajectories
+  }
+
+  /// A reward's word on a completion: name, weight, value or why there is none, parts by name.
+  private static func score(_ row: Statement) -> JSONValue {
+    let parts = row.isNull(4) ? nil : try? JSONValue.parse(row.text(4))
+    return [
+      "name": .string(row.text(0)), "weight": row.value(1).json,
+      "value": row.isNull(2) ? .string(row.text(3)) : row.value(2).json, "parts": parts ?? .null,
+    ]
   }
 
   /// The best, worst and latest, and a spread of the others; those whose tokens are shown first.

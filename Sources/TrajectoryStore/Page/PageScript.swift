@@ -135,10 +135,23 @@ let pageScript = #"""
     $('charts').append(box);
     return box;
   });
+  let showsAll = false;
   function drawCharts() {
     const weight = +$('smoothing').value;
-    data.charts.forEach((chart, i) => drawChart(chart, boxes[i], weight));
+    const words = $('chartfilter').value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+    data.charts.forEach((chart, i) => {
+      boxes[i].hidden = words.length > 0
+        ? !words.some(word => chart.title.toLowerCase().includes(word)) : !(chart.main || showsAll);
+      if (!boxes[i].hidden) drawChart(chart, boxes[i], weight);
+    });
   }
+  $('allcharts').hidden = data.charts.every(chart => chart.main);
+  function toggleCharts(all) {
+    showsAll = all;
+    $('allcharts').textContent = all ? 'The main ones' : `All ${data.charts.length}`;
+    drawCharts();
+  }
+  $('allcharts').onclick = () => toggleCharts(!showsAll);
   $('smoothing').oninput = drawCharts;
   let drawnWidth = innerWidth;
   addEventListener('resize', () => {
@@ -146,13 +159,8 @@ let pageScript = #"""
     drawnWidth = innerWidth;
     requestAnimationFrame(drawCharts);
   });
-  $('chartfilter').oninput = () => {
-    const words = $('chartfilter').value.toLowerCase().split(/[\s,]+/).filter(Boolean);
-    data.charts.forEach((chart, i) => {
-      boxes[i].hidden = words.length > 0 && !words.some(word => chart.title.toLowerCase().includes(word));
-    });
-  };
-  drawCharts();
+  $('chartfilter').oninput = drawCharts;
+  toggleCharts(false);
   if (!data.charts.length) $('charts').append(make('p', 'No steps yet.', 'none'));
 
   // The distribution of rewards: a column a stretch of steps, each scaled to its own largest count.
@@ -242,17 +250,25 @@ let pageScript = #"""
     if (open === null) return;
     $('dtitle').textContent = `Completion ${open.id}: step ${open.step}, draw ${open.draw}, sample ${open.sample}, problem ${open.problem}, ${open.finish}`;
     $('dprompt').textContent = open.prompt;
-    const table = make('table'), head = make('tr'), row = make('tr');
-    head.append(make('th', 'reward'), make('th', 'advantage'), make('th', 'largest ratio'), make('th', 'clipped tokens'));
-    row.append(make('td', number(open.reward)), make('td', number(open.advantage)), make('td', number(open.ratio)), make('td', number(open.clipped)));
-    for (const [name, score] of Object.entries(open.scores)) {
-      head.append(make('th', name));
-      row.append(make('td', typeof score === 'string' ? '✕ ' + score : number(score)));
+    const summary = make('dl', undefined, 'facts');
+    for (const [name, value] of [['reward', open.reward], ['advantage', open.advantage], ['largest ratio', open.ratio], ['clipped tokens', open.clipped]]) {
+      const item = make('div');
+      item.append(make('dt', name), make('dd', number(value)));
+      summary.append(item);
     }
-    table.append(head, row);
+    const table = make('table'), head = make('tr');
+    for (const name of ['reward', 'weight', 'value', 'parts']) head.append(make('th', name));
+    table.append(head);
+    for (const score of open.scores) {
+      const row = make('tr'), isMissing = typeof score.value === 'string';
+      const parts = Object.entries(score.parts ?? {}).map(([name, value]) => `${name} ${number(value)}`).join(', ');
+      row.append(make('td', score.name), make('td', number(score.weight)),
+        make('td', isMissing ? '✕ ' + score.value : number(score.value), isMissing ? 'missing' : undefined), make('td', parts));
+      table.append(row);
+    }
     const scroll = make('div', undefined, 'scroll');
     scroll.append(table);
-    $('dscores').replaceChildren(scroll);
+    $('dscores').replaceChildren(summary, scroll);
     const quantity = +$('quantity').value;
     $('dtext').replaceChildren();
     if (!open.tokens) { $('dtext').textContent = open.text; return; }

@@ -69,6 +69,9 @@ let pageStyle = #"""
   .text span { border-radius: 2px; }
   #detail { margin-top: 12px; }
   #detail[hidden] { display: none; }
+  #dscores { margin-bottom: 12px; }
+  #dscores .scroll { margin-top: 8px; }
+  #dscores td.missing { color: var(--bad); }
   details pre { font: 12px/1.5 ui-monospace, monospace; white-space: pre-wrap; }
   .none { color: var(--soft); }
   footer { color: var(--soft); font-size: 12px; padding: 24px 0 32px; }

@@ -8,6 +8,8 @@ public struct TrajectoryFilter: Sendable, Equatable {
   public var reward: RewardCondition?
   /// An SQL expression over the columns of the view `trajectories`.
   public var condition: String?
+  /// The values of the parameters that condition and order name.
+  public var parameters: [String: QueryValue] = [:]
   /// A full-text query (FTS5) on the completion or its prompt.
   public var match: String?
   /// SQL terms to order by.
@@ -20,6 +22,27 @@ public struct TrajectoryFilter: Sendable, Equatable {
 
   /// Whether it says anything about single completions, beyond steps.
   public var isByCompletion: Bool { reward != nil || condition != nil || match != nil }
+
+  /// Sets the condition to SQL that a person wrote.
+  /// - Throws: `StoreError` of kind `query` where it reaches beyond itself, and so beyond the filters.
+  public mutating func setCondition(_ sql: String) throws(StoreError) {
+    condition = try Self.checked(sql, "condition")
+  }
+
+  /// Sets the order to SQL terms that a person wrote.
+  /// - Throws: `StoreError` of kind `query` where they reach beyond themselves.
+  public mutating func setOrder(_ sql: String) throws(StoreError) {
+    // A comment at its end must not swallow what follows it.
+    order = try Self.checked(sql, "order") + "\n"
+  }
+
+  private static func checked(_ sql: String, _ what: String) throws(StoreError) -> String {
+    if let fault = SQLExpression.fault(in: sql) {
+      throw StoreError(
+        .query, "The \(what) '\(sql)' \(fault).", remedy: "Give one expression over trajectories.")
+    }
+    return sql
+  }
 
   /// Reads a range of steps: `17`, `10..50`, `10..` or `..50`.
   /// - Throws: `StoreError` of kind `query`, naming the forms.
@@ -91,7 +114,8 @@ extension TrajectoryFilter {
   func conditions(run: Int, inOrderOfReward: Bool = false) -> SQLFragment {
     let isWhole = firstStep == nil && lastStep == nil && match == nil
     var terms = [inOrderOfReward && isWhole ? "+run_id = :run" : "run_id = :run"]
-    var parameters: [String: QueryValue] = ["run": .integer(Int64(run))]
+    var parameters = self.parameters
+    parameters["run"] = .integer(Int64(run))
     if let firstStep {
       terms.append("step >= :first_step")
       parameters["first_step"] = .integer(Int64(firstStep))
@@ -126,7 +150,8 @@ extension TrajectoryFilter {
   /// The filter's steps as a condition on the table `steps`.
   func stepConditions(run: Int) -> SQLFragment {
     var terms = ["steps.run_id = :run"]
-    var parameters: [String: QueryValue] = ["run": .integer(Int64(run))]
+    var parameters = self.parameters
+    parameters["run"] = .integer(Int64(run))
     if let firstStep {
       terms.append("steps.step >= :first_step")
       parameters["first_step"] = .integer(Int64(firstStep))

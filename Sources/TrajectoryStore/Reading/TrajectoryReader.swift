@@ -103,6 +103,22 @@ public final class TrajectoryReader {
     return steps
   }
 
+  /// How far the last run is: its last committed step, and whether it has ended.
+  ///
+  /// For those who follow a log that is written: a log whose run has not begun has no step yet.
+  /// - Throws: `StoreError` where the file was deleted or moved meanwhile.
+  public func progress() throws(StoreError) -> (lastStep: Int?, isOver: Bool) {
+    try connection.checkPresence()
+    let statement = try connection.prepared(
+      """
+      SELECT (SELECT max(step) FROM steps WHERE run_id = runs.id), outcome IS NOT NULL
+      FROM runs ORDER BY id DESC LIMIT 1
+      """)
+    defer { statement.reset() }
+    guard try statement.step() else { return (nil, false) }
+    return (statement.optionalInteger(0), statement.integer(1) != 0)
+  }
+
   /// The last step that is committed; nil before the first.
   public func lastCommittedStep(run: Int? = nil) throws(StoreError) -> Int? {
     let statement = try connection.prepared("SELECT max(step) FROM steps WHERE run_id = ?")

@@ -3,7 +3,8 @@ import Rollouts
 extension Report {
   /// Two runs side by side.
   static let compare = Report(
-    name: "compare", arguments: "RUN2", summary: "two runs side by side: settings, curves, results"
+    name: "compare", arguments: "RUN2", summary: "two runs side by side: settings, curves, results",
+    filters: [.step]
   ) { (request) throws(StoreError) in
     guard let other = request.other else {
       throw StoreError(.query, "The report compare needs a second run.")

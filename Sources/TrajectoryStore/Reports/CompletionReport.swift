@@ -4,7 +4,8 @@ extension Report {
   /// One trajectory whole.
   static let completion = Report(
     name: "completion", arguments: "ID",
-    summary: "one trajectory whole: rewards with their parts, tokens with their numbers"
+    summary: "one trajectory whole: rewards with their parts, tokens with their numbers",
+    filters: []
   ) { (request) throws(StoreError) in
     let id = try request.integerArgument(0, "the number of a completion")
     let parameters: [String: QueryValue] = ["id": .integer(Int64(id))]
@@ -52,7 +53,7 @@ extension Report {
     var table = ReportTable(
       [
         ("reward", .plain), ("weight", .number), ("status", .plain), ("value", .number),
-        ("parts", .text), ("steps", .text), ("log", .text), ("error", .text),
+        ("parts", .object), ("steps", .text), ("log", .object), ("error", .text),
         ("seconds", .seconds), ("stderr", .text),
       ],
       rows: try session.select(
@@ -62,6 +63,7 @@ extension Report {
         WHERE completion_id = :id ORDER BY position
         """, parameters))
     table.dropEmptyColumns()
+    table.isWhole = true
     return table
   }
 

@@ -2,7 +2,8 @@ extension Report {
   /// How far the policy moved.
   static let drift = Report(
     name: "drift", arguments: "",
-    summary: "how far the policy moved: entropy, log-prob, KL, ratios, early against late answers"
+    summary: "how far the policy moved: entropy, log-prob, KL, ratios, early against late answers",
+    filters: [.step]
   ) { (request) throws(StoreError) in
     let run = try request.runID()
     guard let buckets = try StepBuckets(request, run: run) else {

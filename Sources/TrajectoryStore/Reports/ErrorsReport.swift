@@ -1,18 +1,26 @@
 extension Report {
   /// What rewards could not score, and what befell the run.
   static let errors = Report(
-    name: "errors", arguments: "", summary: "what could not be scored and why; the run's warnings"
+    name: "errors", arguments: "", summary: "what could not be scored and why; the run's warnings",
+    filters: Set.trajectories.union([.limit])
   ) { (request) throws(StoreError) in
     let run = try request.runID()
-    let conditions = request.filter.stepConditions(run: run)
+    let isByCompletion = request.filter.isByCompletion
+    let conditions =
+      isByCompletion
+      ? request.filter.conditions(run: run) : request.filter.stepConditions(run: run)
     let parameters = conditions.parameters.merging(["limit": .integer(Int64(request.limit))]) {
       a, _ in a
     }
+    let condition =
+      isByCompletion
+      ? "completion_id IN (SELECT completion_id FROM trajectories WHERE \(conditions.sql))"
+      : conditions.sql
     let source = """
       FROM scores JOIN rewards ON rewards.id = reward_id
         JOIN completions ON completions.id = completion_id
         JOIN steps ON steps.id = completions.step_id
-      WHERE status <> 'scored' AND \(conditions.sql)
+      WHERE status <> 'scored' AND \(condition)
       """
     let kinds = try request.session.select(
       """

@@ -3,7 +3,8 @@ import CSQLite
 extension Report {
   /// How long completions are, and whether length pays.
   static let lengths = Report(
-    name: "lengths", arguments: "", summary: "how long completions are, and whether length pays"
+    name: "lengths", arguments: "", summary: "how long completions are, and whether length pays",
+    filters: .trajectories
   ) { (request) throws(StoreError) in
     let run = try request.runID()
     guard let buckets = try StepBuckets(request, run: run) else {

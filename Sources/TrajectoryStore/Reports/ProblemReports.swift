@@ -2,7 +2,7 @@ extension Report {
   /// One problem across all steps.
   static let prompt = Report(
     name: "prompt", arguments: "ID",
-    summary: "one problem across all steps: how its answers changed"
+    summary: "one problem across all steps: how its answers changed", filters: .list
   ) { (request) throws(StoreError) in
     let id = try request.integerArgument(0, "the number of a problem")
     let session = request.session
@@ -52,7 +52,8 @@ extension Report {
   /// Groups, or only those with nothing to learn from.
   static let groups = Report(
     name: "groups", arguments: "",
-    summary: "groups with their spread; --tied: nothing to learn from"
+    summary: "groups with their spread; --tied: nothing to learn from",
+    filters: Set.stepList.union([.tied])
   ) { (request) throws(StoreError) in
     let run = try request.runID()
     let conditions = request.filter.stepConditions(run: run)
@@ -96,14 +97,16 @@ extension Report {
 
   /// Problems that no completion ever solved.
   static let hard = Report(
-    name: "hard", arguments: "", summary: "problems never solved"
+    name: "hard", arguments: "", summary: "problems never solved",
+    filters: Set.stepList.union([.solvedAt])
   ) { (request) throws(StoreError) in
     try problems(request, title: "Never solved", having: "max(reached) < :threshold")
   }
 
   /// Problems first solved after a step.
   static let solvedSince = Report(
-    name: "solved-since", arguments: "STEP", summary: "problems first solved at or after a step"
+    name: "solved-since", arguments: "STEP", summary: "problems first solved at or after a step",
+    filters: Set.stepList.union([.solvedAt])
   ) { (request) throws(StoreError) in
     let step = try request.integerArgument(0, "a step")
     return try problems(

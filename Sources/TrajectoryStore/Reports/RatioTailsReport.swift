@@ -4,7 +4,8 @@ extension Report {
   /// Where the policy that learns has left the policy that sampled.
   static let ratioTails = Report(
     name: "ratio-tails", arguments: "",
-    summary: "completions whose importance ratios are farthest from 1"
+    summary: "completions whose importance ratios are farthest from 1",
+    filters: .list
   ) { (request) throws(StoreError) in
     let run = try request.runID()
     let filter = request.filter
@@ -44,36 +45,61 @@ extension Report {
   private static func shares(
     _ request: ReportRequest, _ run: Int
   ) throws(StoreError) -> [ReportSection.Fact] {
-    let conditions = request.filter.stepConditions(run: run)
-    let runs = try request.session.select("SELECT count(*) FROM runs")
-    let isWhole =
-      runs.first?.first == .integer(1) && request.filter.firstStep == nil
-      && request.filter.lastStep == nil
-    let source =
-      isWhole
-      ? "completion_updates WHERE 1"
-      : """
-      steps CROSS JOIN updates ON step_id = steps.id
-        CROSS JOIN completion_updates ON update_id = updates.id WHERE \(conditions.sql)
-      """
-    let bounds = [(1.0, "at all"), (1.1, "1.1"), (1.2, "1.2"), (1.5, "1.5"), (2, "2"), (5, "5")]
-    // The partial index serves these counts; all rows are counted apart.
-    let terms = bounds.map { "total(log_ratio_max > \(log($0.0)))" }
-    let counts = try request.session.select(
-      "SELECT \(terms.joined(separator: ", ")) FROM \(source) AND log_ratio_max > 0",
-      conditions.parameters)
-    let all = try request.session.select(
-      "SELECT count(*) FROM \(source)", conditions.parameters)
-    let total = max(1, all.first?.first?.double ?? 1)
-    var facts = [
-      ReportSection.Fact("completions × updates", all.first?.first ?? .null)
-    ]
-    for (bound, count) in zip(bounds, counts.first ?? []) {
-      facts.append(
-        .init(
-          bound.0 == 1 ? "any ratio off 1" : "beyond \(bound.1) or 1/\(bound.1)",
-          (count.double ?? 0) / total, .share))
+    let bounds = [1, 1.1, 1.2, 1.5, 2, 5]
+    let counts = try counts(beyond: bounds.map { log($0) }, request, run)
+    var facts = [ReportSection.Fact("completions × updates", .integer(Int64(counts.all)))]
+    for (bound, count) in zip(bounds, counts.beyond) {
+      let text = bound == bound.rounded() ? "\(Int(bound))" : "\(bound)"
+      let name = bound == 1 ? "any ratio off 1" : "beyond \(text) or 1/\(text)"
+      facts.append(.init(name, count / max(1, counts.all), .share))
     }
     return facts
+  }
+
+  /// Completions, once an update: all of them, and those whose |log ratio| exceeds each bound.
+  private static func counts(
+    beyond bounds: [Double], _ request: ReportRequest, _ run: Int
+  ) throws(StoreError) -> (all: Double, beyond: [Double]) {
+    func count(_ sql: String, _ parameters: [String: QueryValue] = [:]) throws(StoreError)
+      -> [Double]
+    {
+      (try request.session.select(sql, parameters).first ?? []).map { $0.double ?? 0 }
+    }
+    let filter = request.filter
+    if try count("SELECT count(*) FROM runs") == [1], !filter.isByCompletion,
+      filter.firstStep == nil, filter.lastStep == nil
+    {
+      // A range of the partial index for each bound: what lies beyond 5 costs next to nothing. The
+      // bound stands before the index's own condition, since SQLite searches by the first of equals.
+      var beyond: [Double] = []
+      for bound in bounds {
+        beyond += try count(
+          """
+          SELECT count(*) FROM completion_updates
+          WHERE log_ratio_max > \(bound) AND log_ratio_max > 0
+          """)
+      }
+      return (try count("SELECT count(*) FROM completion_updates").first ?? 0, beyond)
+    }
+    // Renamed, since a condition on trajectories may speak of their ratio_max.
+    let source =
+      filter.isByCompletion
+      ? """
+      trajectories JOIN (SELECT completion_id AS updated_id, log_ratio_max AS log_ratio
+        FROM completion_updates) ON updated_id = completion_id
+      """
+      : """
+      steps CROSS JOIN updates ON step_id = steps.id
+        CROSS JOIN (SELECT update_id, log_ratio_max AS log_ratio FROM completion_updates)
+          ON update_id = updates.id
+      """
+    let conditions =
+      filter.isByCompletion ? filter.conditions(run: run) : filter.stepConditions(run: run)
+    let totals = bounds.map { "total(log_ratio > \($0))" }.joined(separator: ", ")
+    let row = try count(
+      """
+      SELECT count(*), \(totals) FROM \(source) WHERE \(conditions.sql)
+      """, conditions.parameters)
+    return (row.first ?? 0, Array(row.dropFirst()))
   }
 }

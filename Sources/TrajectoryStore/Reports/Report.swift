@@ -8,6 +8,8 @@ public struct Report: Sendable {
   public var arguments: String
   /// What it answers, in a few words.
   public var summary: String
+  /// The filters that it obeys; others say nothing to it.
+  public var filters: Set<ReportFilter>
   /// Answers it.
   public var make: @Sendable (ReportRequest) throws(StoreError) -> ReportPage
 
@@ -19,6 +21,22 @@ public struct Report: Sendable {
 
   /// The report of a name.
   public static func named(_ name: String) -> Report? { all.first { $0.name == name } }
+}
+
+/// A narrowing of reports, under its option's name.
+public enum ReportFilter: String, CaseIterable, Sendable {
+  case step, reward, match, order, limit, tied
+  case condition = "where"
+  case solvedAt = "solved-at"
+}
+
+extension Set<ReportFilter> {
+  /// What narrows trajectories.
+  static let trajectories: Self = [.step, .reward, .condition, .match]
+  /// What narrows and orders a list of trajectories.
+  static let list: Self = trajectories.union([.order, .limit])
+  /// What narrows and orders a list of steps, groups or problems.
+  static let stepList: Self = [.step, .order, .limit]
 }
 
 /// What a report is asked about.
@@ -136,6 +154,8 @@ public struct ReportTable: Sendable, Equatable {
     case text
     /// A duration in seconds.
     case seconds
+    /// A JSON object, names with their values.
+    case object
   }
 
   /// A column: its name for programs, its heading for people.
@@ -152,6 +172,8 @@ public struct ReportTable: Sendable, Equatable {
   public var columns: [Column]
   /// The rows, a value a column.
   public var rows: [[QueryValue]]
+  /// Whether people see long cells whole, in several lines, rather than cut.
+  public var isWhole = false
 
   /// Makes a table of columns given as `key`, or `key: title`.
   init(_ columns: [(String, Format)], rows: [[QueryValue]] = []) {

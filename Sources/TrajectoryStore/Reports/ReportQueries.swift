@@ -17,7 +17,12 @@ extension QuerySession {
     _ sql: String, _ parameters: [String: QueryValue] = [:], _ body: (Statement) -> Void
   ) throws(StoreError) {
     let statement = try connection.prepare(sql)
-    statement.bind(named: parameters)
+    let missing = statement.bind(named: parameters)
+    guard missing.isEmpty else {
+      throw StoreError(
+        .query, "The filters have no value for \(missing.joined(separator: ", ")).",
+        remedy: "Give it with --param name=value.")
+    }
     while try statement.step() { body(statement) }
   }
 

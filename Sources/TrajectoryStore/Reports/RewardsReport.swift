@@ -4,7 +4,8 @@ extension Report {
   /// Each reward's mean, spread, correlation with the others and share of the advantage.
   static let rewards = Report(
     name: "rewards", arguments: "",
-    summary: "each reward's mean, spread, correlations and share of the advantage"
+    summary: "each reward's mean, spread, correlations and share of the advantage",
+    filters: .trajectories
   ) { (request) throws(StoreError) in
     let run = try request.runID()
     let names = try request.session.select(

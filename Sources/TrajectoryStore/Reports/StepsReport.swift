@@ -1,7 +1,8 @@
 extension Report {
   /// One row a step.
   static let steps = Report(
-    name: "steps", arguments: "", summary: "one row a step: reward, length, entropy, loss"
+    name: "steps", arguments: "", summary: "one row a step: reward, length, entropy, loss",
+    filters: .stepList
   ) { (request) throws(StoreError) in
     let run = try request.runID()
     let conditions = request.filter.stepConditions(run: run)

@@ -1,7 +1,7 @@
 extension Report {
   /// The run at a glance.
   static let summary = Report(
-    name: "summary", arguments: "", summary: "the run at a glance"
+    name: "summary", arguments: "", summary: "the run at a glance", filters: [.step]
   ) { (request) throws(StoreError) in
     let run = try request.runID()
     let session = request.session

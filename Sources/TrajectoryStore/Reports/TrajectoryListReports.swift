@@ -1,14 +1,16 @@
 extension Report {
   /// The completions with the highest rewards.
   static let best = Report(
-    name: "best", arguments: "", summary: "the completions with the highest rewards"
+    name: "best", arguments: "", summary: "the completions with the highest rewards",
+    filters: .list
   ) { (request) throws(StoreError) in
     try list(request, title: "Highest rewards", order: "reward DESC, completion_id DESC")
   }
 
   /// The completions with the lowest rewards.
   static let worst = Report(
-    name: "worst", arguments: "", summary: "the completions with the lowest rewards"
+    name: "worst", arguments: "", summary: "the completions with the lowest rewards",
+    filters: .list
   ) { (request) throws(StoreError) in
     try list(
       request, title: "Lowest rewards", order: "reward, completion_id",

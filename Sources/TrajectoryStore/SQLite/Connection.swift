@@ -112,6 +112,18 @@ final class Connection {
     }
   }
 
+  /// Refuses to go on where the file is no longer where it was opened: SQLite would go on reading and
+  /// writing a deleted file without a word.
+  func checkPresence() throws(StoreError) {
+    var hasMoved: Int32 = 0
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved)
+    guard hasMoved == 0 else {
+      throw StoreError(
+        .damaged, "The log \(path) was deleted or moved while it was in use.",
+        remedy: "Restore it, or start a new run.")
+    }
+  }
+
   func fault(_ code: Int32) -> StoreError {
     .sqlite(code: code, message: String(cString: sqlite3_errmsg(handle)), path: path)
   }

@@ -148,15 +148,19 @@ extension Statement {
   /// How many columns a row has.
   var columnCount: Int32 { sqlite3_column_count(handle) }
 
-  /// Binds the parameters that the statement names, of those given.
-  func bind(named parameters: [String: QueryValue]) {
+  /// Binds the parameters that the statement names, of those given; the names of those that aren't.
+  func bind(named parameters: [String: QueryValue]) -> [String] {
+    var missing: [String] = []
     for index in 0..<sqlite3_bind_parameter_count(handle) {
-      guard let name = sqlite3_bind_parameter_name(handle, index + 1),
-        let value = parameters[String(String(cString: name).dropFirst())]
-      else { continue }
+      let name = sqlite3_bind_parameter_name(handle, index + 1).map { String(cString: $0) }
+      guard let name, let value = parameters[String(name.dropFirst())] else {
+        missing.append(name ?? "number \(index + 1)")
+        continue
+      }
       // Fails only for an index out of range, or for lack of memory.
       _ = value.bind(to: handle, at: index + 1)
     }
+    return missing
   }
 
   /// Whether a column of the current row is NULL; columns count from 0.

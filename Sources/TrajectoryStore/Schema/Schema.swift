@@ -274,13 +274,13 @@ let schemaVersion1 = #"""
     detail TEXT NOT NULL CHECK (json_valid(detail))
   ) STRICT;
 
-  -- Full-text indexes (FTS5) that hold no second copy of the text:
+  -- Full-text indexes (FTS5) that hold no second copy of the text; spelt so that Datasette finds them:
   --   SELECT * FROM completions WHERE id IN (SELECT rowid FROM completion_search('apple OR pear'))
   CREATE VIRTUAL TABLE completion_search USING fts5 (
-    text, content = 'completions', content_rowid = 'id', columnsize = 0
+    text, content="completions", content_rowid = 'id', columnsize = 0
   );
   CREATE VIRTUAL TABLE problem_search USING fts5 (
-    prompt, content = 'problems', content_rowid = 'id', columnsize = 0
+    prompt, content="problems", content_rowid = 'id', columnsize = 0
   );
   -- The writer adds a step's texts with one statement at its end, since FTS5 writes out what it has
   -- gathered before every statement that fires a trigger; what other tools change is kept in step.

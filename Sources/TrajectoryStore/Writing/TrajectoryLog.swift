@@ -1,4 +1,3 @@
-import CSQLite
 import Foundation
 import Rollouts
 import Synchronization
@@ -143,16 +142,9 @@ struct LogWriter {
     return run
   }
 
-  /// One transaction, refused where the file is no longer where it was: SQLite would go on writing
-  /// into a deleted file without a word.
+  /// One transaction, refused where the file is no longer where it was.
   func transaction(_ body: () throws(StoreError) -> Void) throws(StoreError) {
-    var hasMoved: Int32 = 0
-    sqlite3_file_control(connection.handle, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved)
-    if hasMoved != 0 {
-      throw StoreError(
-        .damaged, "The log \(connection.path) was deleted or moved while it was in use.",
-        remedy: "Restore it, or start a new run.")
-    }
+    try connection.checkPresence()
     try connection.transaction(body)
   }
 

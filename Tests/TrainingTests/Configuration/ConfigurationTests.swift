@@ -229,6 +229,23 @@ struct ConfigurationTests {
     #expect(!resolved.values.tensorboard)
   }
 
+  @Test("The word none takes back what a file or a preset gives, where a setting may be absent")
+  func none() throws {
+    let file = "{delta: 3, max_steps: 5, stop: ['x'], memory_limit: '1 GiB', curriculum: 'c'}"
+    let names = ["delta", "max_steps", "stop", "memory_limit", "curriculum"]
+    let resolved = try resolve(file, Dictionary(uniqueKeysWithValues: names.map { ($0, ["none"]) }))
+    for name in names {
+      let setting = try #require(SettingDeclaration.named(name))
+      #expect(setting.acceptsNone)
+      #expect(setting.value(in: resolved.values) == setting.value(in: RunConfiguration()))
+      #expect(resolved.origin(of: name) == .option)
+    }
+    // A choice that is called so keeps its meaning, and what must have a value refuses the word.
+    #expect(try resolve(nil, ["sandbox": ["none"]]).values.sandbox?.rawValue == "none")
+    #expect(throws: ConfigurationError.self) { try resolve(nil, ["epsilon": ["none"]]) }
+    #expect(try resolve(nil, ["stop": ["none", "x"]]).values.stop == ["none", "x"])
+  }
+
   @Test(
     "Parameter groups match names by pattern",
     arguments: [
