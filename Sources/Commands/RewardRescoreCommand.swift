@@ -26,7 +26,7 @@ struct RewardRescoreCommand: Command {
         OptionSpecification(
           "into", short: "o", .path, valueName: "NEWRUN",
           help: "the new run's name or folder; a name that ends in .sqlite is a log alone")
-      ] + settings.map(OptionSpecification.init) + [.json],
+      ] + settings.map(option) + [.json],
       examples: [
         .init(
           "grpo reward rescore latest --reward numeric --into lenient", "another built-in reward"),
@@ -40,6 +40,13 @@ struct RewardRescoreCommand: Command {
     "reward", "sandbox", "reward_time_limit", "reward_workers", "reward_failure_limit",
     "reward_cache",
   ].compactMap { SettingDeclaration.named($0) }
+
+  /// A setting's option; the rewards have no default here.
+  private static func option(_ setting: SettingDeclaration) -> OptionSpecification {
+    var option = OptionSpecification(setting)
+    if setting.name == "reward" { option.defaultDescription = nil }
+    return option
+  }
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
     guard let into = arguments.string("into") else {

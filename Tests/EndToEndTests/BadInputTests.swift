@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 /// What is wrong with what a person gave, and what has to be said of it.

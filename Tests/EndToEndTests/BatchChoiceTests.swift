@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 @Suite("What a step asks, and what is done between iterations")

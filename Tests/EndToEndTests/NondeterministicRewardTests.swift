@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What a dice-throwing reward said once is what the run learns from, however often it is killed.

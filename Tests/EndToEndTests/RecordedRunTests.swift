@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 /// Training again from what a run recorded: the same, with other settings, and with other rewards.

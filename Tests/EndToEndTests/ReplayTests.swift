@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 /// What the log says that the policy drew is drawn again, and compared with it.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A folder with everything that the samples of the docs name, so that they run as they are written.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Stopping anywhere and going on changes nothing: `.ci/kill-test` does it thirty times and more.

@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 @Suite("grpo train")
