@@ -16,6 +16,7 @@ enum CommandList {
     LogCommand.self,
     RewardCommand.self,
     ObjectiveCommand.self,
+    ReplayCommand.self,
     ExportCommand.self,
     DataCommand.self,
     BenchCommand.self,

@@ -1,3 +1,5 @@
+import Foundation
+
 /// How the program ends, as scripts see it.
 enum ExitCode: Int32, Sendable {
   /// Everything asked for was done.
@@ -46,5 +48,15 @@ struct Interrupted: Error, Sendable, CustomStringConvertible {
 func refusing<Result>(_ body: () throws -> Result) throws -> Result {
   do { return try body() } catch let error as UsageError { throw error } catch let error
     as Interrupted
-  { throw error } catch { throw UsageError("\(error)") }
+  { throw error } catch { throw UsageError(sentence(of: error)) }
+}
+
+/// An error as people read it: what Foundation throws describes itself to programmers.
+func sentence(of error: any Error) -> String {
+  let foreign = error as NSError
+  guard foreign.domain == NSCocoaErrorDomain else { return "\(error)" }
+  let path = foreign.userInfo[NSFilePathErrorKey] as? String
+  let cause = (foreign.userInfo[NSUnderlyingErrorKey] as? NSError)
+    .flatMap { $0.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32($0.code))) : nil }
+  return (path.map { "\($0): " } ?? "") + (cause ?? foreign.localizedDescription)
 }

@@ -7,7 +7,7 @@ import Training
 struct RewardCommand: CommandGroup {
   static var specification: CommandSpecification {
     CommandSpecification(
-      name: "reward", summary: "find, try, check and begin rewards",
+      name: "reward", summary: "find, try, check and begin rewards; score a log anew",
       discussion: """
         A reward is a built-in's name, an executable, path.py:function, or a folder with a \
         Package.swift; with settings, an object as in a config, such as \
@@ -19,7 +19,7 @@ struct RewardCommand: CommandGroup {
       ],
       subcommands: [
         RewardListCommand.self, RewardTestCommand.self, RewardCheckCommand.self,
-        RewardNewCommand.self,
+        RewardNewCommand.self, RewardRescoreCommand.self,
       ])
   }
 }

@@ -22,7 +22,7 @@ func runCommandLine(_ words: [String], context: CommandContext) -> ExitCode {
     if !error.description.isEmpty { context.note(error.description) }
     code = .interrupted
   } catch {
-    context.note(context.errorStyle.red("error: ") + "\(error)")
+    context.note(context.errorStyle.red("error: ") + sentence(of: error))
     code = .failed
   }
   context.standardOutput.flush()

@@ -1,4 +1,5 @@
 import CSQLite
+import Rollouts
 
 /// What went wrong with a log, for a person: what, where, and what to do about it.
 public struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -54,6 +55,11 @@ extension StoreError {
   /// Swift can't import).
   var isDuplicate: Bool { code == SQLITE_CONSTRAINT | (8 << 8) }
 
+  /// Whether the disk of a file has no room for a few pages.
+  private static func hasNoRoom(_ path: String) -> Bool {
+    DiskSpace.available(at: path).map { $0 < 1 << 16 } ?? false
+  }
+
   /// Translates what SQLite reports about a file.
   /// - Parameters:
   ///   - code: The extended result code.
@@ -65,7 +71,9 @@ extension StoreError {
       return StoreError(
         .busy, "The log \(path) is locked by another program.",
         remedy: "Close the program that holds it (a database browser?) and try again.", code: code)
-    case SQLITE_FULL:
+    case SQLITE_FULL,
+      SQLITE_IOERR where hasNoRoom(path):
+      // A journal that can't grow is a fault of input and output to SQLite.
       return StoreError(
         .diskFull, "The disk is full: the log \(path) could not grow.",
         remedy: "Free some space; everything committed before is intact.", code: code)

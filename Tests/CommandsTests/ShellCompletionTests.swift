@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Commands
@@ -14,21 +15,9 @@ struct ShellCompletionTests {
 
   /// What a shell prints for a script.
   private func output(_ shell: String, _ arguments: [String], _ script: String) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: try #require(Self.path(of: shell)))
-    process.arguments = arguments
-    let (input, output) = (Pipe(), Pipe())
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    // A shell may end before it has read everything; that is no fault of the test's.
-    signal(SIGPIPE, SIG_IGN)
-    try? input.fileHandleForWriting.write(contentsOf: Data(script.utf8))
-    try? input.fileHandleForWriting.close()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return text
+    let program = try #require(Self.path(of: shell))
+    let ended = try ChildProcess.run([program] + arguments, input: script)
+    return ended.output + ended.errors
   }
 
   @Test(

@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 /// The built `grpo`, run as a user runs it.
@@ -12,100 +13,27 @@ enum BuiltCommand {
   }()
 
   /// How a command ended, and what it said.
-  struct Result {
-    /// The exit code, or minus the signal that ended it.
-    var code: Int32
-    var output: String
-    var errors: String
-  }
+  typealias Result = ChildProcess.Result
 
   /// Runs a command to its end.
   static func run(
     _ words: [String], in folder: URL, environment: [String: String] = [:]
   ) throws -> Result {
-    try Running(words, in: folder, environment: environment).wait()
+    try start(words, in: folder, environment: environment).wait()
   }
 
-  /// A command that runs; killed where it is forgotten.
-  ///
-  /// Not `Foundation.Process`: that learns of an exit by a descriptor that other children inherit, so that
-  /// a server which another test started keeps it waiting for ever.
-  final class Running {
-    private let process: pid_t
-    private let folder: TemporaryFolder
-    private var status: Int32?
+  /// Starts a command.
+  static func start(
+    _ words: [String], in folder: URL, environment: [String: String] = [:]
+  ) throws -> ChildProcess {
+    try ChildProcess([url.path] + words, in: folder, environment: environment)
+  }
 
-    init(_ words: [String], in place: URL, environment: [String: String] = [:]) throws {
-      folder = try TemporaryFolder()
-      var actions = posix_spawn_file_actions_t()
-      posix_spawn_file_actions_init(&actions)
-      defer { posix_spawn_file_actions_destroy(&actions) }
-      posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-      // Into files: a pipe that nobody empties would stop the command.
-      for (descriptor, name) in [(STDOUT_FILENO, "output"), (STDERR_FILENO, "errors")] {
-        posix_spawn_file_actions_addopen(
-          &actions, descriptor, folder[name].path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-      }
-      // Threads of a test run block signals, and a child would inherit that.
-      var attributes = posix_spawnattr_t()
-      posix_spawnattr_init(&attributes)
-      defer { posix_spawnattr_destroy(&attributes) }
-      var none = sigset_t()
-      sigemptyset(&none)
-      posix_spawnattr_setsigmask(&attributes, &none)
-      posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-
-      let all = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-      // env goes to the folder, which no portable action of posix_spawn does, and becomes the command.
-      let line = ["env", "-C", place.path, BuiltCommand.url.path] + words
-      var arguments = line.map { strdup($0) } + [nil]
-      var variables = all.map { strdup("\($0)=\($1)") } + [nil]
-      defer { for text in arguments + variables { free(text) } }
-      var started = pid_t()
-      let code = posix_spawn(
-        &started, "/usr/bin/env", &actions, &attributes, &arguments, &variables)
-      guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EIO) }
-      process = started
-    }
-
-    deinit {
-      guard status == nil else { return }
-      kill(process, SIGKILL)
-      var ignored: Int32 = 0
-      waitpid(process, &ignored, 0)
-    }
-
-    func signal(_ number: Int32) { if isRunning { kill(process, number) } }
-
-    var isRunning: Bool {
-      look(WNOHANG)
-      return status == nil
-    }
-
-    func wait() throws -> Result {
-      while status == nil { look(0) }
-      let status = status ?? 0
-      let signal = status & 0x7F
-      return Result(
-        code: signal != 0 ? -signal : status >> 8 & 0xFF,
-        output: try String(contentsOf: folder["output"], encoding: .utf8),
-        errors: try String(contentsOf: folder["errors"], encoding: .utf8))
-    }
-
-    /// Waits until a condition holds; false where the command ended first.
-    func wait(until condition: () -> Bool) -> Bool {
-      while isRunning {
-        if condition() { return true }
-        usleep(1000)
-      }
-      return condition()
-    }
-
-    private func look(_ options: Int32) {
-      guard status == nil else { return }
-      var found: Int32 = 0
-      if waitpid(process, &found, options) == process { status = found }
-    }
+  /// Runs lines of shell to their end or the first that fails.
+  static func shell(
+    _ script: String, in folder: URL, environment: [String: String] = [:]
+  ) throws -> Result {
+    try ChildProcess(["/bin/sh", "-ec", script], in: folder, environment: environment).wait()
   }
 }
 

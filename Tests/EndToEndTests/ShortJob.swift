@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The embedded job, so short that it learns nothing but passes through everything.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Stopping anywhere and going on changes nothing: `.ci/kill-test` does it thirty times and more.
@@ -51,7 +52,7 @@ struct StopAndResumeTests {
     let reference = try ShortJob.referenceResult()
     let folder = try TemporaryFolder()
     let words = ["train", "--run", "./run"] + ShortJob.words()
-    let running = try BuiltCommand.Running(words, in: folder.url)
+    let running = try BuiltCommand.start(words, in: folder.url)
     _ = running.wait { FileManager.default.fileExists(atPath: folder["run"].path) }
     usleep(milliseconds * 1000)
     running.signal(SIGKILL)
@@ -69,7 +70,7 @@ struct StopAndResumeTests {
   func interrupts(moment: String) throws {
     let reference = try ShortJob.referenceResult()
     let folder = try TemporaryFolder()
-    let running = try BuiltCommand.Running(
+    let running = try BuiltCommand.start(
       ["train", "--run", "./run"] + ShortJob.words(), in: folder.url)
     let wanted = moment == "eval" ? "\"step\":2" : "\"step\":1"
     _ = running.wait {
@@ -146,7 +147,7 @@ struct StopAndResumeTests {
   @Test("two trainers of one run: the second is told")
   func secondTrainer() throws {
     let folder = try TemporaryFolder()
-    let first = try BuiltCommand.Running(
+    let first = try BuiltCommand.start(
       ["train", "--run", "./run"] + ShortJob.words(but: ["--max-steps", "100000"]), in: folder.url)
     let begun = first.wait {
       FileManager.default.fileExists(atPath: folder["run/initial"].path)

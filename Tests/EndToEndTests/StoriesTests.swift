@@ -81,13 +81,6 @@ struct StoriesTests {
   private static let hasTransformers = python(["-c", "import transformers, torch"])
 
   private static func python(_ words: [String]) -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3"] + words
-    process.standardError = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return false }
-    process.waitUntilExit()
-    return process.terminationStatus == 0
+    (try? ChildProcess.run(["python3"] + words))?.code == 0
   }
 }

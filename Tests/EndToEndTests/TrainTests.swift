@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 @Suite("grpo train")
@@ -38,6 +39,32 @@ struct TrainTests {
       #expect(step["clip_ratio/region_mean"]?.double == 0)
     }
     #expect(steps.contains { ($0["grad_norm"]?.double ?? 0) > 0 })
+  }
+
+  @Test("grpo score gives the logged numbers, on one thread and from the checkpoint's files")
+  func scores() throws {
+    _ = try ShortJob.referenceResult()
+    let folder = try #require(ShortJob.reference.folder)
+    for (step, checkpoint) in [(1, "step-000000"), (3, "step-000002")] {
+      let export = try BuiltCommand.run(
+        ["log", "export", "./run", "--step", "\(step)", "-o", "step-\(step).jsonl"], in: folder.url)
+      try #require(export.code == 0, "\(export.errors)")
+      let scored = try BuiltCommand.run(
+        [
+          "score", "--model", "run/checkpoints/\(checkpoint)", "--input", "step-\(step).jsonl",
+          "--threads", "1",
+        ], in: folder.url)
+      try #require(scored.code == 0, "\(scored.errors)")
+      func numbers(_ text: String, _ key: String) throws -> [[Double]] {
+        try text.split(separator: "\n").map { line in
+          try #require(try JSONValue.parse(String(line))[key]?.array).map { $0.double ?? .nan }
+        }
+      }
+      let logged = try numbers(
+        String(contentsOf: folder["step-\(step).jsonl"], encoding: .utf8), "old_logprobs")
+      #expect(logged.count == 16)
+      #expect(try numbers(scored.output, "logprobs") == logged)
+    }
   }
 
   @Test("the same inputs give the same bytes in weights, metrics and log")

@@ -1,5 +1,6 @@
 import Foundation
 import RewardKit
+import TestSupport
 import Testing
 
 @Suite("Scores over HTTP, from a local server") struct HTTPRewardTests {
@@ -38,23 +39,11 @@ import Testing
 
   /// Runs a body against a server of its own.
   private func withServer(_ body: (String) throws -> Void) throws {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3", "-c", Self.server]
-    process.standardOutput = output
-    try process.run()
-    defer {
-      // A thread of the pool blocks SIGTERM, and its children inherit that.
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
-    }
-    var line = Data()
-    while let byte = try output.fileHandleForReading.read(upToCount: 1), byte != Data("\n".utf8) {
-      if byte.isEmpty { break }
-      line += byte
-    }
-    try body("http://127.0.0.1:\(String(decoding: line, as: UTF8.self))")
+    let server = try ChildProcess(["python3", "-c", Self.server])
+    #expect(server.wait { server.output.contains("\n") })
+    let port = server.output.prefix { $0.isNumber }
+    try body("http://127.0.0.1:\(port)")
+    server.signal(SIGKILL)
   }
 
   private func reward(_ url: String, _ more: JSONObject = [:]) throws -> RewardSuite {

@@ -1,6 +1,7 @@
 import CSQLite
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 @testable import TrajectoryStore
@@ -240,14 +241,8 @@ struct ForeignToolTests {
   }
 
   private func output(of script: String, _ argument: String) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-    process.arguments = ["-c", script, argument]
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return String(decoding: data, as: UTF8.self)
+    let ended = try ChildProcess.run(["/usr/bin/python3", "-c", script, argument])
+    #expect(ended.code == 0, "\(ended.errors)")
+    return ended.output
   }
 }

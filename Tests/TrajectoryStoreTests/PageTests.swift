@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 @testable import TrajectoryStore
@@ -100,23 +101,12 @@ struct PageTests {
   private func browse(
     _ file: URL, width: Int, in folder: TemporaryFolder
   ) throws -> (dom: String, log: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.browser ?? "")
-    process.arguments = [
-      "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
+    let ended = try ChildProcess.run([
+      Self.browser ?? "", "--headless=new", "--no-sandbox", "--disable-gpu",
+      "--enable-logging=stderr", "--v=0",
       "--user-data-dir=\(folder.url.appendingPathComponent("profile").path)",
       "--window-size=\(width),900", "--virtual-time-budget=3000", "--dump-dom", file.absoluteString,
-    ]
-    let log = folder.url.appendingPathComponent("browser.log")
-    try Data().write(to: log)
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = try FileHandle(forWritingTo: log)
-    try process.run()
-    let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return (
-      String(decoding: data, as: UTF8.self), try String(contentsOf: log, encoding: .utf8)
-    )
+    ])
+    return (ended.output, ended.errors)
   }
 }

@@ -114,7 +114,8 @@ struct DoctorCommand: Command {
     return [
       Finding(name: "grpo", value: ProgramVersion.current),
       Finding(name: "system", value: systemName),
-      Finding(name: "processor", value: processorName),
+      Finding(name: "processor", value: MachineProcessor.model ?? "unknown"),
+      Finding(name: "C library", value: MachineProcessor.mathLibrary ?? "unknown"),
       Finding(name: "threads", value: "\(Compute.availableProcessors)"),
       Finding(
         name: "instruction set",
@@ -147,13 +148,6 @@ struct DoctorCommand: Command {
     withUnsafeBytes(of: tuple) { bytes in
       String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
-  }
-
-  private static var processorName: String {
-    let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    let line = information.split(separator: "\n").first { $0.hasPrefix("model name") }
-    let name = line?.split(separator: ":", maxSplits: 1).last
-    return name.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
   }
 
   /// The first of these programs that the search path has.

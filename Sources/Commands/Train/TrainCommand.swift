@@ -98,26 +98,19 @@ struct TrainCommand: Command {
 
   /// Brings options, files, preset and the embedded job together.
   ///
-  /// Where a run's log is trained from again, that run's own settings lie below them, and its first
-  /// checkpoint is the model.
+  /// Where a run's log is trained from again, that run's own settings lie below them, and the weights that it
+  /// set out from are the model.
   static func resolve(_ arguments: ParsedArguments) throws -> ResolvedConfiguration {
     var words = settings(of: arguments)
-    var files = arguments.strings("config")
-    var lower = EmbeddedJob.settings
-    if let name = words["rollouts"]?.last, let run = try? RunFolder.find(name) {
-      files.insert(run.configuration.path, at: 0)
-      words["rollouts"] = [run.url.path]
-      let overrides = [
-        "model": [run.checkpoint(step: 0).path], "run": [datedName("retrained")],
-        "sft_dataset": [],
-      ]
-      words.merge(overrides) { given, _ in given }
-      lower = [:]
-    } else if words["rollouts"] != nil {
-      lower = [:]
+    var recorded: JSONObject = [:]
+    if let name = words["rollouts"]?.last, let run = try RecordedRun(name) {
+      words["rollouts"] = [run.path]
+      words.merge(["run": [datedName("retrained")]]) { given, _ in given }
+      recorded = run.settings
     }
     return try ResolvedConfiguration.resolve(
-      options: words, files: files, preset: preset, embeddedJob: lower)
+      options: words, files: arguments.strings("config"), preset: preset, recordedRun: recorded,
+      embeddedJob: words["rollouts"] == nil ? EmbeddedJob.settings : [:])
   }
 
   /// The words of each setting that was given as an option.

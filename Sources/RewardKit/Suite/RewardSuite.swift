@@ -13,7 +13,8 @@ public final class RewardSuite {
 
   private let resolved: [ResolvedReward]
   private let scoreboard = Scoreboard()
-  private let host: PluginHost?
+  private let recipes: [(reward: Int, recipe: PluginRecipe)]
+  private var host: PluginHost?
   private let queue = DispatchQueue(label: "built-in rewards", attributes: .concurrent)
   private var submitted: [Int] = []
   private var health: RewardHealth
@@ -30,27 +31,12 @@ public final class RewardSuite {
   ) throws(RewardError) {
     let resolved = try Self.resolve(specifications, columns: columns, catalogue: catalogue)
     var starting = resolved
-    let recipes = resolved.enumerated().compactMap { index, reward in
+    recipes = resolved.enumerated().compactMap { index, reward in
       if case .child(let recipe) = reward.way { (reward: index, recipe: recipe) } else { nil }
     }
-    if recipes.isEmpty {
-      host = nil
-    } else {
-      let host = try PluginHost(plugins: recipes, scoreboard: scoreboard)
-      self.host = host
-      let starts = scoreboard.awaitStarts(recipes.count)
-      var faults: [String] = []
-      for (index, result) in starts.sorted(by: { $0.key < $1.key }) {
-        switch result {
-        case .success(let greeting): starting[index].take(greeting)
-        case .failure(let fault): faults.append(fault.sentence)
-        }
-      }
-      guard faults.isEmpty else {
-        host.finish(grace: 0)
-        throw RewardError(.configuration, faults)
-      }
-    }
+    let (host, greetings) = try Self.start(recipes, scoreboard)
+    self.host = host
+    for (index, greeting) in greetings { starting[index].take(greeting) }
     self.resolved = starting
     rewards = starting.map(\.description)
     health = RewardHealth(rewards: rewards)
@@ -58,6 +44,37 @@ public final class RewardSuite {
 
   deinit {
     shutDown()
+  }
+
+  /// Starts every plugin's first worker and waits for the greetings.
+  private static func start(
+    _ recipes: [(reward: Int, recipe: PluginRecipe)], _ scoreboard: Scoreboard
+  ) throws(RewardError) -> (host: PluginHost?, greetings: [(reward: Int, greeting: RewardGreeting)])
+  {
+    guard !recipes.isEmpty else { return (nil, []) }
+    let host = try PluginHost(plugins: recipes, scoreboard: scoreboard)
+    let starts = scoreboard.awaitStarts(recipes.count)
+    var greetings: [(reward: Int, greeting: RewardGreeting)] = []
+    var faults: [String] = []
+    for (index, result) in starts.sorted(by: { $0.key < $1.key }) {
+      switch result {
+      case .success(let greeting): greetings.append((index, greeting))
+      case .failure(let fault): faults.append(fault.sentence)
+      }
+    }
+    guard faults.isEmpty else {
+      host.finish(grace: 0)
+      throw RewardError(.configuration, faults)
+    }
+    return (host, greetings)
+  }
+
+  /// Ends every process and starts it anew, with nothing remembered: a reward's model may have changed.
+  /// - Precondition: Everything that was submitted is collected.
+  public func restart() throws(RewardError) {
+    guard host != nil else { return }
+    shutDown()
+    host = try Self.start(recipes, scoreboard).host
   }
 
   private static func resolve(
@@ -175,6 +192,15 @@ public final class RewardSuite {
   public func score(_ requests: [RewardRequest]) throws(RewardError) -> [ScoredCompletion] {
     submit(requests)
     return try collect()
+  }
+
+  /// The greatest weighted sum that the rewards can give, where their ranges are known; a range that isn't
+  /// counts as 0 to 1.
+  public var fullReward: Double {
+    rewards.reduce(0) { sum, reward in
+      let range = reward.range ?? 0...1
+      return sum + max(reward.weight * range.lowerBound, reward.weight * range.upperBound)
+    }
   }
 
   private func total(of outcomes: [RewardOutcome]) -> Double? {

@@ -90,7 +90,11 @@ final class Scoreboard: Sendable {
   /// Waits until so many plugins have started or failed to.
   func awaitStarts(_ count: Int) -> [Int: Result<RewardGreeting, StartFault>] {
     while true {
-      let starts = state.withLock { $0.starts.count >= count || $0.isInterrupted ? $0.starts : nil }
+      let starts = state.withLock { state in
+        let isOver = state.starts.count >= count || state.isInterrupted
+        defer { if isOver { state.starts = [:] } }
+        return isOver ? state.starts : nil
+      }
       if let starts { return starts }
       changed.wait()
     }

@@ -68,12 +68,7 @@ struct CheckpointFiles {
       url, tensors: state.map { TensorSpecification($0.name, parameters.tensors[$0.tensor].shape) })
     for entry in state {
       let storage = parameters.tensors[entry.tensor].storage
-      let values = [Float](unsafeUninitializedCapacity: storage.count) { buffer, count in
-        if let start = buffer.baseAddress {
-          storage.unpack(UnsafePointer(entry.values.pointer), into: start)
-        }
-        count = storage.count
-      }
+      let values = Self.plain(UnsafePointer(entry.values.pointer), as: storage)
       try writer.append(values)
     }
     try writer.finish()

@@ -14,6 +14,8 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
   public var updates: Int
   /// Problems drawn by all steps so far, dropped groups counted.
   public var problemsDrawn: Int
+  /// Tokens of all prompts and completions so far; nil in the checkpoints of a supervised stage.
+  public var tokensSeen: Int?
   /// The adaptive entropy coefficient.
   public var entropy: EntropyController
   /// The fingerprint of the resolved settings.

@@ -18,6 +18,8 @@ public enum SettingOrigin: Sendable, Hashable {
   case file(path: String, line: Int)
   /// The preset that `like` names.
   case preset(String)
+  /// The run whose log is trained from, or scored, again.
+  case recordedRun
   /// The embedded job, where no model is named.
   case embeddedJob
   /// The default.
@@ -27,7 +29,7 @@ public enum SettingOrigin: Sendable, Hashable {
   public var isExplicit: Bool {
     switch self {
     case .option, .file: true
-    case .preset, .embeddedJob, .defaultValue: false
+    case .preset, .recordedRun, .embeddedJob, .defaultValue: false
     }
   }
 
@@ -37,6 +39,7 @@ public enum SettingOrigin: Sendable, Hashable {
     case .option: "option"
     case .file(let path, let line): "\(path), line \(line)"
     case .preset(let name): "preset \(name)"
+    case .recordedRun: "recorded run"
     case .embeddedJob: "embedded job"
     case .defaultValue: "default"
     }

@@ -1,3 +1,4 @@
+import Foundation
 import PolicyOptimization
 import Rollouts
 
@@ -10,6 +11,7 @@ extension ResolvedConfiguration {
     check.lengthOfRun()
     check.sampling()
     check.data()
+    check.iterations()
     check.optimiser()
     check.adapters()
     check.objective()
@@ -83,12 +85,38 @@ private struct ContradictionCheck {
       unless: values.evalFraction == 0 || values.evalDataset.isEmpty,
       "eval_fraction \(plain(values.evalFraction)) and eval_dataset "
         + "\(values.evalDataset.joined(separator: ", ")) both say what is held out; give one")
+    refuse(
+      "prompt_priority", "curriculum",
+      unless: values.promptPriority == .none || values.curriculum == nil,
+      "prompt_priority \(values.promptPriority.rawValue) and curriculum \(values.curriculum ?? "") both say "
+        + "which rows come first; give one")
+    refuse(
+      "prompt_priority", "shuffle_dataset",
+      unless: values.promptPriority == .none || values.shuffleDataset,
+      "prompt_priority \(values.promptPriority.rawValue) draws rows by chance, shuffle_dataset false keeps "
+        + "their order; leave one out")
+    refuse(
+      "prompt_priority", "rollouts",
+      unless: values.promptPriority == .none || values.rollouts == nil,
+      "prompt_priority \(values.promptPriority.rawValue) chooses what is sampled, rollouts "
+        + "\(values.rollouts ?? "") doesn't sample; leave one out")
     for column in values.columns where !faulty.contains("columns") {
       let parts = column.split(separator: "=", omittingEmptySubsequences: false)
       if parts.count != 2 || parts.contains(where: \.isEmpty) {
         faults.append("columns '\(column)' must be NEW=OLD, such as prompt=question")
       }
     }
+  }
+
+  mutating func iterations() {
+    guard let hook = values.iterationHook else { return }
+    refuse(
+      "iteration_hook", "sync_ref_model", unless: values.objective.refreshesReference,
+      "iteration_hook \(hook) is run when the reference is refreshed, and sync_ref_model is false; set it true"
+    )
+    refuse(
+      "iteration_hook", unless: FileManager.default.isExecutableFile(atPath: hook),
+      "iteration_hook \(hook) is no executable file; chmod +x it")
   }
 
   mutating func optimiser() {

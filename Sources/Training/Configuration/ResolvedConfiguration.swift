@@ -31,18 +31,20 @@ public struct SettingLayer: Sendable {
 }
 
 extension ResolvedConfiguration {
-  /// Brings options, config files, preset, embedded job and defaults together, and checks them.
+  /// Brings options, config files, preset, recorded run, embedded job and defaults together, and checks them.
   ///
-  /// Precedence: option, later file, earlier file, preset, embedded job, default.
+  /// Precedence: option, later file, earlier file, preset, recorded run, embedded job, default.
   /// - Parameters:
   ///   - options: The words of each option that was given, by the setting's name.
   ///   - files: Paths of config files, later ones winning.
   ///   - preset: The values of a preset by name; nil where there is no such preset.
+  ///   - recordedRun: The settings of a run whose log is trained from, or scored, again.
   ///   - embeddedJob: The values that hold where no model is named.
   /// - Throws: `ConfigurationError` with every fault of all of them.
   public static func resolve(
     options: [String: [String]], files: [String] = [],
-    preset: (String) -> JSONObject? = { _ in nil }, embeddedJob: JSONObject = [:]
+    preset: (String) -> JSONObject? = { _ in nil }, recordedRun: JSONObject = [:],
+    embeddedJob: JSONObject = [:]
   ) throws(ConfigurationError) -> ResolvedConfiguration {
     var resolver = ConfigurationResolver()
     var opened: [ConfigurationFile] = []
@@ -56,7 +58,8 @@ extension ResolvedConfiguration {
       resolver.apply(file)
     }
     resolver.apply(options: options)
-    resolver.applyLayersBelow(preset: preset, embeddedJob: embeddedJob)
+    resolver.applyLayersBelow(
+      preset: preset, recordedRun: recordedRun, embeddedJob: embeddedJob)
     return try resolver.finish()
   }
 }
@@ -90,7 +93,7 @@ private struct ConfigurationResolver {
   }
 
   mutating func applyLayersBelow(
-    preset: (String) -> JSONObject?, embeddedJob: JSONObject
+    preset: (String) -> JSONObject?, recordedRun: JSONObject, embeddedJob: JSONObject
   ) {
     if let name = resolved.values.like {
       if let values = preset(name) {
@@ -100,6 +103,7 @@ private struct ConfigurationResolver {
           "there is no preset '\(name)'; see 'grpo objective --help' for those there are")
       }
     }
+    fill(SettingLayer(recordedRun, origin: .recordedRun))
     if resolved.values.model == nil, !faultyNames.contains("model") {
       fill(SettingLayer(embeddedJob, origin: .embeddedJob))
     }

@@ -42,6 +42,7 @@ public struct RunConfiguration: Sendable, Hashable {
   package var columns: [String] = []
   package var shuffleDataset = true
   package var curriculum: String?
+  package var promptPriority = PromptPriority.none
   package var maxTrainRows: Int?
   package var minPromptLength = 0
   package var maxPromptLength: Int?
@@ -55,6 +56,8 @@ public struct RunConfiguration: Sendable, Hashable {
   package var rewardWorkers: Int?
   package var rewardFailureLimit = 0.5
   package var rewardCache = true
+  package var iterationHook: String?
+  package var iterationHistory = 0.1
   package var sandbox: Sandbox?
 
   // MARK: Length of the run
@@ -135,6 +138,14 @@ public enum OverlongPrompts: String, Sendable, CaseIterable {
   case skip
   /// The prompt keeps its last tokens.
   case truncateLeft = "truncate_left"
+}
+
+/// Which rows are drawn more often.
+public enum PromptPriority: String, Sendable, CaseIterable {
+  /// None: each row once an epoch.
+  case none
+  /// Those that about half of the completions solve.
+  case solveRate = "solve_rate"
 }
 
 /// What becomes of a step whose loss, gradient or log-probability isn't finite.

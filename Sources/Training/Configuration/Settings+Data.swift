@@ -31,6 +31,10 @@ extension SettingDeclaration {
     .text(
       "curriculum", \.curriculum, absent: "none", "Data",
       "column with each row's difficulty: the first epoch goes from the least to the greatest"),
+    .choice(
+      "prompt_priority", \.promptPriority, "Data",
+      "none draws each row once an epoch; solve_rate draws rows that were solved about half of the time "
+        + "more often than those that always or never were, by the log"),
     .integer(
       "max_train_rows", \.maxTrainRows, 1 ... .max, absent: "all", "Data", unit: "rows",
       "rows that are used, from the first",
@@ -90,6 +94,13 @@ extension SettingDeclaration {
     .boolean(
       "reward_cache", \.rewardCache, "Rewards",
       "whether a deterministic reward's results are reused for equal completions"),
+    .text(
+      "iteration_hook", \.iterationHook, .path, absent: "none", "Rewards",
+      "program that trains a reward model on whenever the reference was refreshed; it gets the path of a file "
+        + "of completions, and rewards are started anew after it"),
+    .number(
+      "iteration_history", \.iterationHistory, 0...0.99, "Rewards",
+      "share of completions from earlier iterations in that file"),
     .choice(
       "sandbox", \.sandbox, "Rewards",
       "walls around reward processes; isolated is needed for code that a model wrote",

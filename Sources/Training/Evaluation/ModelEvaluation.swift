@@ -84,7 +84,7 @@ public final class ModelEvaluation {
       problems: encoded.problems,
       settings: Evaluator.Settings(
         seed: settings.seed, samples: settings.samples, sampling: sampling,
-        fullReward: rewards.rewards.reduce(0) { $0 + $1.weight * ($1.range?.upperBound ?? 1) }))
+        fullReward: rewards.fullReward))
     return try evaluator.evaluate(step: 0, isCancelled: isCancelled)
   }
 

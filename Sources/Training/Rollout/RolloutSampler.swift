@@ -10,30 +10,26 @@ import Transformer
 final class RolloutSampler {
   /// What a sampler is told once.
   struct Settings {
-    var seed: UInt64
     var promptsPerStep: Int
     var groupSize: Int
-    var sampling: SamplingSettings
-    /// How many times as many groups as wanted may be drawn to replace those without spread; 1 never does.
-    var drawLimit: Int
+    /// How groups without spread are replaced; nil keeps them.
+    var replacement: DynamicSampling?
   }
 
-  private let engine: GenerationEngine
-  private let encoder: PromptEncoder
+  private let sampler: GroupSampler
   private let rewards: RewardSuite
   private let problems: [EncodedProblem]
   private let settings: Settings
-  private var order: ProblemOrder
+  private var chooser: any ProblemChooser
 
   init(
-    engine: GenerationEngine, encoder: PromptEncoder, rewards: RewardSuite,
-    problems: [EncodedProblem], order: ProblemOrder, settings: Settings
+    _ sampler: GroupSampler, rewards: RewardSuite, problems: [EncodedProblem],
+    chooser: any ProblemChooser, settings: Settings
   ) {
-    self.engine = engine
-    self.encoder = encoder
+    self.sampler = sampler
     self.rewards = rewards
     self.problems = problems
-    self.order = order
+    self.chooser = chooser
     self.settings = settings
   }
 
@@ -46,19 +42,24 @@ final class RolloutSampler {
     progress: @escaping (Int, Int) -> Void
   ) throws -> SourcedRollout? {
     var groups: [GroupRecord] = []
+    var taken: [Int] = []
     var wanted = settings.promptsPerStep
-    let limit = settings.promptsPerStep * settings.drawLimit
-    while wanted > 0, groups.count < limit {
+    var draws = 0
+    while wanted > 0 {
       let first = groups.count
-      let count = min(wanted, limit - first)
-      let chosen = (first..<first + count).map { problems[order.problem(at: drawn + $0)] }
+      let chosen = try chooser.problems(
+        for: ProblemRequest(step: step, ordinal: drawn + first, taken: taken, count: wanted))
+      taken += chosen
       guard
         let round = try sample(
-          chosen, firstDraw: first, step: step, isCancelled: isCancelled, progress: progress)
+          chosen.map { problems[$0] }, firstDraw: first, step: step, isCancelled: isCancelled,
+          progress: progress)
       else { return nil }
       groups += round
-      guard settings.drawLimit > 1 else { break }
-      wanted = settings.promptsPerStep - groups.count { !$0.isDropped }
+      draws += 1
+      let decision = settings.replacement?.decision(
+        kept: groups.count { !$0.isDropped }, wanted: settings.promptsPerStep, draws: draws)
+      wanted = if case .draw(let prompts) = decision { prompts } else { 0 }
     }
     return SourcedRollout(StepRecord(step: step, policyStep: policyStep, groups: groups))
   }
@@ -71,73 +72,58 @@ final class RolloutSampler {
       GenerationRequest(
         prompt: problem.tokens, samples: settings.groupSize, draw: firstDraw + place)
     }
-    var texts = requests.map { [String](repeating: "", count: $0.samples) }
     var done = 0
     let total = chosen.count * settings.groupSize
-    var observer = GenerationObserver()
-    observer.isCancelled = isCancelled
-    if !encoder.stop.isEmpty {
-      observer.endsCompletion = { [encoder] _, _, tokens in encoder.hasStopString(tokens) }
-    }
-    observer.completed = { [self] request, sample, completion in
-      let text = encoder.text(of: completion.tokens)
-      texts[request][sample] = text
+    let generated = sampler.generate(requests, step: step, isCancelled: isCancelled) {
+      [self] request, record in
       rewards.submit([
         RewardRequest(
-          id: request * settings.groupSize + sample, group: firstDraw + request,
-          problem: chosen[request].problem,
-          completion: Completion(
-            text: text, tokens: completion.tokens, finish: completion.finish))
+          id: request * settings.groupSize + record.sample, group: firstDraw + request,
+          problem: chosen[request].problem, completion: record.completion)
       ])
       done += 1
       progress(done, total)
       CrashPoint.sampling.reach()
     }
-    let generated = engine.generate(
-      requests, settings: settings.sampling,
-      key: GenerationKey(seed: settings.seed, purpose: .sampling, step: step), observer: observer)
     CrashPoint.scoring.reach()
     let scored = try rewards.collect()
     guard let generated, !isCancelled() else { return nil }
+    let names = rewards.rewards.map(\.name)
     let byID = Dictionary(uniqueKeysWithValues: scored.map { ($0.id, $0) })
     return chosen.enumerated().map { place, problem in
-      let completions = generated[place].enumerated().map { sample, completion in
-        record(
-          completion, text: texts[place][sample], sample: sample,
-          scored: byID[place * settings.groupSize + sample])
+      let ids = (0..<settings.groupSize).map { place * settings.groupSize + $0 }
+      let completions = generated[place].map { record in
+        var record = record
+        if let scored = byID[ids[record.sample]] { record.take(scored, rewards: names) }
+        return record
       }
       return GroupRecord(
         dataset: problem.dataset, problem: problem.problem, promptTokens: problem.tokens,
         draw: firstDraw + place,
-        isDropped: settings.drawLimit > 1 && Self.isTied(completions), completions: completions)
+        isDropped: settings.replacement != nil && !rewards.haveSpread(ids.compactMap { byID[$0] }),
+        completions: completions)
     }
   }
+}
 
-  /// Whether a group teaches nothing: fewer than two scorable rewards, or all equal up to rounding.
-  private static func isTied(_ completions: [CompletionRecord]) -> Bool {
-    let rewards = completions.compactMap(\.reward)
-    guard let least = rewards.min(), let greatest = rewards.max(), rewards.count > 1 else {
-      return true
-    }
-    return greatest - least <= 1e-12 * max(abs(least), abs(greatest))
-  }
-
-  private func record(
-    _ completion: GeneratedCompletion, text: String, sample: Int, scored: ScoredCompletion?
-  ) -> CompletionRecord {
-    let scores = zip(rewards.rewards, scored?.outcomes ?? []).map { reward, outcome in
+extension CompletionRecord {
+  /// Takes in what rewards said; `rewards` are their names in order.
+  mutating func take(_ scored: ScoredCompletion, rewards: [String]) {
+    scores = zip(rewards, scored.outcomes).map { name, outcome in
       ScoreRecord(
-        reward: reward.name, scoring: outcome.scoring, seconds: outcome.seconds,
+        reward: name, scoring: outcome.scoring, seconds: outcome.seconds,
         standardError: outcome.standardError.isEmpty ? nil : outcome.standardError,
         isFromCache: outcome.isRemembered)
     }
-    return CompletionRecord(
-      sample: sample,
-      completion: Completion(text: text, tokens: completion.tokens, finish: completion.finish),
-      samplerLogProbabilities: completion.statistics.logProbabilities,
-      entropies: completion.statistics.entropies,
-      keptSets: completion.keptSets.isEmpty ? nil : completion.keptSets.map { $0?.encoded },
-      scores: scores, reward: scored?.total)
+    reward = scored.total
+  }
+}
+
+extension RewardSuite {
+  /// Whether a group teaches something: its rewards differ by more than rounding.
+  func haveSpread(_ group: [ScoredCompletion]) -> Bool {
+    DynamicSampling.hasSpread(
+      group.map { $0.outcomes.map(\.value) }, weights: rewards.map(\.weight))
   }
 }
 

@@ -26,6 +26,9 @@ public struct RunFolder: Sendable, Equatable {
   /// The model that a run without one starts from.
   public var initial: URL { url.appendingPathComponent("initial") }
 
+  /// What an iteration's hook was given.
+  public var iterations: URL { url.appendingPathComponent("iterations") }
+
   /// The folder of a step's checkpoint.
   public func checkpoint(step: Int) -> URL {
     let digits = String(step)
@@ -39,6 +42,24 @@ public struct RunFolder: Sendable, Equatable {
     return names.compactMap { name in
       name.hasPrefix("step-") ? Int(name.dropFirst("step-".count)) : nil
     }.sorted()
+  }
+
+  /// The newest checkpoint whose files are all what was written.
+  /// - Parameters:
+  ///   - last: The last step after which it may have been written.
+  ///   - damaged: Told of each newer one that can't be used.
+  func newestCheckpoint(
+    through last: Int = .max, damaged: (CheckpointError) -> Void
+  ) -> (url: URL, manifest: CheckpointManifest)? {
+    for step in checkpointSteps.reversed() where step <= last {
+      let url = checkpoint(step: step)
+      do throws(CheckpointError) {
+        return (url, try CheckpointManifest.verified(in: url))
+      } catch {
+        damaged(error)
+      }
+    }
+    return nil
   }
 
   /// Whether something stands there that a new run would overwrite.

@@ -50,18 +50,21 @@ public struct RunPreparation {
   }
 }
 
-/// Where recorded rollouts lie: in a run's log, or in a file of lines.
+/// Where recorded rollouts lie: in a log, or in a file of lines.
 enum RecordedSource {
-  case run(RunFolder)
+  case log(URL)
   case file(URL)
 
-  /// A file where there is one of that name, otherwise a run.
+  /// A log or a file of lines where there is one of that name, otherwise a run.
   init(_ name: String) throws {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: name, isDirectory: &isFolder)
-    self =
-      exists && !isFolder.boolValue && !name.hasSuffix(".sqlite")
-      ? .file(URL(fileURLWithPath: name)) : .run(try RunFolder.find(name))
+    guard exists, !isFolder.boolValue else {
+      self = .log(try RunFolder.find(name).log)
+      return
+    }
+    let url = URL(fileURLWithPath: name)
+    self = name.hasSuffix(RecordedRun.logSuffix) ? .log(url) : .file(url)
   }
 }
 

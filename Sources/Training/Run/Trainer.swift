@@ -33,6 +33,8 @@ final class Trainer {
     var provenance: JSONObject
     var configurationHash: String
     var warnings: () -> [String]
+    /// What is run between two iterations.
+    var iterationHook: IterationHook?
   }
 
   /// When a run does what, counted in steps.
@@ -51,6 +53,8 @@ final class Trainer {
   struct Position {
     var step = 0
     var problemsDrawn = 0
+    /// Tokens of all prompts and completions, `num_tokens` in the metrics.
+    var tokensSeen = 0
     /// The last step whose rollout is in the log: up to it nothing is sampled again.
     var lastCommitted = 0
     /// Evaluations in the log, by step.
@@ -140,7 +144,7 @@ final class Trainer {
       clock.lap("reference")
     }
     let advantages = try estimateAdvantages(of: sourced)
-    record(advantages, in: &sourced.record)
+    sourced.record.take(advantages)
     let rollout = sourced.record
     try finishLogging()
     clock.lap("log")
@@ -168,6 +172,8 @@ final class Trainer {
     try commit?.wait()
     position.step = step
     position.problemsDrawn += rollout.groups.count
+    position.tokensSeen += Int(metrics["num_tokens"] ?? 0)
+    metrics["num_tokens"] = Double(position.tokensSeen)
     metrics["epoch"] = Double(position.problemsDrawn) / Double(max(1, parts.schedule.problemCount))
     clock.lap("log")
     var values = metrics.values
@@ -182,7 +188,10 @@ final class Trainer {
 
   private func estimateAdvantages(of sourced: SourcedRollout) throws -> StepAdvantages {
     var estimated = try parts.estimator.advantages(
-      of: sourced.record, rewardNames: parts.rewardNames, stepEnd: stepEnd)
+      of: sourced.record, rewardNames: parts.rewardNames,
+      stepEnd: { [tokenizer = parts.policy.tokenizer] in
+        $0.tokenCount(reaching: $1, tokenizer: tokenizer)
+      })
     for (index, given) in (sourced.advantages ?? []).enumerated() {
       if let given { estimated.advantages[index] = given }
     }
@@ -193,37 +202,18 @@ final class Trainer {
     if isReplayed, !parts.source.isRecorded, let reader {
       return try reader.step(step).map { SourcedRollout($0) }
     }
+    let updates = parts.optimizer.updates
+    if let hook = parts.iterationHook, !isReplayed,
+      try !hook.prepare(step: step, updates: updates, isCancelled: observer.isCancelled)
+    {
+      return nil
+    }
     return try parts.source.rollout(
-      step: step, policyStep: parts.optimizer.updates, drawn: position.problemsDrawn,
+      step: step, policyStep: updates, drawn: position.problemsDrawn,
       isCancelled: observer.isCancelled,
       progress: { [observer] done, total in
         observer.observe(.sampling(step: step, done: done, of: total))
       })
-  }
-
-  private func record(_ advantages: StepAdvantages, in rollout: inout StepRecord) {
-    var next = 0
-    for group in rollout.groups.indices where !rollout.groups[group].isDropped {
-      for completion in rollout.groups[group].completions.indices {
-        rollout.groups[group].completions[completion].advantage =
-          advantages.advantages[next].record
-        rollout.groups[group].completions[completion].reward = advantages.rewards[next]
-        next += 1
-      }
-    }
-  }
-
-  /// How many tokens reach a position in a completion's text, for rewards of steps.
-  private func stepEnd(_ completion: CompletionRecord, scalars: Int) -> Int {
-    let tokens = completion.completion.tokens
-    guard let tokenizer = parts.policy.tokenizer else { return tokens.count }
-    var decoder = tokenizer.makeIncrementalDecoder(skipSpecialTokens: true)
-    var length = 0
-    for (index, token) in tokens.enumerated() {
-      length += decoder.append(token).unicodeScalars.count
-      if length >= scalars { return index + 1 }
-    }
-    return max(1, tokens.count)
   }
 
   private func refreshReference(after update: Int) {
@@ -319,7 +309,8 @@ final class Trainer {
       manifest: { files in
         CheckpointManifest(
           step: step, updates: parts.optimizer.updates, problemsDrawn: position.problemsDrawn,
-          entropy: parts.updater.entropy, configurationHash: parts.configurationHash,
+          tokensSeen: position.tokensSeen, entropy: parts.updater.entropy,
+          configurationHash: parts.configurationHash,
           programVersion: ProgramVersion.current, files: files)
       }, to: folder)
     let manifest = try SHA256.digest(

@@ -106,15 +106,7 @@ public final class TrainingRun {
   /// What turns text into tokens; nil where only ids are given, by a record, to a model without a tokenizer.
   private func makeEncoder(_ policy: Policy) throws -> PromptEncoder? {
     if policy.tokenizer == nil, preparation.recorded != nil { return nil }
-    let template = try settings.chatTemplate.map { path in
-      try ChatTemplateFile.read(path)
-    }
-    return PromptEncoder(
-      tokenizer: try policy.requireTokenizer(), chatTemplate: template, system: settings.system,
-      maxPromptLength: settings.maxPromptLength,
-      contextLength: policy.model.configuration.maximumPositions,
-      overlong: settings.overlongPrompts, stop: settings.stop,
-      now: Date(timeIntervalSince1970: Double(clock)))
+    return try settings.promptEncoder(for: policy, clock: clock)
   }
 
   private func encode(_ dataset: Dataset, _ encoder: PromptEncoder?) throws -> [EncodedProblem] {
@@ -141,8 +133,7 @@ public final class TrainingRun {
     policy: Policy, rewards: RewardSuite, material: Material, plan: RunPlan
   ) throws {
     let circumstances = RunCircumstances(
-      threads: preparation.compute.threads, compute: preparation.compute.description,
-      microBatchTokens: plan.microBatchTokens, clock: clock)
+      now: preparation.compute, microBatchTokens: plan.microBatchTokens, clock: clock)
     let reader = try TrajectoryReader(readOnly: folder.log)
     guard try reader.runs().isEmpty else {
       for sentence in recorded?.differences(to: circumstances) ?? [] {
@@ -159,11 +150,9 @@ public final class TrainingRun {
         dataset: preparation.train.name, datasetHash: preparation.train.contentHash,
         provenance: provenance,
         rewards: material.rewards.map { reward in
-          let live = rewards.rewards.first { $0.name == reward.name }
-          return RewardRecord(
-            name: reward.name, weight: reward.weight, kind: live?.kind.rawValue ?? "recorded",
-            contentHash: live?.contentHash ?? "",
-            isDeterministic: live?.isDeterministic ?? true)
+          rewards.rewards.firstIndex { $0.name == reward.name }.map {
+            RewardRecord(rewards.rewards[$0], asGiven: settings.reward[$0])
+          } ?? RewardRecord(name: reward.name, weight: reward.weight, kind: "recorded")
         },
         host: circumstances.json))
   }
@@ -232,15 +221,13 @@ public final class TrainingRun {
     }
     let entries = epoch(of: preparation.train, encoded: problems)
     let sampler = RolloutSampler(
-      engine: engine(policy), encoder: encoder, rewards: rewards,
+      settings.groupSampler(policy, engine: engine(policy), encoder: encoder), rewards: rewards,
       problems: problems,
-      order: ProblemOrder(
-        of: entries, seed: UInt64(settings.seed), shuffles: settings.shuffleDataset,
-        keepsFirstEpoch: settings.curriculum != nil),
+      chooser: try chooser(of: entries, among: problems, rewards: rewards),
       settings: RolloutSampler.Settings(
-        seed: UInt64(settings.seed), promptsPerStep: settings.promptsPerStep,
-        groupSize: settings.numGenerations, sampling: settings.sampling(policy.endTokens),
-        drawLimit: settings.dynamicSampling ? settings.dynamicSamplingLimit : 1))
+        promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
+        replacement: settings.dynamicSampling
+          ? DynamicSampling(maximumDraws: settings.dynamicSamplingLimit) : nil))
     return Material(
       source: sampler,
       rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
@@ -249,12 +236,31 @@ public final class TrainingRun {
       longest: (problems.map(\.tokens.count).max() ?? 1, settings.maxCompletionLength))
   }
 
+  /// What decides which problems a step asks.
+  private func chooser(
+    of entries: [Int], among problems: [EncodedProblem], rewards: RewardSuite
+  ) throws -> any ProblemChooser {
+    let seed = UInt64(settings.seed)
+    switch settings.promptPriority {
+    case .none:
+      return ProblemOrder(
+        of: entries, seed: seed, shuffles: settings.shuffleDataset,
+        keepsFirstEpoch: settings.curriculum != nil)
+    case .solveRate:
+      let reader = try TrajectoryReader(readOnly: folder.log)
+      let solved = rewards.fullReward
+      return PrioritizedProblems(
+        of: entries, indices: problems.map(\.problem.index), seed: seed,
+        history: { try reader.problemOutcomes(ofSteps: $0, solvedAt: solved) })
+    }
+  }
+
   private func recordedMaterial(
     _ recorded: RecordedSource, policy: Policy, encoder: PromptEncoder?
   ) throws -> Material {
     let source: RecordedRollouts
     switch recorded {
-    case .run(let run): source = try RecordedRollouts(log: run.log)
+    case .log(let log): source = try RecordedRollouts(log: log)
     case .file(let url):
       source = try RecordedRollouts(
         file: url, policy: policy, encoder: encoder, promptsPerStep: settings.promptsPerStep)
@@ -278,19 +284,10 @@ public final class TrainingRun {
     (material.source as? RecordedRollouts)?.complete(
       with: policy.model, temperature: Float(settings.temperature),
       correctsSampler: settings.objective.correctsSampler)
-    let objective = settings.objective
-    let optimizer = makeOptimizer(policy, settings.learningRate)
-    let updater = PolicyUpdater(
-      policy.model, optimizer: optimizer,
-      settings: PolicyUpdater.Settings(
-        objective: objective, updatesPerRollout: settings.updatesPerRollout,
-        maxCompletionLength: settings.maxCompletionLength,
-        temperature: Float(settings.temperature), microBatchTokens: plan.microBatchTokens,
-        learningRate: LearningRatePlan(
-          settings.lrSchedulerType, warmupUpdates: settings.warmupSteps,
-          totalUpdates: (settings.maxSteps ?? steps) * objective.iterations
-            * settings.updatesPerRollout),
-        baseLearningRate: settings.learningRate, skipsNonfinite: settings.onNonfinite == .skip))
+    let optimizer = settings.optimizer(for: policy.model, learningRate: settings.learningRate)
+    let updater = settings.updater(
+      for: policy.model, optimizer: optimizer, steps: steps,
+      microBatchTokens: plan.microBatchTokens)
     func evaluator(_ problems: [EncodedProblem], samples: Int) -> Evaluator? {
       guard let encoder, !problems.isEmpty else { return nil }
       return Evaluator(
@@ -298,13 +295,14 @@ public final class TrainingRun {
         settings: Evaluator.Settings(
           seed: UInt64(settings.seed), samples: samples,
           sampling: settings.evaluationSampling(policy.endTokens, samples: samples),
-          fullReward: rewards.rewards.reduce(0) { $0 + $1.weight * ($1.range?.upperBound ?? 1) }))
+          fullReward: rewards.fullReward))
     }
     let held = try preparation.evaluation.map { try encode($0, encoder) }
     return Trainer.Parts(
       folder: folder, log: log, policy: policy, optimizer: optimizer, updater: updater,
       source: material.source,
-      estimator: AdvantageEstimator(objective, rewardWeights: material.rewards.map(\.weight)),
+      estimator: AdvantageEstimator(
+        settings.objective, rewardWeights: material.rewards.map(\.weight)),
       rewardNames: material.rewards.map(\.name), reference: nil,
       evaluator: held.flatMap { evaluator($0, samples: settings.numGenerationsEval ?? 1) },
       probe: evaluator(Array(material.problems.prefix(256)), samples: 1),
@@ -319,19 +317,16 @@ public final class TrainingRun {
       writesTensorBoard: settings.tensorboard, provenance: provenance,
       configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
         .hexadecimal,
-      warnings: { rewards.takeWarnings() })
+      warnings: { rewards.takeWarnings() }, iterationHook: try iterationHook(rewards))
   }
 
-  private func makeOptimizer(_ policy: Policy, _ learningRate: Double) -> ParameterOptimizer {
-    ParameterOptimizer(
-      policy.model.parameters, compute: preparation.compute,
-      settings: ParameterOptimizer.Settings(
-        beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon,
-        maxGradientNorm: settings.maxGradNorm),
-      rules: ParameterRule.rules(
-        for: policy.model.parameters,
-        base: ParameterRule(learningRate: learningRate, weightDecay: settings.weightDecay),
-        groups: settings.parameterGroups.map { ($0.match, $0.learningRate, $0.weightDecay) }))
+  private func iterationHook(_ rewards: RewardSuite) throws -> IterationHook? {
+    guard let program = settings.iterationHook else { return nil }
+    return try IterationHook(
+      IterationHook.Settings(
+        program: URL(fileURLWithPath: program).path, share: settings.iterationHistory,
+        seed: UInt64(settings.seed), updates: settings.objective.referenceSyncSteps),
+      folder: folder, log: log, rewards: rewards)
   }
 
   // MARK: Where it stands
@@ -345,7 +340,10 @@ public final class TrainingRun {
       position.evaluations[evaluation.step] = evaluation
     }
     let needsReference = settings.objective.needsReference
-    guard let found = newestCheckpoint() else {
+    let newest = folder.newestCheckpoint { [observer] in
+      observer.observe(.warning("\($0); the one before it is used"))
+    }
+    guard let found = newest else {
       try coldStart(parts)
       if needsReference { parts.reference = try makeReference(parts.policy, moved: nil) }
       return position
@@ -355,24 +353,13 @@ public final class TrainingRun {
     parts.updater.entropy = found.manifest.entropy
     position.step = found.manifest.step
     position.problemsDrawn = found.manifest.problemsDrawn
+    position.tokensSeen = found.manifest.tokensSeen ?? 0
     if needsReference { parts.reference = try makeReference(parts.policy, moved: found.url) }
     observer.observe(
       .note(
         "resuming after step \(position.step); \(max(0, position.lastCommitted - position.step)) "
           + "committed steps are redone from the log"))
     return position
-  }
-
-  private func newestCheckpoint() -> (url: URL, manifest: CheckpointManifest)? {
-    for step in folder.checkpointSteps.reversed() {
-      let url = folder.checkpoint(step: step)
-      do throws(CheckpointError) {
-        return (url, try CheckpointManifest.verified(in: url))
-      } catch {
-        observer.observe(.warning("\(error); the one before it is used"))
-      }
-    }
-    return nil
   }
 
   /// The reference: where it was moved, as the checkpoint has it; else the named model, or the policy
@@ -401,7 +388,8 @@ public final class TrainingRun {
     }
     let stage = try ColdStart(
       preparation, policy: parts.policy, encoder: encoder,
-      optimizer: makeOptimizer(parts.policy, settings.sftLearningRate),
+      optimizer: settings.optimizer(
+        for: parts.policy.model, learningRate: settings.sftLearningRate),
       microBatchTokens: parts.schedule.microBatchTokens)
     try stage.run(observer) {
       try parts.probe?.evaluate(step: 0, isCancelled: observer.isCancelled)?.accuracy.share

@@ -1,5 +1,6 @@
 import PolicyOptimization
 import Rollouts
+import Tokenizers
 import TrajectoryStore
 
 extension AdvantageEstimator {
@@ -31,6 +32,20 @@ extension AdvantageEstimator {
   }
 }
 
+extension StepRecord {
+  /// Takes in advantages and totals, completion by completion; dropped groups have none.
+  mutating func take(_ advantages: StepAdvantages) {
+    var next = 0
+    for group in groups.indices where !groups[group].isDropped {
+      for completion in groups[group].completions.indices {
+        groups[group].completions[completion].advantage = advantages.advantages[next].record
+        groups[group].completions[completion].reward = advantages.rewards[next]
+        next += 1
+      }
+    }
+  }
+}
+
 extension CompletionRecord {
   /// What a reward gave, nil where it could not score.
   func score(of reward: String) -> Score? {
@@ -38,6 +53,21 @@ extension CompletionRecord {
       return nil
     }
     return score
+  }
+}
+
+extension CompletionRecord {
+  /// How many of the tokens reach a position in the text, for rewards of steps; all, without a tokenizer.
+  func tokenCount(reaching scalars: Int, tokenizer: Tokenizer?) -> Int {
+    let tokens = completion.tokens
+    guard let tokenizer else { return tokens.count }
+    var decoder = tokenizer.makeIncrementalDecoder(skipSpecialTokens: true)
+    var length = 0
+    for (index, token) in tokens.enumerated() {
+      length += decoder.append(token).unicodeScalars.count
+      if length >= scalars { return index + 1 }
+    }
+    return max(1, tokens.count)
   }
 }
 

@@ -23,7 +23,10 @@ public struct LogDifference: Sendable, Equatable, CustomStringConvertible {
     var text = "\(table)"
     if let column { text += ".\(column)" }
     text += " (\(row)\(place.map { ": " + $0 } ?? ""))"
-    if let element { text += ", element \(element)" }
+    // Arrays of these tables have an element a token.
+    if let element {
+      text += table.hasPrefix("completion_") ? ", token \(element)" : ", element \(element)"
+    }
     guard column != nil else {
       return text + (first == nil ? " is only in the second log" : " is only in the first log")
     }

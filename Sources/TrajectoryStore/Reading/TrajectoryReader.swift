@@ -128,6 +128,19 @@ public final class TrajectoryReader {
     return step
   }
 
+  /// The columns that rewards can read: those of any problem of a run, sorted.
+  public func columnNames(run: Int? = nil) throws(StoreError) -> [String] {
+    let statement = try connection.prepared(
+      """
+      SELECT DISTINCT columns.key FROM problems, json_each(problems.columns) AS columns
+      WHERE run_id = ? ORDER BY columns.key
+      """)
+    try statement.bind(try self.run(run))
+    var names: [String] = []
+    while try statement.step() { names.append(statement.text(0)) }
+    return names
+  }
+
   /// The run that is meant: the last one where none is named.
   func run(_ run: Int?) throws(StoreError) -> Int {
     if let run { return run }

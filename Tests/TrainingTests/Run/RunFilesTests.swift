@@ -141,8 +141,17 @@ struct RunFilesTests {
     now.compute = "threads: 4\ninstruction set: avx2"
     now.microBatchTokens = 512
     let sentence = try #require(begun.differences(to: now).first)
-    #expect(sentence.contains("threads: 4") && sentence.contains("micro_batch_tokens: 512"))
+    #expect(sentence.contains("threads was 2 and is 4"))
+    #expect(sentence.contains("micro_batch_tokens was 2048 and is 512"))
     #expect(!sentence.contains("avx2"))
+    // Of a record that is older than a circumstance, nothing can be said.
+    now = begun
+    now.processor = "another"
+    #expect(begun.differences(to: now).isEmpty)
+    var recorded = begun
+    recorded.processor = "one"
+    #expect(
+      recorded.differences(to: now).first?.contains("processor was one and is another") == true)
   }
 
   @Test("crash points are off unless one is named")

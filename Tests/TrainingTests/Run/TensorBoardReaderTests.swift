@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Training
@@ -11,16 +12,9 @@ private enum TensorBoardLibrary {
   static func run(
     _ script: String, _ arguments: String..., isQuiet: Bool = false
   ) throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [program, "-c", script] + arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    if isQuiet { process.standardError = FileHandle.nullDevice }
-    try process.run()
-    let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    let ended = try ChildProcess.run([program, "-c", script] + arguments)
+    if !isQuiet { FileHandle.standardError.write(Data(ended.errors.utf8)) }
+    return (ended.code, ended.output)
   }
 }
 

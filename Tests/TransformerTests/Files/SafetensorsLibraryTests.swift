@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Transformer
@@ -12,14 +13,9 @@ private enum PythonLibrary {
   static func run(
     _ script: String, _ arguments: String..., isQuiet: Bool = false
   ) throws -> Int32 {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [program, "-c", script] + arguments
-    process.standardOutput = FileHandle.standardError
-    if isQuiet { process.standardError = FileHandle.nullDevice }
-    try process.run()
-    process.waitUntilExit()
-    return process.terminationStatus
+    let ended = try ChildProcess.run([program, "-c", script] + arguments)
+    if !isQuiet { FileHandle.standardError.write(Data((ended.output + ended.errors).utf8)) }
+    return ended.code
   }
 }
 

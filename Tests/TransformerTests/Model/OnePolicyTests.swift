@@ -98,12 +98,14 @@ struct OnePolicyTests {
     try Self.expectOnePolicy(model, settings, requests: Self.requests(model))
   }
 
-  @Test("random shapes and families", arguments: 0..<12)
+  @Test("random shapes and families, decoded in batches of 1 to 64", arguments: 0..<12)
   func randomShapes(number: Int) throws {
     let model = try SmallModel(random: number).make(
       seed: UInt64(number), compute: Compute(threads: 1 + number % 2))
     let settings = Self.settings { $0.topP = number % 3 == 0 ? 0.9 : 1 }
-    try Self.expectOnePolicy(model, settings, requests: Self.requests(model, samples: 2))
+    try Self.expectOnePolicy(
+      model, settings, requests: Self.requests(model, samples: 2),
+      concurrency: 1 + number * 37 % 64)
   }
 
   @Test(

@@ -1,0 +1,142 @@
+// Iterative GRPO (DeepSeekMath, Algorithm 1, lines 11–12): when an iteration ends, the reward model is trained on,
+// "using a replay mechanism" of 10% of historical data (§4.1.4). An iteration ends with the step in which the
+// reference was refreshed. What trains the reward model is the user's program; it is given a file of
+//
+//   the iteration's completions, and of those before it  round(share/(1 − share) · n) drawn without repeats
+//
+// HistoryReplay.swift says which. Afterwards the rewards are started anew, with nothing remembered.
+
+import Foundation
+import PolicyOptimization
+import RewardKit
+import Rollouts
+import TrajectoryStore
+import Transformer
+
+/// Runs a program between two iterations, at least once for each, however often the run is taken up.
+final class IterationHook {
+  /// What a run tells its hook once.
+  struct Settings {
+    var program: String
+    var share: Double
+    var seed: UInt64
+    /// Optimiser updates of an iteration.
+    var updates: Int
+  }
+
+  private let settings: Settings
+  private let folder: RunFolder
+  private let log: TrajectoryLog
+  private let rewards: RewardSuite
+  private static let eventKind = "iteration"
+  /// The iterations for which the program was run, by the log.
+  private var done: Int
+  /// The last step whose completions it was given.
+  private var lastStep: Int
+
+  /// - Throws: `StoreError` where the log can't be read.
+  init(
+    _ settings: Settings, folder: RunFolder, log: TrajectoryLog, rewards: RewardSuite
+  ) throws {
+    self.settings = settings
+    self.folder = folder
+    self.log = log
+    self.rewards = rewards
+    let last = try TrajectoryReader(readOnly: folder.log).events()
+      .last { $0.kind == Self.eventKind }
+    done = last?.detail["iteration"]?.integer.map { Int($0) } ?? 0
+    lastStep = last?.step ?? 0
+  }
+
+  /// Runs the program where an iteration lies behind and it was not run for it yet; false where the user gave up.
+  /// - Parameters:
+  ///   - step: The step that is about to be sampled.
+  ///   - updates: Optimiser updates so far.
+  /// - Throws: `IterationHookError` where the program fails.
+  func prepare(step: Int, updates: Int, isCancelled: () -> Bool) throws -> Bool {
+    let iteration = updates / settings.updates
+    guard iteration > done, step - 1 > lastStep else { return true }
+    let file = try writeTrajectories(of: lastStep + 1...step - 1, iteration: iteration)
+    guard try run(file, iteration: iteration, step: step - 1, isCancelled: isCancelled) else {
+      return false
+    }
+    try log.append(
+      event: EventRecord(
+        step: step - 1, kind: Self.eventKind,
+        message: "iteration \(iteration): \(settings.program) was run",
+        detail: ["iteration": .integer(Int64(iteration))]))
+    (done, lastStep) = (iteration, step - 1)
+    try rewards.restart()
+    return true
+  }
+
+  /// Writes an iteration's completions and some older ones, as lines of a rollout file.
+  private func writeTrajectories(of steps: ClosedRange<Int>, iteration: Int) throws -> URL {
+    let reader = try TrajectoryReader(readOnly: folder.log)
+    let older = steps.lowerBound > 1 ? 1...steps.lowerBound - 1 : nil
+    let chosen = HistoryReplay(share: settings.share).indices(
+      history: try older.map { try reader.keptCompletions(ofSteps: $0) } ?? 0,
+      fresh: try reader.keptCompletions(ofSteps: steps), seed: settings.seed, iteration: iteration)
+    let lines = try RolloutFileWriter(readOnly: folder.log)
+    var text = ""
+    try lines.write(from: steps.lowerBound, through: steps.upperBound) {
+      text += $0 + "\n"
+      return true
+    }
+    if let older, !chosen.isEmpty {
+      let wanted = Set(chosen)
+      var index = 0
+      try lines.write(from: older.lowerBound, through: older.upperBound) {
+        if wanted.contains(index) { text += $0 + "\n" }
+        index += 1
+        return true
+      }
+    }
+    let place = folder.iterations
+    try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+    let file = place.appendingPathComponent("\(iteration).jsonl")
+    try AtomicFile.write(text, to: file)
+    return file
+  }
+
+  /// Whether the program ended well; false where the user gave up.
+  private func run(
+    _ file: URL, iteration: Int, step: Int, isCancelled: () -> Bool
+  ) throws -> Bool {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: settings.program)
+    process.arguments = [file.path]
+    process.environment = ProcessInfo.processInfo.environment.merging([
+      "GRPO_ITERATION": String(iteration), "GRPO_STEP": String(step), "GRPO_RUN": folder.url.path,
+    ]) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    // Results of grpo itself are alone on standard output.
+    process.standardOutput = FileHandle.standardError
+    do { try process.run() } catch {
+      throw IterationHookError(program: settings.program, fault: "can't be run: \(error)")
+    }
+    while process.isRunning {
+      if isCancelled() {
+        process.terminate()
+        process.waitUntilExit()
+        return false
+      }
+      usleep(20_000)
+    }
+    guard process.terminationStatus == 0 else {
+      throw IterationHookError(
+        program: settings.program, fault: "ended with code \(process.terminationStatus)")
+    }
+    return true
+  }
+}
+
+/// A program that failed at the end of an iteration.
+struct IterationHookError: Error, CustomStringConvertible {
+  var program: String
+  var fault: String
+
+  var description: String {
+    "iteration_hook \(program) \(fault); mend it and resume the run, which runs it again"
+  }
+}

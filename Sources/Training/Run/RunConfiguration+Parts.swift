@@ -1,0 +1,56 @@
+import Foundation
+import PolicyOptimization
+import Transformer
+
+/// The parts that settings make of a policy: the same for a run, for the run taken up, and for its replay.
+extension RunConfiguration {
+  /// What turns prompts into tokens and completions into text.
+  /// - Parameter clock: The time that chat templates print, in seconds since 1970.
+  /// - Throws: `MissingTokenizer`, or what reading the chat template throws.
+  func promptEncoder(for policy: Policy, clock: Int) throws -> PromptEncoder {
+    PromptEncoder(
+      tokenizer: try policy.requireTokenizer(),
+      chatTemplate: try chatTemplate.map(ChatTemplateFile.read),
+      system: system, maxPromptLength: maxPromptLength,
+      contextLength: policy.model.configuration.maximumPositions,
+      overlong: overlongPrompts, stop: stop, now: Date(timeIntervalSince1970: Double(clock)))
+  }
+
+  /// What draws the completions of training.
+  func groupSampler(
+    _ policy: Policy, engine: GenerationEngine, encoder: PromptEncoder
+  ) -> GroupSampler {
+    GroupSampler(
+      engine: engine, encoder: encoder, seed: UInt64(seed),
+      settings: sampling(policy.endTokens))
+  }
+
+  /// What moves the weights.
+  func optimizer(for model: LanguageModel, learningRate: Double) -> ParameterOptimizer {
+    ParameterOptimizer(
+      model.parameters, compute: model.compute,
+      settings: ParameterOptimizer.Settings(
+        beta1: adamBeta1, beta2: adamBeta2, epsilon: adamEpsilon, maxGradientNorm: maxGradNorm),
+      rules: ParameterRule.rules(
+        for: model.parameters,
+        base: ParameterRule(learningRate: learningRate, weightDecay: weightDecay),
+        groups: parameterGroups.map { ($0.match, $0.learningRate, $0.weightDecay) }))
+  }
+
+  /// What turns a rollout into updates.
+  /// - Parameter steps: Steps of the run, where the settings don't say.
+  func updater(
+    for model: LanguageModel, optimizer: ParameterOptimizer, steps: Int, microBatchTokens: Int
+  ) -> PolicyUpdater {
+    PolicyUpdater(
+      model, optimizer: optimizer,
+      settings: PolicyUpdater.Settings(
+        objective: objective, updatesPerRollout: updatesPerRollout,
+        maxCompletionLength: maxCompletionLength, temperature: Float(temperature),
+        microBatchTokens: microBatchTokens,
+        learningRate: LearningRatePlan(
+          lrSchedulerType, warmupUpdates: warmupSteps,
+          totalUpdates: (maxSteps ?? steps) * objective.iterations * updatesPerRollout),
+        baseLearningRate: learningRate, skipsNonfinite: onNonfinite == .skip))
+  }
+}

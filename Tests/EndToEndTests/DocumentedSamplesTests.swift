@@ -1,0 +1,91 @@
+import Foundation
+import Testing
+
+@Suite("The samples of README, docs and help")
+struct DocumentedSamplesTests {
+  /// Blocks of shell that aren't run here, by what they begin with, and why not.
+  static let exempt = [
+    "sudo apt-get install": "installs, builds and trains for minutes; continuous integration does",
+    "swift test": "is what runs this",
+    "pip install": "needs a package index",
+    "huggingface-cli": "needs the hub",
+    "hf download": "needs the hub",
+    "git clone": "needs a network",
+    "python Tests/Reference": "needs the reference libraries",
+    "GRPO_": "asks for tests to do more than in every run",
+  ]
+  /// Commands that are not run here, and why not.
+  static let heavy = [
+    "grpo bench --preset smollm2": "takes 2.3 GiB", "grpo bench --repeats": "takes both cores",
+    "grpo log bench": "writes a log of gigabytes",
+  ]
+
+  static let shell = MarkdownSamples.blocks.filter {
+    $0.language == "sh" && !$0.text.hasPrefix("#!")
+  }
+  static let plugins = MarkdownSamples.blocks.filter { $0.text.hasPrefix("#!") }
+  static let settings = MarkdownSamples.blocks.filter {
+    $0.language == "json5" && !$0.text.contains("…")
+  }
+  static let examples = MarkdownSamples.helpExamples.filter { line in
+    !heavy.keys.contains { line.hasPrefix($0) }
+  }
+
+  @Test("every block of commands does what it says", arguments: shell)
+  func commands(_ block: MarkdownSamples.Block) throws {
+    let firstWord = block.text.split(separator: "\n").first { !$0.hasPrefix("#") } ?? ""
+    guard !Self.exempt.keys.contains(where: { firstWord.hasPrefix($0) }),
+      !Self.heavy.keys.contains(where: { block.text.contains($0) })
+    else { return }
+    try #require(firstWord.hasPrefix("grpo "), "\(block): is neither run here nor exempt")
+    let ended = try SampleSandbox.shared.get().run(Self.concrete(block.text))
+    #expect(ended.code == 0, "\(block): \(ended.errors)")
+  }
+
+  @Test("every example of a command's help does what it says", arguments: examples)
+  func help(_ line: String) throws {
+    let ended = try SampleSandbox.shared.get().run(Self.concrete(line))
+    #expect(ended.code == 0, "\(line): \(ended.errors)")
+  }
+
+  @Test("every plugin that is printed whole scores completions", arguments: plugins)
+  func plugin(_ block: MarkdownSamples.Block) throws {
+    let script = """
+      cat > plugin <<'END-OF-PLUGIN'
+      \(block.text)END-OF-PLUGIN
+      chmod +x plugin && grpo reward test ./plugin --input rows.jsonl --json
+      """
+    let ended = try SampleSandbox.shared.get().run(script)
+    #expect(ended.code == 0, "\(block): \(ended.errors)")
+    #expect(ended.output.contains("\"score\""), "\(block): \(ended.output)")
+  }
+
+  @Test("every block of settings is accepted", arguments: settings)
+  func configuration(_ block: MarkdownSamples.Block) throws {
+    let isWhole = block.text.hasPrefix("//") || block.text.hasPrefix("{\n")
+    let text = isWhole ? block.text : Self.completed(block.text)
+    let script = """
+      cat > sample.json5 <<'END-OF-SETTINGS'
+      \(text)END-OF-SETTINGS
+      JUDGE_KEY=1 grpo train --config sample.json5
+      """
+    let ended = try SampleSandbox.shared.get().run(script)
+    #expect(ended.code == 0, "\(block): \(ended.errors)")
+  }
+
+  /// A few settings made a whole file.
+  private static func completed(_ part: String) -> String {
+    let settings = part.hasPrefix("{") ? "reward: [\(part)]" : part
+    return "{model: \"models/small\", dataset: \"train.jsonl\",\n\(settings)}\n"
+  }
+
+  /// A line whose capitals and large numbers stand for what the sandbox has.
+  private static func concrete(_ line: String) -> String {
+    let stands = [
+      ("--model DIR", "--model models/small"), ("RUN1", "runs/a"), ("RUN2", "runs/b"),
+      (" RUN", " runs/a"), ("~/.zfunc/", "./"), ("~/.config/fish/completions/", "./"),
+      ("101..110", "3..4"), ("101..102", "3..4"), ("4711", "3"),
+    ]
+    return stands.reduce(line) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
+  }
+}

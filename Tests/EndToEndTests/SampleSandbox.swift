@@ -1,0 +1,135 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A folder with everything that the samples of the docs name, so that they run as they are written.
+///
+/// A `grpo` on its PATH runs the built one; `grpo train` only plans (`--dry-run`), unless it trains from
+/// rollouts, which takes no time.
+final class SampleSandbox: Sendable {
+  let folder: TemporaryFolder
+
+  /// Made once: nothing that a sample writes is read by another.
+  static let shared = Result { try SampleSandbox() }
+
+  private init() throws {
+    folder = try TemporaryFolder()
+    try writeProgram()
+    try writeRows()
+    try writeRewards()
+    try makeModels()
+    try makeRuns()
+    try writeCase()
+  }
+
+  /// Runs lines of shell as a reader would, in a copy of their own.
+  func run(_ script: String) throws -> BuiltCommand.Result {
+    let copy = try TemporaryFolder()
+    try FileManager.default.removeItem(at: copy.url)
+    try FileManager.default.copyItem(at: folder.url, to: copy.url)
+    let inherited = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    return try BuiltCommand.shell(
+      script, in: copy.url,
+      environment: [
+        "PATH": "\(copy["bin"].path):\(inherited)", "HOME": copy.url.path,
+        "HF_HOME": copy["hub"].path,
+      ])
+  }
+
+  private func write(_ text: String, to name: String, isExecutable: Bool = false) throws {
+    let url = folder[name]
+    let manager = FileManager.default
+    try manager.createDirectory(
+      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: url)
+    if isExecutable {
+      try manager.setAttributes([.posixPermissions: 0o755], ofItemAtPath: url.path)
+    }
+  }
+
+  private func grpo(_ words: String...) throws {
+    let ended = try BuiltCommand.run(words, in: folder.url)
+    try #require(ended.code == 0, "\(words): \(ended.errors)")
+  }
+
+  private func writeProgram() throws {
+    let script = """
+      #!/bin/sh
+      case " $* " in
+        *" --rollouts "* | *" --resume "*) ;;
+        " train "*) set -- "$@" --dry-run ;;
+        " sft "*) set -- "$@" --sft-steps 2 --sft-batch-size 2 ;;
+      esac
+      exec '\(BuiltCommand.url.path)' "$@"
+
+      """
+    try write(script, to: "bin/grpo", isExecutable: true)
+  }
+
+  private func writeRows() throws {
+    let sums = (10..<30).map { a in
+      """
+      {"prompt": "\(a)+21=", "question": "\(a)+21=", "input": "\(a)+21=", "target": "\(a + 21)", \
+      "answer": "#### \(a + 21)", "ground_truth": "#### \(a + 21)", "completion": "\(a + 21)"}
+      """
+    }.joined(separator: "\n")
+    for name in [
+      "rows.jsonl", "train.jsonl", "eval.jsonl", "test.jsonl", "out.jsonl", "rollouts.jsonl",
+      "gsm8k/train.jsonl", "gsm8k/test.jsonl", "gsm_hard/test.jsonl",
+    ] { try write(sums + "\n", to: name) }
+    let dump = (0..<4).map {
+      #"{"step": 1, "prompt": "1+1=", "completion": "\#($0)", "reward": \#($0 == 2 ? 1 : 0)}"#
+    }.joined(separator: "\n")
+    try write(dump + "\n", to: "dump.jsonl")
+  }
+
+  /// The plugins that the pages print whole.
+  private func writeRewards() throws {
+    let plugin = MarkdownSamples.blocks.first { $0.text.hasPrefix("#!/usr/bin/env python3") }
+    try write(#require(plugin).text, to: "brevity.py", isExecutable: true)
+    for name in ["judge.py", "my_reward.py", "new_judge.py"] {
+      try write(#require(plugin).text, to: name, isExecutable: true)
+    }
+    let function = MarkdownSamples.blocks.first { $0.text.hasPrefix("def accuracy(") }
+    try write(#require(function).text, to: "my_rewards.py")
+    let settings = MarkdownSamples.blocks.first {
+      $0.page == "README.md" && $0.language == "json5"
+    }
+    try write(#require(settings).text, to: "run.json5")
+  }
+
+  private func makeModels() throws {
+    try grpo("init", "models/small", "--hidden-size", "16", "--intermediate-size", "32")
+    let copies = [
+      "models/Qwen2.5-0.5B-Instruct", "path/to/Qwen2.5-0.5B-Instruct",
+      "hub/hub/models--Qwen--Qwen2.5-0.5B/snapshots/0123",
+    ]
+    for copy in copies {
+      let url = folder[copy]
+      try FileManager.default.createDirectory(
+        at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try FileManager.default.copyItem(at: folder["models/small"], to: url)
+    }
+    try write("0123", to: "hub/hub/models--Qwen--Qwen2.5-0.5B/refs/main")
+  }
+
+  private func makeRuns() throws {
+    try FileManager.default.createDirectory(
+      at: folder["runs"], withIntermediateDirectories: true)
+    let ended = try BuiltCommand.run(
+      ["train", "--run", "./runs/a"]
+        + ShortJob.words(but: ["--reward", "numeric", "--reward", "format"]), in: folder.url)
+    try #require(ended.code == 0, "\(ended.errors)")
+    for name in ["b", "sums", "NAME", "lenient"] {
+      try FileManager.default.copyItem(at: folder["runs/a"], to: folder["runs/\(name)"])
+    }
+  }
+
+  private func writeCase() throws {
+    let text = """
+      {"num_generations": 2, "policy_logps": [[-0.5, -1.0], [-0.7, -0.2]],
+       "mask": [[1, 1], [1, 1]], "rewards": [1, 0]}
+      """
+    try write(text, to: "case.json")
+  }
+}
