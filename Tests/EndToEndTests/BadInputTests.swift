@@ -27,7 +27,8 @@ struct BadInput: Sendable, CustomTestStringConvertible {
 @Suite("Bad input of grpo train ends with one clear sentence, exit 2, and nothing left behind")
 struct BadInputTests {
   static let models: [BadInput] = [
-    BadInput("no such folder", options: ["model": "nowhere"], said: ["nowhere: there is no such folder"]),
+    BadInput(
+      "no such folder", options: ["model": "nowhere"], said: ["nowhere: there is no such folder"]),
     BadInput(
       "a hub name", options: ["model": "Qwen/Qwen2.5-0.5B"],
       said: ["hf download Qwen/Qwen2.5-0.5B --local-dir models/Qwen2.5-0.5B"]),
@@ -37,12 +38,16 @@ struct BadInputTests {
     BadInput("a rope type", said: ["rope_scaling.rope_type: 'yarn' is not supported"]) {
       try edit($0["model/config.json"], ["rope_scaling": ["rope_type": "yarn", "factor": 4]])
     },
-    BadInput("a truncated file", said: ["model.safetensors", "lie outside the file's", "cut short"]) {
+    BadInput(
+      "a truncated file", said: ["model.safetensors", "lie outside the file's", "cut short"]
+    ) {
       let url = $0["model/model.safetensors"]
       let bytes = try Data(contentsOf: url)
       try bytes.prefix(bytes.count / 2).write(to: url)
     },
-    BadInput("a lying header", said: ["model.safetensors", "header would have 1099511627776 bytes"]) {
+    BadInput(
+      "a lying header", said: ["model.safetensors", "header would have 1099511627776 bytes"]
+    ) {
       let url = $0["model/model.safetensors"]
       var bytes = try Data(contentsOf: url)
       bytes.replaceSubrange(0..<8, with: [0, 0, 0, 0, 0, 1, 0, 0])
@@ -53,16 +58,23 @@ struct BadInputTests {
         header["model.layers.0.self_attn.q_proj.weight"]?["shape"] = [8, 32]
       }
     },
-    BadInput("a missing and an unknown tensor", said: ["q_proj.weight': is missing", "x_proj.weight': is unknown"]) {
+    BadInput(
+      "a missing and an unknown tensor",
+      said: ["q_proj.weight': is missing", "x_proj.weight': is unknown"]
+    ) {
       try editHeader($0) { header in
         header["model.layers.0.self_attn.x_proj.weight"] = header.removeValue(
           forKey: "model.layers.0.self_attn.q_proj.weight")
       }
     },
-    BadInput("a kind of tokenizer", said: ["tokenizer.json, model.type", "Unigram", "is not supported"]) {
+    BadInput(
+      "a kind of tokenizer", said: ["tokenizer.json, model.type", "Unigram", "is not supported"]
+    ) {
       try edit($0["model/tokenizer.json"], ["model": ["type": "Unigram", "vocab": []]])
     },
-    BadInput("ids beyond the vocabulary", said: ["the tokenizer has ids up to 500", "a vocabulary of 99"]) {
+    BadInput(
+      "ids beyond the vocabulary", said: ["the tokenizer has ids up to 500", "a vocabulary of 99"]
+    ) {
       let url = $0["model/tokenizer.json"]
       var object = try #require(try JSONValue.parse(bytes: Data(contentsOf: url)).object)
       var model = try #require(object["model"]?.object)
@@ -92,13 +104,18 @@ struct BadInputTests {
     BadInput("Parquet", options: ["dataset": "rows.parquet"], said: ["is Parquet", "to_json"]) {
       try Data("PAR1".utf8).write(to: $0["rows.parquet"])
     },
-    BadInput("a prompt longer than the context", said: ["rows.jsonl, row 2", "100 tokens", "context is 64"]) {
+    BadInput(
+      "a prompt longer than the context",
+      said: ["rows.jsonl, row 2", "100 tokens", "context is 64"]
+    ) {
       let rows = [3, 100].map {
         #"{"prompt": "\#(String(repeating: "1", count: $0))", "answer": "1"}"#
       }
       try Data(rows.joined(separator: "\n").utf8).write(to: $0["rows.jsonl"])
     },
-    BadInput("messages without a template", said: ["row 1", "no chat template", "--chat-template FILE"]) {
+    BadInput(
+      "messages without a template", said: ["row 1", "no chat template", "--chat-template FILE"]
+    ) {
       try Data(#"{"prompt": [{"role": "user", "content": "hi"}], "answer": "1"}"#.utf8)
         .write(to: $0["rows.jsonl"])
     },
@@ -108,11 +125,20 @@ struct BadInputTests {
   ]
 
   static let settings: [BadInput] = [
-    BadInput("an unknown setting", options: ["learning-rats": "1"], said: ["did you mean --learning-rate?"]),
-    BadInput("values out of range", options: ["learning-rate": "-1", "top-p": "2"], said: ["--learning-rate must be", "--top-p must be", "2 faults"]),
-    BadInput("contradictory ones", options: ["num-generations": "1"], said: ["num_generations is 1 and scale_rewards is group"]),
-    BadInput("not enough memory", options: ["memory-limit": "1MB"], said: ["the run needs", "memory_limit is 1.0 MB", "lower"]),
-    BadInput("a reward that can't start", options: ["reward": "./nothing.sh"], said: ["nothing.sh"]),
+    BadInput(
+      "an unknown setting", options: ["learning-rats": "1"], said: ["did you mean --learning-rate?"]
+    ),
+    BadInput(
+      "values out of range", options: ["learning-rate": "-1", "top-p": "2"],
+      said: ["--learning-rate must be", "--top-p must be", "2 faults"]),
+    BadInput(
+      "contradictory ones", options: ["num-generations": "1"],
+      said: ["num_generations is 1 and scale_rewards is group"]),
+    BadInput(
+      "not enough memory", options: ["memory-limit": "1MB"],
+      said: ["the run needs", "memory_limit is 1.0 MB", "lower"]),
+    BadInput(
+      "a reward that can't start", options: ["reward": "./nothing.sh"], said: ["nothing.sh"]),
   ]
 
   @Test("models", arguments: models)

@@ -138,7 +138,8 @@ struct ArgumentParser {
     let key = String(word.prefix { $0 != "=" })
     if word.contains("="), let known = meaning(of: key) { return known }
     if ["true", "false"].contains(word.lowercased()) {
-      return "unexpected word '\(word)': what is true or false is said as --x, --no-x or --x=\(word)"
+      return
+        "unexpected word '\(word)': what is true or false is said as --x, --no-x or --x=\(word)"
     }
     return "unexpected word '\(word)'"
   }

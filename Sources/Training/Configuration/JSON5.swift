@@ -29,7 +29,9 @@ package struct JSON5 {
 
   /// Reads one value that fills the text.
   /// - Throws: `JSONError` with line and column.
-  package static func parse(_ text: String) throws(JSONError) -> JSONValue { try document(text).value }
+  package static func parse(_ text: String) throws(JSONError) -> JSONValue {
+    try document(text).value
+  }
 
   private let scalars: [Unicode.Scalar]
   private var position = 0
