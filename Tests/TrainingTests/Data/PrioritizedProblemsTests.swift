@@ -1,7 +1,7 @@
 import Testing
-import TrajectoryStore
 
 @testable import Training
+@testable import TrajectoryStore
 
 @Suite("Problems by solve rate")
 struct PrioritizedProblemsTests {
