@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// The samples of the project's own pages.
 enum MarkdownSamples {
