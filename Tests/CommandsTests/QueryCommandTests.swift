@@ -38,14 +38,14 @@ private final class RunFixture: Sendable {
 struct QueryCommandTests {
   @Test func sqlComesInEveryFormat() throws {
     let run = try RunFixture()
-    let sql = "SELECT step, 'a,\"b' AS text, NULL AS nothing FROM steps ORDER BY step LIMIT 2"
+    let sql = "SELECT step, 'a,\"b' AS text, NULL AS missing FROM steps ORDER BY step LIMIT 2"
     #expect(
       run.run("query", "RUN", sql, "--csv").output
-        == "step,text,nothing\n0,\"a,\"\"b\",\n1,\"a,\"\"b\",\n")
+        == "step,text,missing\n0,\"a,\"\"b\",\n1,\"a,\"\"b\",\n")
     #expect(
       run.run("query", "RUN", sql, "--jsonl").output
-        == "{\"step\":0,\"text\":\"a,\\\"b\",\"nothing\":null}\n"
-        + "{\"step\":1,\"text\":\"a,\\\"b\",\"nothing\":null}\n")
+        == "{\"step\":0,\"text\":\"a,\\\"b\",\"missing\":null}\n"
+        + "{\"step\":1,\"text\":\"a,\\\"b\",\"missing\":null}\n")
     let json = try JSONValue.parse(run.run("query", "RUN", sql, "--json").output)
     #expect(json.array?.count == 2)
     #expect(run.run("query", "RUN", sql, "--markdown").output.hasPrefix("| step | text"))

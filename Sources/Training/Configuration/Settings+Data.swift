@@ -33,8 +33,8 @@ extension SettingDeclaration {
       "column with each row's difficulty: the first epoch goes from the least to the greatest"),
     .choice(
       "prompt_priority", \.promptPriority, "Data",
-      "none draws each row once an epoch; solve_rate draws rows that were solved about half of the time "
-        + "more often than those that always or never were, by the log"),
+      "solve_rate draws rows solved about half of the time more often than those solved always or never"
+    ),
     .integer(
       "max_train_rows", \.maxTrainRows, 1 ... .max, absent: "all", "Data", unit: "rows",
       "rows that are used, from the first",
@@ -96,8 +96,8 @@ extension SettingDeclaration {
       "whether a deterministic reward's results are reused for equal completions"),
     .text(
       "iteration_hook", \.iterationHook, .path, absent: "none", "Rewards",
-      "program that trains a reward model on whenever the reference was refreshed; it gets the path of a file "
-        + "of completions, and rewards are started anew after it"),
+      "program run whenever the reference was refreshed, with a file of completions; rewards start anew"
+    ),
     .number(
       "iteration_history", \.iterationHistory, 0...0.99, "Rewards",
       "share of completions from earlier iterations in that file"),

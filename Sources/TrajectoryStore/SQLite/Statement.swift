@@ -149,6 +149,7 @@ extension Statement {
   var columnCount: Int32 { sqlite3_column_count(handle) }
 
   /// Binds the parameters that the statement names, of those given; the names of those that aren't.
+  @discardableResult
   func bind(named parameters: [String: QueryValue]) -> [String] {
     var missing: [String] = []
     for index in 0..<sqlite3_bind_parameter_count(handle) {

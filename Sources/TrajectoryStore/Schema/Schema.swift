@@ -282,6 +282,9 @@ let schemaVersion1 = #"""
   CREATE VIRTUAL TABLE problem_search USING fts5 (
     prompt, content="problems", content_rowid = 'id', columnsize = 0
   );
+  -- Segments are merged sixteen at once, not four: half as often written anew, and still searched in
+  -- milliseconds.
+  INSERT INTO completion_search (completion_search, rank) VALUES ('automerge', 16);
   -- The writer adds a step's texts with one statement at its end, since FTS5 writes out what it has
   -- gathered before every statement that fires a trigger; what other tools change is kept in step.
   CREATE TRIGGER completions_deleted AFTER DELETE ON completions BEGIN

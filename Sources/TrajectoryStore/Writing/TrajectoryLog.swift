@@ -113,6 +113,10 @@ struct LogWriter {
   /// touched a completion and little is wasted at their ends.
   static let pageSize = 8192
 
+  /// Pages of the journal before they are copied into the log, 32 MiB: pages that many steps touch
+  /// (indexes, full-text segments) are then copied once for many of them.
+  private static let checkpointPages = 4000
+
   static func configure(_ connection: Connection) throws(StoreError) {
     try connection.execute(
       """
@@ -120,6 +124,7 @@ struct LogWriter {
       PRAGMA synchronous = FULL;
       PRAGMA foreign_keys = ON;
       PRAGMA cache_size = -65536;
+      PRAGMA wal_autocheckpoint = \(checkpointPages);
       PRAGMA journal_size_limit = 67108864;
       """)
   }
