@@ -66,7 +66,7 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(
       name: "TransformerTests", dependencies: ["Transformer", "Tensors", "Rollouts", "TestSupport"],
-      swiftSettings: swift),
+      exclude: ["Goldens"], swiftSettings: swift),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: swift),
     .testTarget(
