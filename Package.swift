@@ -42,6 +42,10 @@ let package = Package(
     .target(
       name: "BuiltInRewards", dependencies: ["RewardKit", "Rollouts"], path: "Rewards/BuiltIn",
       resources: [.embedInCode("CodeTests/code_tests.py")], swiftSettings: swift),
+    // Scores over HTTP in a process of its own: grpo links no networking.
+    .executableTarget(
+      name: "grpo-http-reward", dependencies: ["RewardKit"], path: "Rewards/HTTP",
+      swiftSettings: swift),
     .target(name: "TrajectoryStore", dependencies: ["Rollouts", "CSQLite"], swiftSettings: swift),
     .target(name: "Rollouts", swiftSettings: swift),
 
@@ -70,7 +74,8 @@ let package = Package(
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "RewardKitTests", dependencies: ["RewardKit", "BuiltInRewards", "TestSupport"],
+      name: "RewardKitTests",
+      dependencies: ["RewardKit", "BuiltInRewards", "TestSupport", "grpo-http-reward"],
       swiftSettings: swift),
     .testTarget(
       name: "TrajectoryStoreTests", dependencies: ["TrajectoryStore", "TestSupport"],
@@ -82,8 +87,10 @@ let package = Package(
         "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
       ], swiftSettings: swift),
     .testTarget(
-      name: "CommandsTests", dependencies: ["Commands", "TestSupport"], swiftSettings: swift),
+      name: "CommandsTests", dependencies: ["Commands", "TestSupport"], exclude: ["Snapshots"],
+      swiftSettings: swift),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["grpo", "TestSupport"], swiftSettings: swift),
+      name: "EndToEndTests", dependencies: ["grpo", "Rollouts", "TestSupport"],
+      swiftSettings: swift),
   ]
 )

@@ -94,6 +94,8 @@ enum AnswerMark: String, CaseIterable {
 struct StatedAnswer {
   /// The marked text.
   var text: String
+  /// What the last marks, at most three, mark; the answer is the last of them.
+  var recent: [String]
   /// How often its kind of mark occurs.
   var count: Int
   /// Whether the same answer is marked three times or more: said over and over.
@@ -105,6 +107,7 @@ struct StatedAnswer {
       let marked = mark.marked(in: text)
       guard let last = marked.last.last else { continue }
       self.text = last
+      recent = marked.last
       count = marked.count
       isRepeated = marked.last.count == 3 && marked.last.allSatisfy { $0 == last }
       return

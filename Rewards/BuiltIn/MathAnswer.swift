@@ -2,6 +2,9 @@
 //
 // Both are brought to a normal form (LatexNormalForm) and compared as texts, as values of closed
 // expressions (relative error 1e-9), or element by element for tuples, intervals and sets.
+//
+// strict:   one mark, or two that agree (as in some of MATH's own solutions, which give two ways)
+// lenient:  the last mark
 import RewardKit
 
 /// Rewards the right mathematical answer, as in MATH.
@@ -11,8 +14,8 @@ public struct MathAnswer: BuiltInReward {
     category: .answer, columns: ["answer"],
     parameters: [
       RewardParameter(
-        "mode", .choice(["strict", "lenient"]), default: "lenient",
-        "strict: marked exactly once; lenient: the last mark counts"),
+        "mode", .choice(["strict", "lenient"]), default: "strict",
+        "strict: one mark, or two that agree; lenient: the last mark counts"),
       RewardParameter(
         "marks", .texts, default: ["boxed", "tag"],
         "kinds of marks, by priority: boxed, tag (<answer>), hashes (####), words (answer is)"),
@@ -36,11 +39,14 @@ public struct MathAnswer: BuiltInReward {
   public func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let golds = try problem.answers().map { LatexNormalForm(Self.gold($0)) }
     guard let stated = StatedAnswer(in: completion.text, marks: marks), !stated.isRepeated,
-      !isStrict || stated.count == 1
+      !isStrict || stated.count <= 2
     else { return Score(0) }
     // An answer of more than 2,000 letters is none, and comparing it would take long.
-    guard stated.text.utf8.count <= 2000 else { return Score(0) }
+    guard stated.recent.allSatisfy({ $0.utf8.count <= 2000 }) else { return Score(0) }
     let given = LatexNormalForm(stated.text)
+    if isStrict, stated.recent.contains(where: { !LatexNormalForm($0).isEquivalent(to: given) }) {
+      return Score(0)
+    }
     return Score(
       golds.contains { given.isEquivalent(to: $0) } ? 1 : 0, log: ["found": .string(stated.text)])
   }

@@ -6,10 +6,18 @@ enum CommandList {
   /// Each subcommand has a file of its own; add it here.
   static let commands: [any Command.Type] = [
     TrainCommand.self,
+    SftCommand.self,
+    InitCommand.self,
+    SampleCommand.self,
+    ScoreCommand.self,
+    EvalCommand.self,
     QueryCommand.self,
     LogCommand.self,
+    RewardCommand.self,
     ObjectiveCommand.self,
+    ExportCommand.self,
     DataCommand.self,
+    BenchCommand.self,
     DoctorCommand.self,
     SettingsCommand.self,
     CompletionsCommand.self,

@@ -50,7 +50,8 @@ struct ObjectiveCommand: Command {
     let explained = try arguments.string("explain").map(Self.preset)
     let preset = try arguments.string("like").map(Self.preset)
     if let explained {
-      context.print(explained.explanation.trimmingCharacters(in: .newlines))
+      let text = explained.explanation(width: context.isTerminal ? context.width : 100)
+      context.print(text.trimmingCharacters(in: .newlines))
       if arguments.positional(0) == nil { return .done }
     }
     guard let path = arguments.positional(0) else {
@@ -166,7 +167,8 @@ extension OptionSpecification {
     self.init(
       key.name.replacing("_", with: "-"), kind, valueName: valueName,
       defaultDescription: value.isNull ? "none" : value.string ?? value.jsonText,
-      help: key.summary, section: "Settings")
+      help: key.summary, section: "Settings",
+      peerNames: SettingDeclaration.named(key.name)?.peers ?? [])
   }
 }
 

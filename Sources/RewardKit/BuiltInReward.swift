@@ -4,6 +4,8 @@ import Rollouts
 public enum RewardCategory: String, Sendable {
   /// Whether the answer is right.
   case answer
+  /// Whether a program works.
+  case program
   /// How the completion is written: tags, length, repetition.
   case form
   /// Neither is known, as for a user's plugin.

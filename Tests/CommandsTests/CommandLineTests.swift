@@ -62,7 +62,8 @@ struct CommandLineTests {
     func run(_ descriptor: Int32) -> (ExitCode, String) {
       var context = CommandContext.memory()
       context.standardOutput = OutputChannel(fileDescriptor: descriptor)
-      let code = runCommandLine(["data", "make", "sort", "--rows", "50", "-o", "-"], context: context)
+      let code = runCommandLine(
+        ["data", "make", "sort", "--rows", "50", "-o", "-"], context: context)
       return (code, context.standardError.text)
     }
     let full = open("/dev/full", O_WRONLY)

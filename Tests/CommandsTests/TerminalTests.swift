@@ -34,6 +34,10 @@ struct TerminalTests {
     #expect(TextLayout.wrap("one two three", width: 7) == ["one two", "three"])
     #expect(TextLayout.wrap("incomprehensible a", width: 5) == ["incomprehensible", "a"])
     #expect(TextLayout.wrap("", width: 5) == [""])
+    #expect(
+      TextLayout.wrap("  name   what it is and what it is not", width: 30) == [
+        "  name   what it is and what", "         it is not",
+      ])
   }
 
   @Test("Control characters and direction overrides never reach a terminal")

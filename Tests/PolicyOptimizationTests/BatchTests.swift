@@ -28,4 +28,18 @@ struct BatchTests {
     #expect(untried.weight == 1 && half.weight == 1)
     #expect(solved.weight > 0 && solved.weight < 0.07)
   }
+
+  @Test("a tenth of what a reward model is trained on is history (DeepSeekMath §4.1.4)")
+  func historyReplay() {
+    let replay = HistoryReplay()
+    let chosen = replay.indices(history: 5000, fresh: 900, seed: 7, iteration: 2)
+    #expect(chosen.count == 100 && Set(chosen).count == 100 && chosen == chosen.sorted())
+    #expect(chosen.allSatisfy { (0..<5000).contains($0) })
+    #expect(chosen == replay.indices(history: 5000, fresh: 900, seed: 7, iteration: 2))
+    #expect(chosen != replay.indices(history: 5000, fresh: 900, seed: 7, iteration: 3))
+    // Spread over the history: its first half holds 50 ± 5 standard deviations.
+    #expect((25...75).contains(chosen.count { $0 < 2500 }))
+    #expect(replay.indices(history: 3, fresh: 900, seed: 7, iteration: 1) == [0, 1, 2])
+    #expect(replay.indices(history: 0, fresh: 900, seed: 7, iteration: 1).isEmpty)
+  }
 }

@@ -284,7 +284,8 @@ struct PresetTests {
         groupSize: 8, hasReference: settings.needsReference, maxCompletionLength: 64,
         preset: preset, given: []))
     #expect(faults.filter { $0.severity == .error }.isEmpty)
-    let text = preset.explanation
+    let text = preset.explanation(width: 400)
+    #expect(preset.explanation(width: 90).split(separator: "\n").allSatisfy { $0.count <= 110 })
     for part in ["Equations", "Settings that differ", "for information", preset.rawValue] {
       #expect(text.contains(part))
     }

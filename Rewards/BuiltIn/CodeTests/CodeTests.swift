@@ -8,7 +8,7 @@ enum CodeTests {
   static let script = ShippedScript(
     about: BuiltInDescription(
       name: "code_tests", summary: "1 where the completion's Python passes its row's tests",
-      category: .answer,
+      category: .program,
       parameters: [
         RewardParameter("partial", .flag, default: false, "whether the share that passes counts"),
         RewardParameter(

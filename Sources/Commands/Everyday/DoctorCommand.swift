@@ -2,6 +2,7 @@ import Foundation
 import Rollouts
 import Tensors
 import Training
+import TrajectoryStore
 
 /// `grpo doctor`: what the program found of this machine, to be pasted into an issue.
 struct DoctorCommand: Command {
@@ -11,12 +12,38 @@ struct DoctorCommand: Command {
       discussion: """
         Prints the processor and the instruction set in use, the libraries, memory, disk, and the \
         programs that parts of the toolkit can use but don't need.
+
+        With --verify it computes the SHA-256 of a folder's files again and compares them with those \
+        recorded when they were written; exit 1 where one is damaged or missing. With --same it compares two runs \
+        byte for byte: metrics outside time/, weights, optimiser; exit 1 names the first difference.
         """,
-      options: [.json],
-      examples: [.init("grpo doctor", "a report to paste into an issue")])
+      positionals: [
+        PositionalSpecification("RUN2", .path, help: "the second run of --same", isRequired: false)
+      ],
+      options: [
+        OptionSpecification(
+          "verify", .path, valueName: "FOLDER",
+          help: "check a checkpoint, a final/ or an export instead"),
+        OptionSpecification(
+          "same", .path, valueName: "RUN",
+          help: "compare this run with a second, given after it", repeats: true),
+        .json,
+      ],
+      examples: [
+        .init("grpo doctor", "a report to paste into an issue"),
+        .init("grpo doctor --same RUN1 RUN2", "are two runs identical, and if not, where first?"),
+        .init("grpo doctor --verify runs/NAME/final", "are the files what was written?"),
+      ])
   }
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
+    if let folder = arguments.string("verify") {
+      return try Self.verify(folder, asJSON: arguments.flag("json"), context)
+    }
+    if arguments.isGiven("same") {
+      let names = arguments.strings("same") + [arguments.positional(0)].compactMap { $0 }
+      return try Self.same(names, context)
+    }
     let findings = Self.findings(context.environment)
     if arguments.flag("json") {
       let members = findings.map { ($0.name, JSONValue.string($0.value)) }
@@ -28,6 +55,45 @@ struct DoctorCommand: Command {
       }
     }
     return .done
+  }
+
+  private static func same(_ names: [String], _ context: CommandContext) throws -> ExitCode {
+    guard names.count == 2 else {
+      throw UsageError("--same compares two runs: grpo doctor --same RUN1 RUN2")
+    }
+    let runs = try refusing { try names.map(RunFolder.find) }
+    if let difference = try RunComparison(runs[0], runs[1]).firstDifference() {
+      context.print("first difference: \(difference)")
+      return .failed
+    }
+    context.print("identical")
+    return .done
+  }
+
+  private static func verify(
+    _ path: String, asJSON: Bool, _ context: CommandContext
+  ) throws -> ExitCode {
+    let verification = try refusing {
+      try FolderVerification(of: URL(fileURLWithPath: path, isDirectory: true))
+    }
+    if asJSON {
+      let files = verification.files.map { ($0.name, JSONValue.string($0.state.rawValue)) }
+      let report: JSONObject = [
+        "folder": .string(path), "record": .string(verification.record),
+        "intact": .bool(verification.isIntact), "files": .object(JSONObject(files)),
+      ]
+      context.print(JSONValue.object(report).prettyJSONText)
+    } else {
+      let column = verification.files.map(\.name.count).max() ?? 0
+      for file in verification.files {
+        context.print(TextLayout.pad(file.name, to: column + 2) + file.state.rawValue)
+      }
+      context.print(
+        verification.isIntact
+          ? "every file that \(verification.record) names is what was written"
+          : "\(path) is damaged: take another checkpoint, or export the model again")
+    }
+    return verification.isIntact ? .done : .failed
   }
 
   private struct Finding {
@@ -48,8 +114,10 @@ struct DoctorCommand: Command {
       Finding(
         name: "instruction set",
         value: "\(InstructionSet.best.rawValue) (of \(supported.joined(separator: ", ")))"),
+      Finding(name: "instruction set in use", value: InstructionSet.preferred.rawValue),
       Finding(name: "OpenBLAS", value: Compute.openBLASConfiguration),
       Finding(name: "OpenBLAS core", value: Compute.openBLASCoreType),
+      Finding(name: "SQLite", value: SQLiteLibrary.version),
       Finding(name: "memory", value: "\(memory), \(available) available"),
       Finding(name: "disk", value: "\(disk) available here"),
       Finding(name: "Python", value: found(["python3", "python"], environment)),

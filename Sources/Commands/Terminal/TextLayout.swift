@@ -69,28 +69,40 @@ enum TextLayout {
 
   /// Lines of at most `width` columns, broken at spaces; a longer word stands alone and overflows.
   ///
-  /// Line breaks of the text stay; a line that begins with spaces is kept as it is.
+  /// Line breaks of the text stay. A line that begins with spaces keeps them, and what is broken off
+  /// stands under its last column: under what follows the last two spaces in a row.
   static func wrap(_ text: String, width: Int) -> [String] {
-    var lines: [String] = []
-    for paragraph in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      if paragraph.hasPrefix(" ") {
-        lines.append(String(paragraph))
-        continue
-      }
-      var line = ""
-      for word in paragraph.split(separator: " ") {
-        if line.isEmpty {
-          line = String(word)
-        } else if Self.width(of: line) + 1 + Self.width(of: String(word)) <= width {
-          line += " " + word
-        } else {
-          lines.append(line)
-          line = String(word)
-        }
-      }
-      lines.append(line)
+    text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { line in
+      guard line.hasPrefix(" ") else { return wrapLine(line, width: width) }
+      let head = lastColumn(of: line).map { line[..<$0] } ?? line.prefix { $0 == " " }
+      let margin = Self.width(of: String(head))
+      let body = wrapLine(line.dropFirst(head.count), width: max(width - margin, 20))
+      let indent = String(repeating: " ", count: margin)
+      return [head + (body.first ?? "")] + body.dropFirst().map { indent + $0 }
     }
-    return lines
+  }
+
+  /// Where a line's last column begins; nil where it has but one.
+  private static func lastColumn(of line: Substring) -> String.Index? {
+    let text = line.drop { $0 == " " }
+    guard let gap = text.ranges(of: "  ").last else { return nil }
+    return text[gap.upperBound...].firstIndex { $0 != " " }
+  }
+
+  private static func wrapLine(_ text: Substring, width: Int) -> [String] {
+    var lines: [String] = []
+    var line = ""
+    for word in text.split(separator: " ") {
+      if line.isEmpty {
+        line = String(word)
+      } else if Self.width(of: line) + 1 + Self.width(of: String(word)) <= width {
+        line += " " + word
+      } else {
+        lines.append(line)
+        line = String(word)
+      }
+    }
+    return lines + [line]
   }
 
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool {

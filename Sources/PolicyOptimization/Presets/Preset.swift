@@ -1,5 +1,3 @@
-import Rollouts
-
 // What papers and peers do, as settings. A preset sets the arithmetic only: advantage, ratio, clip,
 // KL, normaliser, masks, iterations and reference refresh. Learning rate, group and lengths are the
 // source's, told for information.
@@ -54,7 +52,7 @@ public enum Preset: String, CaseIterable, Sendable, Hashable {
     let settings = settings
     return ObjectiveKey.all.compactMap { key in
       let value = key.value(in: settings)
-      return value == key.defaultValue ? nil : (key, value.string ?? value.jsonText)
+      return value == key.defaultValue ? nil : (key, value.settingText)
     }
   }
 }

@@ -72,7 +72,7 @@ extension ObjectiveSettings {
     for rule in Self.rules where rule.holds(self) {
       guard let cause = ObjectiveKey.named(rule.cause) else { continue }
       let value = cause.value(in: self)
-      let shown = value.string ?? value.jsonText
+      let shown = value.settingText
       let isPresets =
         situation.preset.map {
           $0 != .trl && cause.value(in: $0.settings) != cause.defaultValue
@@ -81,14 +81,14 @@ extension ObjectiveSettings {
       for key in rule.keys where situation.given.contains(key) && !named.contains(key) {
         guard let setting = ObjectiveKey.named(key) else { continue }
         let given = setting.value(in: self)
-        // Named at its default: nothing is lost.
-        if given == setting.defaultValue && !isError { continue }
+        // Named at the value that it has anyway: nothing is lost.
+        if given == setting.value(in: situation.preset?.settings ?? .default) { continue }
         named.insert(key)
         let origin = isError ? " (preset \(situation.preset?.rawValue ?? ""))" : ""
         faults.append(
           SettingFault(
             severity: isError ? .error : .warning, keys: [key, rule.cause],
-            description: "\(key) is \(given.string ?? given.jsonText), but has no effect with "
+            description: "\(key) is \(given.settingText), but has no effect with "
               + "\(rule.cause) \(shown)\(origin)"))
       }
     }

@@ -119,11 +119,12 @@ extension GroupRewardPlugin {
 }
 
 /// The plugin's side of the line protocol.
-enum PluginLoop {
-  typealias Answering = ([ReceivedRequest]) -> [Scoring]
+package enum PluginLoop {
+  /// One scoring for each request, in their order.
+  package typealias Answering = ([ReceivedRequest]) -> [Scoring]
 
   /// Greets, then answers a line at a time, until standard input closes.
-  static func run(greeting: RewardGreeting, make: (JSONObject) throws -> Answering) {
+  package static func run(greeting: RewardGreeting, make: (JSONObject) throws -> Answering) {
     var answer: Answering?
     while let line = readLine(strippingNewline: true) {
       guard !line.isEmpty else { continue }

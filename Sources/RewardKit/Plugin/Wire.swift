@@ -82,8 +82,11 @@ public struct RewardGreeting: Sendable, Equatable {
 }
 
 /// What is wrong with a line of the protocol: a clause whose subject is the plugin.
-struct WireFault: Error, Equatable {
+package struct WireFault: Error, Equatable, CustomStringConvertible {
   let clause: String
+
+  /// The clause.
+  package var description: String { clause }
 
   init(_ clause: String) { self.clause = clause }
 

@@ -122,13 +122,14 @@ extension [UInt8] {
 }
 
 /// A request as the plugin's side reads it.
-struct ReceivedRequest {
-  var id: Int
-  var group: Int
-  var problem: Problem
-  var completion: Completion
+package struct ReceivedRequest: Sendable {
+  package var id: Int
+  package var group: Int
+  package var problem: Problem
+  package var completion: Completion
 
-  init(_ value: JSONValue) throws(WireFault) {
+  /// Reads a request, as the protocol writes it.
+  package init(_ value: JSONValue) throws(WireFault) {
     guard let id = value["id"]?.integer else { throw WireFault("a request without an id") }
     self.id = id
     group = value["group"]?.integer ?? id

@@ -134,7 +134,8 @@ struct RewardHealth {
       return (mean - range.lowerBound) / (range.upperBound - range.lowerBound)
     }
     for (form, formReward) in rewards.enumerated() where formReward.category == .form {
-      for (answer, answerReward) in rewards.enumerated() where answerReward.category == .answer {
+      for (answer, answerReward) in rewards.enumerated()
+      where answerReward.category == .answer || answerReward.category == .program {
         let formShare = share(form) ?? 0
         let answerShare = share(answer) ?? 1
         raise(

@@ -1,7 +1,7 @@
 extension Prompt {
   /// Reads a prompt: a text, or a list of messages `{"role": …, "content": …}`.
   /// - Throws: `PromptFormError` with the fault as a clause.
-  init(json: JSONValue) throws(PromptFormError) {
+  package init(json: JSONValue) throws(PromptFormError) {
     switch json {
     case .string(let text): self = .text(text)
     case .array(let elements):
@@ -32,7 +32,7 @@ extension ChatMessage {
   ///
   /// A content of parts, `[{"type": "text", "text": …}]`, is joined; null is the empty text.
   /// - Throws: `PromptFormError` with the fault as a clause.
-  init(json: JSONValue) throws(PromptFormError) {
+  package init(json: JSONValue) throws(PromptFormError) {
     guard var members = json.object else {
       throw PromptFormError("must be an object {\"role\": …, \"content\": …}")
     }
@@ -70,7 +70,7 @@ extension ChatMessage {
 }
 
 /// Why a value is no prompt, as a clause.
-struct PromptFormError: Error {
-  var reason: String
+package struct PromptFormError: Error {
+  package var reason: String
   init(_ reason: String) { self.reason = reason }
 }

@@ -40,13 +40,16 @@ struct TokenizerDescription {
     model = try Self.readModel(bytes, modelRange, file, &keepsWordStarts)
     if let reader = try Self.component("normalizer", sections, bytes, file) {
       try Normalizer.read(reader, into: &normalizers)
+      try reader.checkGrowth(normalizers.map(\.growth))
     }
     if let reader = try Self.component("pre_tokenizer", sections, bytes, file) {
       try PreTokenizer.read(reader, into: &preTokenizers)
+      try reader.checkGrowth(preTokenizers.map(\.growth))
     }
     if let reader = try Self.component("decoder", sections, bytes, file) {
       var steps: [Decoder] = []
       try Decoder.read(reader, into: &steps)
+      try reader.checkGrowth(steps.map(\.growth))
       decoders = steps
     }
     if let reader = try Self.component("added_tokens", sections, bytes, file) {
@@ -209,6 +212,13 @@ struct TokenizerDescription {
   /// Adds a token, or takes over its flags where it is there already.
   mutating func add(_ token: AddedToken, _ reader: ComponentReader) throws(TokenizerError) {
     guard !token.content.isEmpty else { return }
+    guard token.content.count <= Self.addedTokenLimit else {
+      throw reader.fault("an added token of more than \(Self.addedTokenLimit) bytes")
+    }
+    addedBytes += token.content.count
+    guard addedBytes <= Self.addedBytesLimit else {
+      throw reader.fault("the added tokens take more than \(Self.addedBytesLimit >> 20) MiB")
+    }
     let name = String(decoding: token.content, as: UTF8.self)
     let insertion = token.content.withUnsafeBufferPointer {
       model.vocabulary.insert($0, id: Int(token.id))
@@ -232,6 +242,11 @@ struct TokenizerDescription {
     }
   }
 
+  /// Longer added tokens are refused: looking for them takes time at every place of a text.
+  private static let addedTokenLimit = 1024
+  /// The bytes that all added tokens together may have.
+  private static let addedBytesLimit = 4 << 20
+  private var addedBytes = 0
   private var addedIndex: [UInt32: Int] = [:]
 
   // MARK: vocab.json and merges.txt

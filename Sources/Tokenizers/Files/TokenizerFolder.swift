@@ -6,7 +6,7 @@ struct TokenizerFolder {
   let folder: URL
 
   /// Larger files are refused unread.
-  static let sizeLimit = 256 << 20
+  static let sizeLimit = 128 << 20
 
   /// The names that belong to a tokenizer, in the order in which they are reported.
   static let names = [
@@ -27,7 +27,11 @@ struct TokenizerFolder {
   func bytes(_ name: String) throws(TokenizerError) -> [UInt8]? {
     guard has(name) else { return nil }
     do {
-      let attributes = try FileManager.default.attributesOfItem(atPath: path(name))
+      let target = folder.appendingPathComponent(name).resolvingSymlinksInPath()
+      let attributes = try FileManager.default.attributesOfItem(atPath: target.path)
+      guard attributes[.type] as? FileAttributeType == .typeRegular else {
+        throw TokenizerError(file: path(name), reason: "this is no regular file")
+      }
       let size = (attributes[.size] as? NSNumber)?.intValue ?? 0
       if size > Self.sizeLimit {
         throw TokenizerError(

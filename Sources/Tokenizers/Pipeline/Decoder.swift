@@ -51,6 +51,18 @@ enum Decoder: Sendable {
   }
 }
 
+extension Decoder {
+  /// How many times longer a text may become.
+  var growth: Int {
+    switch self {
+    case .replace(.literal(let text), let content): 1 + content.count / max(text.count, 1)
+    case .replace(_, let content): 1 + content.count
+    case .byteFallback: 3
+    default: 1
+    }
+  }
+}
+
 /// A decoder at work on one sequence of tokens.
 struct DecoderStream: Sendable {
   private var stages: [Stage]

@@ -43,6 +43,18 @@ enum Normalizer: Sendable {
     }
   }
 
+  /// How many times longer a text may become, apart from a few compatibility characters.
+  var growth: Int {
+    switch self {
+    case .replace(.literal(let text), let content): 1 + (content.count - 1) / max(text.count, 1)
+    case .replace(_, let content): 1 + content.count
+    case .prepend(let text): 1 + text.count / 64
+    case .byteLevel: 2
+    case .form, .lowercase: 3
+    case .strip, .stripAccents: 1
+    }
+  }
+
   /// The text after the step; nil where it is unchanged.
   func normalized(_ bytes: UTF8Bytes) -> [UInt8]? {
     switch self {
@@ -54,9 +66,9 @@ enum Normalizer: Sendable {
     case .stripAccents:
       // The reference library's table of marks is that of Unicode 9.
       let isMark = TextPattern.scalar { value, properties in
-        guard (5...7).contains(properties.category), let scalar = Unicode.Scalar(value) else {
-          return value == 0x1CF2 || value == 0x1CF3
-        }
+        guard (5...7).contains(properties.category), value != 0x111C9,
+          let scalar = Unicode.Scalar(value)
+        else { return value == 0x1CF2 || value == 0x1CF3 }
         return (scalar.properties.age?.major ?? 0) <= 9
       }
       return isMark.replacing(in: bytes, with: [])

@@ -103,6 +103,15 @@ enum PreTokenizer: Sendable {
       splits: try reader.bool("split", default: true))
   }
 
+  /// How many times longer a text may become.
+  var growth: Int {
+    switch self {
+    case .byteLevel: 2
+    case .metaspace(let replacement, _, _): replacement.count
+    case .split: 1
+    }
+  }
+
   // MARK: Cutting
 
   /// Cuts a piece by the steps in order and visits the words.

@@ -93,8 +93,9 @@ extension ScalarSet {
       case "ascii": insert(0...0x7F)
       case "space", "whitespace": flags = ScalarProperties.space
       case "word":
-        flags = ScalarProperties.word
-        // Oniguruma's words hold Latin-1's superscripts and fractions too.
+        // Oniguruma's words hold Latin-1's superscripts and fractions, but no joiners.
+        flags = ScalarProperties.alphabetic
+        for name in ["Mn", "Mc", "Me", "Nd", "Pc"] { categories |= Self.mask(name) }
         ranges = [0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE]
       case "alnum":
         categories = Self.mask("Nd")

@@ -8,7 +8,7 @@ final class TemplateEvaluator {
   /// Steps of a run: a long conversation takes some hundred thousand.
   static let stepLimit = 5_000_000
   /// Bytes of any one text.
-  static let textLimit = 32 << 20
+  static let textLimit = 16 << 20
   /// Elements of any one list.
   static let listLimit = 1_000_000
   /// Nested evaluations; macros that call themselves end here, well before the stack does.
@@ -52,12 +52,37 @@ final class TemplateEvaluator {
     return .string(text)
   }
 
+  /// Runs a comparison of values with what is left of the steps as its budget.
+  func comparing<Result>(
+    _ line: Int, _ body: (inout Int) -> Result
+  ) throws(TemplateFault) -> Result {
+    let left = max(Self.stepLimit - steps, 0)
+    var budget = left + 1
+    let result = body(&budget)
+    try charge(left + 1 - budget, line)
+    return result
+  }
+
+  /// Python's `==`.
+  func isEqual(
+    _ left: TemplateValue, _ right: TemplateValue, _ line: Int
+  ) throws(TemplateFault) -> Bool {
+    try comparing(line) { left.isEqual(to: right, budget: &$0) }
+  }
+
+  /// Python's `<`; nil where the two have no order.
+  func isLess(
+    _ left: TemplateValue, _ right: TemplateValue, _ line: Int
+  ) throws(TemplateFault) -> Bool? {
+    try comparing(line) { left.isLess(than: right, budget: &$0) }
+  }
+
   /// Checks and counts the making of a text of a size, before it is made.
   func checkText(_ count: Int, _ line: Int) throws(TemplateFault) {
     guard count <= Self.textLimit else {
       throw TemplateFault(line: line, reason: "a text grows beyond \(Self.textLimit >> 20) MiB")
     }
-    try charge(1 + count / 256, line)
+    try charge(1 + count / 32, line)
   }
 
   /// Checks and counts the making of a list of a size, before it is made.
@@ -65,7 +90,7 @@ final class TemplateEvaluator {
     guard count <= Self.listLimit else {
       throw TemplateFault(line: line, reason: "a list grows beyond \(Self.listLimit) elements")
     }
-    try charge(1 + count / 8, line)
+    try charge(1 + count, line)
   }
 
   private func enter(_ line: Int) throws(TemplateFault) {
@@ -253,6 +278,7 @@ final class TemplateEvaluator {
 
   /// The elements to iterate over.
   func elements(of value: TemplateValue, _ line: Int) throws(TemplateFault) -> [TemplateValue] {
+    if case .string(let text) = value { try checkList(text.utf8.count, line) }
     guard let elements = value.elements else {
       throw TemplateFault(line: line, reason: "a \(value.typeName) can't be iterated over")
     }

@@ -151,18 +151,24 @@ extension TemplateEvaluator {
     _ comparison: TemplateComparison, _ left: TemplateValue, _ right: TemplateValue, _ line: Int
   ) throws(TemplateFault) -> Bool {
     switch comparison {
-    case .equal: return left.isEqual(to: right)
-    case .notEqual: return !left.isEqual(to: right)
+    case .equal: return try isEqual(left, right, line)
+    case .notEqual: return !(try isEqual(left, right, line))
     case .isIn: return try contains(right, left, line)
     case .isNotIn: return !(try contains(right, left, line))
     case .less, .greaterOrEqual:
-      guard let isLess = left.isLess(than: right) else { throw unordered(left, right, line) }
-      if comparison == .less { return isLess }
-      return right.isLess(than: left) == true || left.isEqual(to: right)
+      guard let precedes = try isLess(left, right, line) else {
+        throw unordered(left, right, line)
+      }
+      if comparison == .less { return precedes }
+      if try isLess(right, left, line) == true { return true }
+      return try isEqual(left, right, line)
     case .greater, .lessOrEqual:
-      guard let isLess = right.isLess(than: left) else { throw unordered(left, right, line) }
-      if comparison == .greater { return isLess }
-      return left.isLess(than: right) == true || left.isEqual(to: right)
+      guard let follows = try isLess(right, left, line) else {
+        throw unordered(left, right, line)
+      }
+      if comparison == .greater { return follows }
+      if try isLess(left, right, line) == true { return true }
+      return try isEqual(left, right, line)
     }
   }
 
@@ -187,8 +193,9 @@ extension TemplateEvaluator {
     case .dictionary(let members): return members.value(element) != nil
     default:
       let elements = try elements(of: container, line)
-      try charge(elements.count / 4, line)
-      return elements.contains { $0.isEqual(to: element) }
+      return try comparing(line) { budget in
+        elements.contains { $0.isEqual(to: element, budget: &budget) }
+      }
     }
   }
 

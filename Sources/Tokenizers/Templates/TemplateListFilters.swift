@@ -145,17 +145,20 @@ extension TemplateFilters {
     try run.checkList(items.count, line)
     try run.charge(items.count, line)
     let keys = caseSensitive ? keys : keys.map(lowercased)
-    for pair in zip(keys, keys.dropFirst()) where pair.0.isLess(than: pair.1) == nil {
+    for pair in zip(keys, keys.dropFirst())
+    where try run.isLess(pair.0, pair.1, line) == nil {
       throw TemplateFault(
         line: line, reason: "a \(pair.0.typeName) and a \(pair.1.typeName) have no order")
     }
     // Stable either way, as in Python.
-    let order = keys.indices.sorted { left, right in
-      let first = isReverse ? right : left
-      let second = isReverse ? left : right
-      if keys[first].isLess(than: keys[second]) == true { return true }
-      if keys[second].isLess(than: keys[first]) == true { return false }
-      return left < right
+    let order = try run.comparing(line) { budget in
+      keys.indices.sorted { left, right in
+        let first = isReverse ? right : left
+        let second = isReverse ? left : right
+        if keys[first].isLess(than: keys[second], budget: &budget) == true { return true }
+        if keys[second].isLess(than: keys[first], budget: &budget) == true { return false }
+        return left < right
+      }
     }
     return order.map { items[$0] }
   }
@@ -173,11 +176,13 @@ extension TemplateFilters {
     let compared = (keys ?? items).map { folds ? lowercased($0) : $0 }
     var bestKey = compared[0]
     for (item, key) in zip(items, compared).dropFirst() {
-      guard let isLess = isMaximum ? bestKey.isLess(than: key) : key.isLess(than: bestKey) else {
+      let isBetter =
+        isMaximum ? try run.isLess(bestKey, key, line) : try run.isLess(key, bestKey, line)
+      guard let isBetter else {
         throw TemplateFault(
           line: line, reason: "a \(key.typeName) and a \(bestKey.typeName) have no order")
       }
-      if isLess { (best, bestKey) = (item, key) }
+      if isBetter { (best, bestKey) = (item, key) }
     }
     return best
   }
@@ -251,7 +256,9 @@ extension TemplateFilters {
         run, line)
       var groups: [(key: TemplateValue, items: [TemplateValue])] = []
       for index in order.compactMap(\.int) {
-        if let last = groups.last, lowercased(last.key).isEqual(to: lowercased(keys[index])) {
+        if let last = groups.last,
+          try run.isEqual(lowercased(last.key), lowercased(keys[index]), line)
+        {
           groups[groups.count - 1].items.append(items[index])
         } else {
           groups.append((keys[index], [items[index]]))

@@ -53,9 +53,9 @@ extension TemplateEvaluator {
       }
       return call.positional[state.index % call.positional.count]
     }
-    let isSame = state.lastChanged.map {
-      $0.count == call.positional.count
-        && zip($0, call.positional).allSatisfy { $0.isEqual(to: $1) }
+    let values = TemplateValue.list(call.positional)
+    let isSame = try state.lastChanged.map { (last) throws(TemplateFault) in
+      try isEqual(.list(last), values, line)
     }
     state.lastChanged = call.positional
     return .bool(isSame != true)
@@ -91,9 +91,11 @@ extension TemplateEvaluator {
     if TemplateMethods.mutating.contains(name) { throw forbidden(name, line) }
     if name == "copy" { return receiver }
     let wanted = call.argument(0, "value") ?? .none
-    try charge(items.count / 4, line)
-    if name == "count" { return .integer(items.filter { $0.isEqual(to: wanted) }.count) }
-    guard let index = items.firstIndex(where: { $0.isEqual(to: wanted) }) else {
+    let places = try comparing(line) { budget in
+      items.indices.filter { items[$0].isEqual(to: wanted, budget: &budget) }
+    }
+    if name == "count" { return .integer(places.count) }
+    guard let index = places.first else {
       throw TemplateFault(line: line, reason: "the value is not in the list")
     }
     return .integer(index)

@@ -1,71 +1,84 @@
 /// The tests after `is`.
 enum TemplateTests {
-  typealias Test = @Sendable (TemplateValue, TemplateCall) -> Bool?
+  typealias Test = @Sendable (TemplateValue, TemplateCall, inout Int) -> Bool?
 
-  /// Each gives nil where its arguments don't fit.
+  /// Each gives nil where its arguments don't fit, and takes what it compares off a budget.
   static let all: [String: Test] = {
     var all: [String: Test] = [
-      "defined": { value, _ in !value.isUndefined },
-      "undefined": { value, _ in value.isUndefined },
-      "none": { value, _ in value.isNone },
-      "boolean": { value, _ in if case .bool = value { true } else { false } },
-      "true": { value, _ in if case .bool(true) = value { true } else { false } },
-      "false": { value, _ in if case .bool(false) = value { true } else { false } },
-      "integer": { value, _ in if case .integer = value { true } else { false } },
-      "float": { value, _ in if case .number = value { true } else { false } },
-      "number": { value, _ in value.double != nil },
-      "string": { value, _ in if case .string = value { true } else { false } },
-      "mapping": { value, _ in if case .dictionary = value { true } else { false } },
-      "iterable": { value, _ in value.elements != nil },
-      "sequence": { value, _ in
+      "defined": { value, _, _ in !value.isUndefined },
+      "undefined": { value, _, _ in value.isUndefined },
+      "none": { value, _, _ in value.isNone },
+      "boolean": { value, _, _ in if case .bool = value { true } else { false } },
+      "true": { value, _, _ in if case .bool(true) = value { true } else { false } },
+      "false": { value, _, _ in if case .bool(false) = value { true } else { false } },
+      "integer": { value, _, _ in if case .integer = value { true } else { false } },
+      "float": { value, _, _ in if case .number = value { true } else { false } },
+      "number": { value, _, _ in value.double != nil },
+      "string": { value, _, _ in if case .string = value { true } else { false } },
+      "mapping": { value, _, _ in if case .dictionary = value { true } else { false } },
+      "iterable": { value, _, _ in value.isIterable },
+      "sequence": { value, _, _ in
         switch value {
         case .list, .tuple, .string, .dictionary, .undefined: true
         default: false
         }
       },
-      "callable": { value, _ in
+      "callable": { value, _, _ in
         switch value {
         case .macro, .function, .method, .loop, .joiner: true
         default: false
         }
       },
-      "even": { value, _ in value.int.map { $0 % 2 == 0 } },
-      "odd": { value, _ in value.int.map { $0 % 2 != 0 } },
-      "divisibleby": { value, call in
+      "even": { value, _, _ in value.int.map { $0 % 2 == 0 } },
+      "odd": { value, _, _ in value.int.map { $0 % 2 != 0 } },
+      "divisibleby": { value, call, _ in
         guard let number = value.int, let divisor = call.positional.first?.int, divisor != 0 else {
           return nil
         }
         return number.remainderReportingOverflow(dividingBy: divisor).partialValue == 0
       },
-      "upper": { value, _ in text(value).map { PythonString.isCased($0, upper: true) } },
-      "lower": { value, _ in text(value).map { PythonString.isCased($0, upper: false) } },
-      "sameas": { value, call in call.positional.first.map { isSame(value, $0) } },
-      "escaped": { _, _ in false },
-      "filter": { value, _ in text(value).map { TemplateFilters.all[$0] != nil } },
-      "test": { value, _ in
+      "upper": { value, _, _ in text(value).map { PythonString.isCased($0, upper: true) } },
+      "lower": { value, _, _ in text(value).map { PythonString.isCased($0, upper: false) } },
+      "sameas": { value, call, budget in
+        call.positional.first.map { isSame(value, $0, &budget) }
+      },
+      "escaped": { _, _, _ in false },
+      "filter": { value, _, _ in text(value).map { TemplateFilters.all[$0] != nil } },
+      "test": { value, _, _ in
         text(value).map {
           names.contains($0)
         }
       },
-      "eq": { value, call in call.positional.first.map { value.isEqual(to: $0) } },
-      "ne": { value, call in call.positional.first.map { !value.isEqual(to: $0) } },
-      "lt": { value, call in call.positional.first.flatMap { value.isLess(than: $0) } },
-      "gt": { value, call in call.positional.first.flatMap { $0.isLess(than: value) } },
-      "le": { value, call in
+      "eq": { value, call, budget in
+        call.positional.first.map { value.isEqual(to: $0, budget: &budget) }
+      },
+      "ne": { value, call, budget in
+        call.positional.first.map { !value.isEqual(to: $0, budget: &budget) }
+      },
+      "lt": { value, call, budget in
+        call.positional.first.flatMap { value.isLess(than: $0, budget: &budget) }
+      },
+      "gt": { value, call, budget in
+        call.positional.first.flatMap { $0.isLess(than: value, budget: &budget) }
+      },
+      "le": { value, call, budget in
         call.positional.first.flatMap { other in
-          value.isLess(than: other).map { $0 || value.isEqual(to: other) }
+          value.isLess(than: other, budget: &budget)
+            .map { $0 || value.isEqual(to: other, budget: &budget) }
         }
       },
-      "ge": { value, call in
+      "ge": { value, call, budget in
         call.positional.first.flatMap { other in
-          other.isLess(than: value).map { $0 || value.isEqual(to: other) }
+          other.isLess(than: value, budget: &budget)
+            .map { $0 || value.isEqual(to: other, budget: &budget) }
         }
       },
-      "in": { value, call in
+      "in": { value, call, budget in
         switch call.positional.first {
         case .string(let whole): text(value).map { PythonString.find($0, in: whole) != nil }
         case .dictionary(let members): members.value(value) != nil
-        case let container?: container.elements.map { $0.contains { $0.isEqual(to: value) } }
+        case let container?:
+          container.elements.map { $0.contains { $0.isEqual(to: value, budget: &budget) } }
         case nil: nil
         }
       },
@@ -91,11 +104,14 @@ enum TemplateTests {
     return nil
   }
 
-  private static func isSame(_ left: TemplateValue, _ right: TemplateValue) -> Bool {
+  private static func isSame(
+    _ left: TemplateValue, _ right: TemplateValue, _ budget: inout Int
+  ) -> Bool {
     switch (left, right) {
     case (.bool(let left), .bool(let right)): left == right
     case (.none, .none), (.undefined, .undefined): true
-    case (.integer, .integer), (.string, .string), (.number, .number): left.isEqual(to: right)
+    case (.integer, .integer), (.string, .string), (.number, .number):
+      left.isEqual(to: right, budget: &budget)
     case (.namespace(let left), .namespace(let right)): left === right
     default: false
     }
@@ -110,12 +126,10 @@ extension TemplateEvaluator {
     guard let test = TemplateTests.all[name] else {
       throw TemplateFault(line: line, reason: "unknown test '\(name)'")
     }
-    if case .undefined(let hint) = value, !["defined", "undefined"].contains(name),
-      test(value, call) == nil
-    {
-      throw TemplateFault(line: line, reason: Self.sentence(hint))
-    }
-    guard let result = test(value, call) else {
+    guard let result = try comparing(line, { test(value, call, &$0) }) else {
+      if case .undefined(let hint) = value {
+        throw TemplateFault(line: line, reason: Self.sentence(hint))
+      }
       throw TemplateFault(
         line: line, reason: "the test '\(name)' does not apply to a \(value.typeName)")
     }

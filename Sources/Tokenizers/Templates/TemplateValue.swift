@@ -91,7 +91,7 @@ struct TemplateDictionary {
     case text([UInt8])
     case tuple([Key])
 
-    init?(_ value: TemplateValue) {
+    init?(_ value: TemplateValue, depth: Int = 0) {
       switch value {
       case .none: self = .none
       case .bool(let value): self = .integer(value ? 1 : 0)
@@ -99,9 +99,10 @@ struct TemplateDictionary {
       case .number(let value): self = Int(exactly: value).map(Key.integer) ?? .number(value)
       case .string(let text): self = .text(Array(text.utf8))
       case .tuple(let items):
+        guard depth < 3, items.count <= 64 else { return nil }
         var keys: [Key] = []
         for item in items {
-          guard let key = Key(item) else { return nil }
+          guard let key = Key(item, depth: depth + 1) else { return nil }
           keys.append(key)
         }
         self = .tuple(keys)
@@ -211,6 +212,14 @@ extension TemplateValue {
     }
   }
 
+  /// Whether Python can iterate over the value.
+  var isIterable: Bool {
+    switch self {
+    case .undefined, .list, .tuple, .dictionary, .string, .loop: true
+    default: false
+    }
+  }
+
   /// The elements of what Python can iterate over; nil for others.
   var elements: [TemplateValue]? {
     switch self {
@@ -223,20 +232,31 @@ extension TemplateValue {
     }
   }
 
-  /// Python's `==`, to a depth beyond which nothing is equal.
-  func isEqual(to other: TemplateValue, depth: Int = 0) -> Bool {
-    guard depth < 200 else { return false }
+  /// Python's `==`.
+  ///
+  /// Values may share parts, and as trees be far larger than in memory: each part looked at is taken
+  /// off the budget, and with none left nothing is equal.
+  func isEqual(to other: TemplateValue, budget: inout Int, depth: Int = 0) -> Bool {
+    budget -= 1
+    guard budget > 0, depth < 200 else { return false }
     switch (self, other) {
     case (.undefined, .undefined), (.none, .none): return true
-    case (.string(let left), .string(let right)): return left.utf8.elementsEqual(right.utf8)
+    case (.string(let left), .string(let right)):
+      budget -= min(left.utf8.count, right.utf8.count) / 64
+      return left.utf8.elementsEqual(right.utf8)
     case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
-      return left.count == right.count
-        && zip(left, right).allSatisfy { $0.isEqual(to: $1, depth: depth + 1) }
+      guard left.count == right.count else { return false }
+      for (left, right) in zip(left, right)
+      where !left.isEqual(to: right, budget: &budget, depth: depth + 1) { return false }
+      return true
     case (.dictionary(let left), .dictionary(let right)):
-      return left.count == right.count
-        && left.entries.allSatisfy { entry in
-          right.value(entry.key).map { $0.isEqual(to: entry.value, depth: depth + 1) } ?? false
-        }
+      guard left.count == right.count else { return false }
+      for entry in left.entries {
+        guard let value = right.value(entry.key),
+          value.isEqual(to: entry.value, budget: &budget, depth: depth + 1)
+        else { return false }
+      }
+      return true
     case (.namespace(let left), .namespace(let right)): return left === right
     case (.macro(let left), .macro(let right)): return left === right
     default:
@@ -247,15 +267,18 @@ extension TemplateValue {
   }
 
   /// Python's `<`; nil where the two have no order.
-  func isLess(than other: TemplateValue, depth: Int = 0) -> Bool? {
-    guard depth < 200 else { return nil }
+  func isLess(than other: TemplateValue, budget: inout Int, depth: Int = 0) -> Bool? {
+    budget -= 1
+    guard budget > 0, depth < 200 else { return nil }
     switch (self, other) {
     // UTF-8 orders as scalars do.
     case (.string(let left), .string(let right)):
+      budget -= min(left.utf8.count, right.utf8.count) / 64
       return left.utf8.lexicographicallyPrecedes(right.utf8)
     case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
-      for (left, right) in zip(left, right) where !left.isEqual(to: right) {
-        return left.isLess(than: right, depth: depth + 1)
+      for (left, right) in zip(left, right)
+      where !left.isEqual(to: right, budget: &budget, depth: depth + 1) {
+        return left.isLess(than: right, budget: &budget, depth: depth + 1)
       }
       return left.count < right.count
     default:

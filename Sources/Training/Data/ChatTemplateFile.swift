@@ -2,10 +2,10 @@ import Foundation
 import Tokenizers
 
 /// A chat template in a file of its own.
-enum ChatTemplateFile {
+public enum ChatTemplateFile {
   /// Reads and parses it.
   /// - Throws: `TemplateError`, or what reading throws.
-  static func read(_ path: String) throws -> ChatTemplate {
+  public static func read(_ path: String) throws -> ChatTemplate {
     try ChatTemplate(
       source: String(contentsOf: URL(fileURLWithPath: path), encoding: .utf8), name: path)
   }

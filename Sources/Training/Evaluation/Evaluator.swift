@@ -19,6 +19,8 @@ public struct EvaluationReport: Sendable {
   public var meanReward: Double
   /// pass@k by k.
   public var passAtK: [Int: Double]
+  /// maj@k by k: problems whose most frequent answer is right, with the Wilson interval.
+  public var majorityAtK: [Int: ProportionInterval]
   /// The share of completions in the wrong form, of those whose reward tells form from answer.
   public var wrongForm: Double?
   /// The share of completions in the right form with a wrong answer.
@@ -40,6 +42,7 @@ public struct EvaluationReport: Sendable {
       "completions/mean_length": meanLength,
     ]
     for (k, share) in passAtK where k > 1 { metrics["pass@\(k)"] = share }
+    for (k, share) in majorityAtK where k > 1 { metrics["maj@\(k)"] = share.share }
     if let wrongForm { metrics["wrong_form"] = wrongForm }
     if let wrongAnswer { metrics["wrong_answer"] = wrongAnswer }
     return metrics
@@ -125,13 +128,20 @@ final class Evaluator {
     let totals = scored.map(\.total)
     let isRight = totals.map { ($0 ?? -.infinity) >= settings.fullReward - 1e-9 }
     let firsts = stride(from: 0, to: isRight.count, by: samples).count { isRight[$0] }
+    let answers = zip(wire, scored).map(Self.answer)
     var passAtK: [Int: Double] = [:]
+    var majorityAtK: [Int: ProportionInterval] = [:]
     for k in Set([1, 2, 4, 8, 16, 32, 64, samples].filter { $0 <= samples }) {
       let shares = problems.indices.map { problem in
         let right = isRight[problem * samples..<(problem + 1) * samples].count { $0 }
         return Training.passAtK(k, correct: right, of: samples)
       }
       passAtK[k] = shares.reduce(0, +) / Double(max(1, shares.count))
+      let votes = problems.indices.count { problem in
+        let range = problem * samples..<problem * samples + k
+        return majorityIsRight(answers: answers[range], isRight: isRight[range])
+      }
+      majorityAtK[k] = ProportionInterval(successes: votes, trials: problems.count)
     }
     let forms = zip(scored, isRight).compactMap { scored, isRight in
       Self.form(of: scored).map { (form: $0, isRight: isRight) }
@@ -142,12 +152,25 @@ final class Evaluator {
       step: step, problems: problems.count, samples: samples,
       accuracy: ProportionInterval(successes: firsts, trials: problems.count),
       meanReward: known.reduce(0, +) / Double(max(1, known.count)), passAtK: passAtK,
+      majorityAtK: majorityAtK,
       wrongForm: forms.isEmpty ? nil : Double(forms.count { !$0.form && !$0.isRight }) / count,
       wrongAnswer: forms.isEmpty ? nil : Double(forms.count { $0.form && !$0.isRight }) / count,
       unscored: totals.count { $0 == nil },
       meanLength: Double(wire.reduce(0) { $0 + $1.completion.tokens.count })
         / Double(max(1, wire.count)),
       seconds: seconds, completions: records(wire, scored))
+  }
+
+  /// The answer a completion votes for: what a reward says that it found, otherwise the whole text.
+  private static func answer(_ request: RewardRequest, _ scored: ScoredCompletion) -> String {
+    for outcome in scored.outcomes {
+      if case .scored(let score) = outcome.scoring,
+        let found = score.log["found"] ?? score.log["expression"] ?? score.log["answer"]
+      {
+        return found.string ?? found.jsonText
+      }
+    }
+    return request.completion.text.trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
   private static func form(of scored: ScoredCompletion) -> Bool? {

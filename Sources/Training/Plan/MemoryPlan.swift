@@ -37,7 +37,7 @@ public struct MemoryPlan: Sendable {
     /// Rows of a micro-batch.
     public var microBatchTokens: Int
     /// What a reference model holds of its own, bytes.
-    public var referenceBytes: Int
+    public var referenceBytes = 0
     /// Completions decoded together.
     public var concurrency: Int
     /// Updates of one rollout.

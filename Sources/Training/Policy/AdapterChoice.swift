@@ -53,7 +53,7 @@ struct AdapterChoice {
         .invalid, path: found.folder.path,
         "is a LoRA adapter, and use_peft false trains all weights",
         remedy: "add --use-peft to train the adapter further, or merge it first: "
-          + "grpo export --merge --model \(found.folder.path)")
+          + "grpo export --merge \(found.folder.path) FOLDER")
     }
     let defaults = RunConfiguration()
     var faults: [ModelError.Fault] = []

@@ -26,9 +26,9 @@ public enum EmbeddedJob {
     "sft_learning_rate": 3e-3,
     "sft_lr_scheduler_type": "constant_with_warmup",
     "sft_warmup_steps": 20,
-    "max_steps": 900,
+    "max_steps": 800,
     "prompts_per_step": 64,
-    "num_generations": 8,
+    "num_generations": 16,
     "max_completion_length": 6,
     "learning_rate": 1e-3,
     "lr_scheduler_type": "cosine",
@@ -38,14 +38,14 @@ public enum EmbeddedJob {
   ]
 
   /// The job's problems, where a data set is asked for by its name.
-  static func dataset(_ names: [String]) throws -> Dataset? {
+  static func dataset(_ names: [String], limit: Int? = nil) throws -> Dataset? {
+    let rows: [ProceduralProblem]
     switch names {
-    case [datasetName]:
-      return Dataset(name: datasetName, try ArithmeticTask.embeddedDataset().train)
-    case [evaluationName]:
-      return Dataset(name: evaluationName, try ArithmeticTask.embeddedDataset().evaluation)
+    case [datasetName]: rows = try ArithmeticTask.embeddedDataset().train
+    case [evaluationName]: rows = try ArithmeticTask.embeddedDataset().evaluation
     default: return nil
     }
+    return Dataset(name: names[0], Array(rows.prefix(limit ?? .max)))
   }
 
   /// The job's rows to imitate, where they are asked for by name.

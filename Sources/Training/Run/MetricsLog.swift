@@ -34,6 +34,11 @@ final class MetricsLog {
     return kept
   }
 
+  /// The lines of a file, as far as they are whole.
+  static func lines(of url: URL) -> [JSONObject] {
+    lines(of: url, through: .max).compactMap { (try? JSONValue.parse($0))?.object }
+  }
+
   private static func isEvaluation(_ line: JSONValue) -> Bool {
     line.object?.keys.contains { $0.hasPrefix("eval_") } ?? false
   }

@@ -44,7 +44,20 @@ public struct RunFolder: Sendable, Equatable {
   /// Whether something stands there that a new run would overwrite.
   public var isTaken: Bool {
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-    return !contents.isEmpty
+    return contents.contains { !$0.hasSuffix(Self.unfinished) }
+  }
+
+  /// What the names of files and folders that are not whole yet end in.
+  private static let unfinished = ".partial"
+
+  /// Removes what a run that was killed had begun to write.
+  func removeUnfinished() {
+    for folder in [url, checkpoints] {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+      for name in names where name.hasSuffix(Self.unfinished) {
+        try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+      }
+    }
   }
 }
 
@@ -59,9 +72,7 @@ extension RunFolder {
   /// - Throws: `RunFolderError` where there is no such run.
   public static func find(_ name: String) throws -> RunFolder {
     let folder = name == "latest" ? latest() : named(name)
-    guard let folder, FileManager.default.fileExists(atPath: folder.configuration.path),
-      FileManager.default.fileExists(atPath: folder.log.path)
-    else {
+    guard let folder, FileManager.default.fileExists(atPath: folder.configuration.path) else {
       throw RunFolderError.notARun(folder?.url ?? URL(fileURLWithPath: "runs"))
     }
     return folder

@@ -18,7 +18,7 @@ public enum RunFolderError: Error, CustomStringConvertible {
         + "'grpo train --resume \(folder.url.path)', or give the new run another --run"
     case .notARun(let url):
       return
-        "\(url.path) is not a run's folder: there is no config.json and trajectories.sqlite in it"
+        "\(url.path) is not a run's folder: there is no config.json in it"
     case .nothingToTrainOn(let name):
       return "\(name) has no row to train on; give --dataset FILE with a row at least that is not "
         + "filtered out"

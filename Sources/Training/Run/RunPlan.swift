@@ -16,11 +16,12 @@ public struct RunPlan {
   public let disk: DiskPlan
 
   /// Makes the plan of a prepared run.
+  /// - Parameter microBatchTokens: The micro-batch that the run was begun with, where it is taken up again.
   /// - Throws: `PlanError` where the run can't fit into its memory, `ModelError` where a file of weights can't be
   ///   read.
   public init(
     _ preparation: RunPreparation, model: ModelConfiguration, promptLength: Int,
-    completionLength: Int
+    completionLength: Int, microBatchTokens recorded: Int? = nil
   ) throws {
     let settings = preparation.settings
     let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
@@ -29,14 +30,14 @@ public struct RunPlan {
       promptLength: promptLength,
       completionLength: min(
         completionLength, max(1, model.maximumPositions - promptLength)),
-      microBatchTokens: settings.microBatchTokens ?? 2048,
+      microBatchTokens: settings.microBatchTokens ?? recorded ?? 2048,
       referenceBytes: try Self.referenceBytes(preparation, model: model), concurrency: 128,
       updatesPerRollout: settings.updatesPerRollout,
       adapter: AdapterChoice(preparation.resolved).adapter(for: preparation.source))
     if demand.adapter != nil, let base = preparation.source?.base {
       demand.format = try WeightFiles(folder: base).heldFormat(of:)
     }
-    if settings.microBatchTokens == nil {
+    if settings.microBatchTokens == nil, recorded == nil {
       guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
         throw PlanError(plan: MemoryPlan(demand), limit: limit)
       }

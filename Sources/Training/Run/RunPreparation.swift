@@ -91,13 +91,13 @@ struct RunData {
       train = Dataset(name: "no dataset", problems: [], contentHash: "")
     } else {
       train =
-        try EmbeddedJob.dataset(settings.dataset)
+        try EmbeddedJob.dataset(settings.dataset, limit: settings.maxTrainRows)
         ?? Dataset.read(settings.dataset, mapping: mapping, limit: settings.maxTrainRows)
     }
     if let column = settings.curriculum { train = try train.ordered(byDifficulty: column) }
     if !settings.evalDataset.isEmpty {
       evaluation =
-        try EmbeddedJob.dataset(settings.evalDataset)
+        try EmbeddedJob.dataset(settings.evalDataset, limit: settings.maxEvalRows)
         ?? Dataset.read(
           settings.evalDataset, mapping: mapping, split: .evaluation,
           limit: settings.maxEvalRows)

@@ -13,6 +13,10 @@ public final class TrainingRun {
   private let observer: TrainingObserver
   private let log: TrajectoryLog
   private let isNew: Bool
+  /// What the run was begun under, where it is taken up again.
+  private let recorded: RunCircumstances?
+  /// The time that chat templates print, the same however often the run is taken up.
+  private let clock: Int
   private var sharedEngine: GenerationEngine?
 
   private var settings: RunConfiguration { preparation.settings }
@@ -24,6 +28,8 @@ public final class TrainingRun {
     self.preparation = preparation
     self.observer = observer
     isNew = true
+    recorded = nil
+    clock = Int(Date().timeIntervalSince1970)
     let folder = preparation.folder
     guard !folder.isTaken else { throw RunFolderError.taken(folder) }
     try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
@@ -32,13 +38,28 @@ public final class TrainingRun {
     log = try TrajectoryLog(creating: folder.log)
   }
 
-  /// Opens a run that stopped.
-  /// - Throws: `StoreError` where there is no log, or another process trains the run.
+  /// Opens a run that stopped, wherever it did.
+  /// - Throws: `StoreError` where the log is damaged, or another process trains the run.
   public init(resuming preparation: RunPreparation, observer: TrainingObserver) throws {
     self.preparation = preparation
     self.observer = observer
     isNew = false
-    log = try TrajectoryLog(opening: preparation.folder.log)
+    log = try Self.openLog(preparation.folder.log)
+    preparation.folder.removeUnfinished()
+    let run = try TrajectoryReader(readOnly: preparation.folder.log).runs().last
+    recorded = run.flatMap { RunCircumstances($0.record.host) }
+    clock = recorded?.clock ?? Int(Date().timeIntervalSince1970)
+  }
+
+  /// Opens a log, or makes it where the run stopped before its first commit.
+  private static func openLog(_ url: URL) throws(StoreError) -> TrajectoryLog {
+    do throws(StoreError) {
+      return try TrajectoryLog(opening: url)
+    } catch {
+      // Making one refuses whatever is not an empty file, so that nothing can be overwritten.
+      guard error.kind == .notALog || error.kind == .unreachable else { throw error }
+      do throws(StoreError) { return try TrajectoryLog(creating: url) } catch _ { throw error }
+    }
   }
 
   /// Trains until the last step, or until the observer stops it.
@@ -50,8 +71,13 @@ public final class TrainingRun {
       catalogue: .shipped)
     defer { rewards.shutDown() }
     let material = try gatherMaterial(policy, encoder: encoder, rewards: rewards)
-    try beginIfNew(policy: policy, rewards: rewards, material: material)
-    var parts = try assemble(policy, encoder: encoder, rewards: rewards, material: material)
+    let plan = try RunPlan(
+      preparation, model: policy.model.configuration, promptLength: material.longest.prompt,
+      completionLength: material.longest.completion,
+      microBatchTokens: recorded?.microBatchTokens)
+    try begin(policy: policy, rewards: rewards, material: material, plan: plan)
+    var parts = try assemble(
+      policy, encoder: encoder, rewards: rewards, material: material, plan: plan)
     let position = try takeUp(&parts)
     for warning in preparation.resolved.warnings where isNew { observer.observe(.warning(warning)) }
     return try Trainer(parts, from: position, observer: observer).run()
@@ -89,7 +115,8 @@ public final class TrainingRun {
       tokenizer: try policy.requireTokenizer(), chatTemplate: template, system: settings.system,
       maxPromptLength: settings.maxPromptLength,
       contextLength: policy.model.configuration.maximumPositions,
-      overlong: settings.overlongPrompts, stop: settings.stop)
+      overlong: settings.overlongPrompts, stop: settings.stop,
+      now: Date(timeIntervalSince1970: Double(clock)))
   }
 
   private func encode(_ dataset: Dataset, _ encoder: PromptEncoder?) throws -> [EncodedProblem] {
@@ -111,16 +138,25 @@ public final class TrainingRun {
 
   // MARK: The record of the run
 
-  private func beginIfNew(
-    policy: Policy, rewards: RewardSuite, material: Material
+  /// Records the run, or where it is recorded says what is different now.
+  private func begin(
+    policy: Policy, rewards: RewardSuite, material: Material, plan: RunPlan
   ) throws {
+    let circumstances = RunCircumstances(
+      threads: preparation.compute.threads, compute: preparation.compute.description,
+      microBatchTokens: plan.microBatchTokens, clock: clock)
     let reader = try TrajectoryReader(readOnly: folder.log)
-    guard try reader.runs().isEmpty else { return }
+    guard try reader.runs().isEmpty else {
+      for sentence in recorded?.differences(to: circumstances) ?? [] {
+        observer.observe(.warning(sentence))
+      }
+      return
+    }
     _ = try log.begin(
       run: RunRecord(
         name: folder.url.lastPathComponent, seed: settings.seed,
         programVersion: ProgramVersion.current,
-        configuration: preparation.resolved.json.object ?? [:],
+        configuration: lastingSettings,
         model: settings.model ?? "made from nothing", modelHash: try weightsHash(of: policy.source),
         dataset: preparation.train.name, datasetHash: preparation.train.contentHash,
         provenance: provenance,
@@ -131,10 +167,14 @@ public final class TrainingRun {
             contentHash: live?.contentHash ?? "",
             isDeterministic: live?.isDeterministic ?? true)
         },
-        host: [
-          "threads": .integer(Int64(preparation.compute.threads)),
-          "compute": .string(preparation.compute.description),
-        ]))
+        host: circumstances.json))
+  }
+
+  /// The settings but the name of the folder, which is no part of what a run does.
+  private var lastingSettings: JSONObject {
+    var settings = preparation.resolved.json.object ?? [:]
+    settings["run"] = nil
+    return settings
   }
 
   /// The fingerprint of the weights, an adapter's after those of its base.
@@ -158,7 +198,7 @@ public final class TrainingRun {
       "parent_model": .string(settings.model ?? "made from nothing"),
       "dataset": .string(preparation.train.name),
       "dataset_sha256": .string(preparation.train.contentHash),
-      "configuration": preparation.resolved.json,
+      "configuration": .object(lastingSettings),
     ]
   }
 
@@ -236,12 +276,10 @@ public final class TrainingRun {
   }
 
   private func assemble(
-    _ policy: Policy, encoder: PromptEncoder?, rewards: RewardSuite, material: Material
+    _ policy: Policy, encoder: PromptEncoder?, rewards: RewardSuite, material: Material,
+    plan: RunPlan
   ) throws -> Trainer.Parts {
     let steps = material.steps
-    let plan = try RunPlan(
-      preparation, model: policy.model.configuration, promptLength: material.longest.prompt,
-      completionLength: material.longest.completion)
     (material.source as? RecordedRollouts)?.complete(
       with: policy.model, temperature: Float(settings.temperature),
       correctsSampler: settings.objective.correctsSampler)
@@ -286,7 +324,8 @@ public final class TrainingRun {
         bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
         microBatchTokens: plan.microBatchTokens),
       provenance: provenance,
-      configurationHash: SHA256.digest(of: preparation.resolved.json.jsonText).hexadecimal,
+      configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
+        .hexadecimal,
       warnings: { rewards.takeWarnings() })
   }
 

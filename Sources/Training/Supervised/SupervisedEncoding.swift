@@ -33,7 +33,7 @@ extension PromptEncoder {
     return example.countedTokens > 0 ? example : nil
   }
 
-  private func continuation(
+  func continuation(
     of prompt: Prompt, _ tokens: [TokenID], by completion: String
   ) -> [TokenID] {
     if case .text(let text) = prompt {

@@ -135,13 +135,23 @@ final class PolicyUpdater {
     beforeMove: () throws -> Void
   ) throws -> Outcome {
     let members = part.flatMap { $0 }
-    let update = try PreparedUpdate(
-      completions: members.map(input), settings: settings.objective, context: context)
-    var sum = LossSum(members.count)
-    var first = 0
-    for groups in microBatches(part) {
-      try accumulate(groups, members: first..<first + groups.joined().count, update, into: &sum)
-      first += groups.joined().count
+    let sum: LossSum
+    do {
+      sum = try accumulate(part, members, context: context)
+    } catch let error as ObjectiveError {
+      guard let quantity = error.nonfiniteQuantity else { throw error }
+      guard settings.skipsNonfinite else {
+        throw NonfiniteError(
+          what: quantity, place: place(of: error, in: members, step: step, index: index),
+          remedy: "lower learning_rate, or set on_nonfinite to skip")
+      }
+      try beforeMove()
+      pass.gradients.reset()
+      return Outcome(
+        record: UpdateRecord(
+          step: step, update: index, policyStep: optimizer.updates, completions: [],
+          metrics: ["skipped_updates": 1]),
+        metrics: ["skipped_updates": 1], tokens: 0)
     }
     try beforeMove()
     let factor = settings.learningRate.factor(at: optimizer.updates)
@@ -155,6 +165,36 @@ final class PolicyUpdater {
     return outcome(
       members, sum: sum, report: report, step: step, index: index,
       learningRate: settings.baseLearningRate * factor)
+  }
+
+  /// Forward, objective and backward of a part, micro-batch by micro-batch.
+  private func accumulate(
+    _ part: [[Member]], _ members: [Member], context: UpdateContext
+  ) throws -> LossSum {
+    let update = try PreparedUpdate(
+      completions: members.map(input), settings: settings.objective, context: context)
+    var sum = LossSum(members.count)
+    var first = 0
+    for groups in microBatches(part) {
+      let count = groups.joined().count
+      try accumulate(groups, members: first..<first + count, update, into: &sum)
+      first += count
+    }
+    return sum
+  }
+
+  /// The trajectory whose numbers an objective could not be computed from, as a person finds it.
+  private func place(
+    of error: ObjectiveError, in members: [Member], step: Int, index: Int
+  ) -> String {
+    let place = "step \(step), update \(index + 1)"
+    guard let completion = error.completion, members.indices.contains(completion) else {
+      return place
+    }
+    let member = members[completion]
+    return place
+      + ", row \(member.group.problem.index + 1) of \(member.group.dataset), "
+      + "sample \(member.completion.sample)"
   }
 
   /// What the micro-batches of an update add up to.

@@ -7,61 +7,55 @@ import Foundation
 import Rollouts
 import Tensors
 
-/// Writes a base model with an adapter merged into its weights.
-public enum AdapterMerge {
-  /// Writes the merged model's folder, whole: config, weights, tokenizer.
-  ///
-  /// One tensor is held at a time. Time: one multiplication and addition for each weight and rank.
-  /// - Parameters:
-  ///   - source: An adapter with its base.
-  ///   - elementType: How the weights are stored; nil takes the base's own.
-  ///   - target: The folder to make; one that is there is replaced.
-  /// - Throws: `ModelError` where the source is no adapter or can't be read, `FileError` where writing fails.
-  public static func write(
-    _ source: ModelSource, elementType: ElementType? = nil, to target: URL
-  ) throws {
-    guard let adapter = source.adapter else {
+/// A base model's weights with an adapter merged into them.
+public struct AdapterMerge {
+  private let adapter: AdapterConfiguration
+  private let layout: [TensorSpecification]
+  private let weights: WeightFiles
+  private let changes: SafetensorsFile
+
+  /// Opens both and checks every tensor's shape; no weight is read.
+  /// - Throws: `ModelError` where the source is no adapter, or its files don't fit its base.
+  public init(_ source: ModelSource) throws(ModelError) {
+    guard let found = source.adapter else {
       throw ModelError(
         .invalid, path: source.folder.path, "is a whole model: there is nothing to merge",
         remedy: "name a folder with \(AdapterFolder.configuration)")
     }
-    let weights = try WeightFiles(folder: source.base)
+    adapter = found.adapter
+    layout = source.configuration.tensorLayout
+    weights = try WeightFiles(folder: source.base)
     try weights.check(against: source.configuration)
-    let layout = adapter.adapter.tensorLayout(for: source.configuration)
-    let changes = try SafetensorsFile(
-      adapter.folder.appendingPathComponent(AdapterFolder.weights))
-    try changes.check(against: layout)
-    let type = elementType ?? weights.elementType
-    try FolderPublisher.publish(to: target, replacing: true) { aside in
-      try ModelWriter.write(source.configuration, elementType: type, to: aside)
-      try ModelWriter.copyTokenizer(from: source.tokenizerFolder, to: aside)
-      let tensors = source.configuration.tensorLayout
-      var writer = try SafetensorsWriter(
-        aside.appendingPathComponent("model.safetensors"), tensors: tensors, elementType: type)
-      for tensor in tensors {
-        var values = try read(tensor) { try weights.read(tensor.name, into: $0) }
-        let layer = String(tensor.name.dropLast(".weight".count))
-        if changes.specification(of: AdapterConfiguration.tensorA(of: layer)) != nil {
-          try add(adapter.adapter, of: layer, in: changes, to: &values, shape: tensor.shape)
-        }
-        try writer.append(values)
+    changes = try SafetensorsFile(found.folder.appendingPathComponent(AdapterFolder.weights))
+    try changes.check(against: adapter.tensorLayout(for: source.configuration))
+  }
+
+  /// Writes the merged weights as one safetensors file.
+  ///
+  /// One tensor is held at a time. Time: a multiplication and an addition for each weight and rank.
+  /// - Throws: `ModelError` where reading fails, `FileError` where writing does.
+  public func write(to url: URL, elementType: ElementType) throws {
+    var writer = try SafetensorsWriter(url, tensors: layout, elementType: elementType)
+    for tensor in layout {
+      var values = try read(tensor) { try weights.read(tensor.name, into: $0) }
+      let layer = String(tensor.name.dropLast(".weight".count))
+      if changes.specification(of: AdapterConfiguration.tensorA(of: layer)) != nil {
+        try add(to: &values, of: layer, shape: tensor.shape)
       }
-      try writer.finish()
+      try writer.append(values)
     }
+    try writer.finish()
   }
 
   /// W += s B A.
-  private static func add(
-    _ adapter: AdapterConfiguration, of layer: String, in file: SafetensorsFile,
-    to values: inout [Float], shape: [Int]
-  ) throws {
+  private func add(to values: inout [Float], of layer: String, shape: [Int]) throws {
     let (outputs, inputs) = (shape[0], shape[1])
     let specificationA = TensorSpecification(
       AdapterConfiguration.tensorA(of: layer), [adapter.rank, inputs])
     let specificationB = TensorSpecification(
       AdapterConfiguration.tensorB(of: layer), [outputs, adapter.rank])
-    let a = try read(specificationA) { try file.read(specificationA.name, into: $0) }
-    let b = try read(specificationB) { try file.read(specificationB.name, into: $0) }
+    let a = try read(specificationA) { try changes.read(specificationA.name, into: $0) }
+    let b = try read(specificationB) { try changes.read(specificationB.name, into: $0) }
     let scale = Double(adapter.scale)
     var row = [Double](repeating: 0, count: inputs)
     for output in 0..<outputs {
@@ -78,7 +72,7 @@ public enum AdapterMerge {
     }
   }
 
-  private static func read(
+  private func read(
     _ tensor: TensorSpecification, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Void
   ) throws -> [Float] {
     var values = [Float](repeating: 0, count: tensor.count)

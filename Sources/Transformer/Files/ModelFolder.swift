@@ -15,7 +15,7 @@ enum ModelFolder {
       return ModelError(
         .missing, path: path, "holds a LoRA adapter, not a model: there is no config.json",
         remedy: "name the folder of the base model, or merge the two: "
-          + "grpo export --merge --model \(path)")
+          + "grpo export --merge \(path) FOLDER")
     }
     if let name = firstFile(in: folder, suffix: ".gguf") {
       return ModelError(

@@ -8,8 +8,11 @@ extension Parameters {
   public convenience init(
     folder: URL, configuration: ModelConfiguration
   ) throws(ModelError) {
+    // The shapes are checked first: a configuration that lies must not make memory be taken.
+    let files = try WeightFiles(folder: folder)
+    try files.check(against: configuration)
     self.init(zero: configuration)
-    try read(folder: folder)
+    try read(files)
   }
 
   /// Reads the weights of a model folder to stay as they are.
@@ -23,7 +26,7 @@ extension Parameters {
     let files = try WeightFiles(folder: folder)
     try files.check(against: configuration)
     self.init(frozen: configuration, adapter: adapter, format: files.heldFormat(of:))
-    try readBase(files)
+    try read(files)
   }
 
   /// Replaces the weights of the model without adapters by those of a folder of the same shape.
@@ -31,10 +34,10 @@ extension Parameters {
   public func read(folder: URL) throws(ModelError) {
     let files = try WeightFiles(folder: folder)
     try files.check(against: configuration)
-    try readBase(files)
+    try read(files)
   }
 
-  private func readBase(_ files: WeightFiles) throws(ModelError) {
+  private func read(_ files: WeightFiles) throws(ModelError) {
     for tensor in tensors {
       try tensor.read { (first, values) throws(ModelError) in
         try files.read(tensor.name, from: first, into: values)

@@ -124,7 +124,7 @@ struct ConfigurationTests {
         "run.json5, line 2: num_generations must be from 1 to 65536, not 0",
         "run.json5, line 6: temperature must be above 0 and at most 1000, not 0",
         "run.json5, line 7: overlong_prompts must be one of error, skip, truncate_left, not 'skp'; "
-            + "did you mean 'skip'?",
+          + "did you mean 'skip'?",
       ])
     #expect(
       faults(

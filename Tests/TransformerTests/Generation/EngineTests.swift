@@ -47,7 +47,9 @@ struct EngineTests {
   @Test("an observer ends completions, hears of each once, and can give up")
   func observers() throws {
     let model = try SmallModel.llama.make()
-    let requests = (0..<5).map { GenerationRequest(prompt: [5, TokenID($0)], samples: 3, draw: $0) }
+    let requests = (0..<5).map {
+      GenerationRequest(prompt: [5, TokenID($0)], samples: 3, draw: $0)
+    }
     var heard: [String] = []
     var observer = GenerationObserver()
     observer.endsCompletion = { _, _, tokens in tokens.count == 4 }

@@ -62,7 +62,7 @@ struct OnePolicyTests {
     let scored = ScoringPass(model).score(batch, under: distribution)
     let trained = TrainingPass(model).forward(batch, under: distribution)
     #expect(sampled.logProbabilities.count == batch.targets.count, sourceLocation: sourceLocation)
-    #expect(sampled.logProbabilities.allSatisfy(\.isFinite), sourceLocation: sourceLocation)
+    #expect(sampled.logProbabilities.allSatisfy { $0.isFinite }, sourceLocation: sourceLocation)
     #expect(scored.bits == sampled.bits, sourceLocation: sourceLocation)
     #expect(trained.bits == sampled.bits, sourceLocation: sourceLocation)
   }
@@ -177,7 +177,8 @@ struct OnePolicyTests {
     }
     let whole = statistics(from: 1)
     for cut in 2..<tokens.count {
-      #expect(statistics(from: cut).bits == whole[(cut - 1)..<(tokens.count - 1)].bits, "cut \(cut)")
+      #expect(
+        statistics(from: cut).bits == whole[(cut - 1)..<(tokens.count - 1)].bits, "cut \(cut)")
     }
   }
 

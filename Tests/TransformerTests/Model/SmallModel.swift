@@ -1,5 +1,6 @@
 import Rollouts
 import Tensors
+import Testing
 
 @testable import Transformer
 

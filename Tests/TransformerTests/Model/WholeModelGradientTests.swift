@@ -167,7 +167,9 @@ struct WholeModelGradientTests {
       let model = try SmallModel.biased.make(compute: Compute(threads: threads))
       let pass = TrainingPass(model)
       if earlier {
-        let batch = PackedBatch([TokenGroup(prompt: [1, 2], completions: [Array(repeating: 9, count: 90)])])
+        let batch = PackedBatch([
+          TokenGroup(prompt: [1, 2], completions: [Array(repeating: 9, count: 90)])
+        ])
         _ = pass.forward(batch)
         pass.backward(dLogProbability: batch.targets.map { _ in 1 })
         pass.gradients.reset()

@@ -1,0 +1,55 @@
+import Foundation
+import Tensors
+import Tokenizers
+import Training
+import Transformer
+
+/// Options that the commands around a trained model share.
+extension OptionSpecification {
+  /// `--model`, which must be given.
+  static let model = OptionSpecification(
+    "model", .path, valueName: "DIR",
+    help: "model folder, such as a run's final/, or a hub name that is in the cache")
+
+  /// `--system`.
+  static let system = OptionSpecification(
+    "system", help: "a system message before each prompt; text prompts get it as a prefix")
+
+  /// `--chat-template`.
+  static let chatTemplate = OptionSpecification(
+    "chat-template", .path, valueName: "FILE",
+    help: "Jinja template for prompts of messages, instead of the model's own")
+
+  /// `--threads`.
+  static let threads = OptionSpecification(
+    "threads", .integer(1...256), defaultDescription: "the processors that may be used",
+    help: "threads of the arithmetic; the results don't depend on it")
+}
+
+extension ParsedArguments {
+  /// The folder that an option names.
+  /// - Throws: `UsageError` where the option isn't given, `ModelError` where there is no such model.
+  func modelFolder(_ context: CommandContext, option: String = "model") throws -> URL {
+    guard let name = string(option) else {
+      throw UsageError(
+        "--\(option) is missing: a model's folder, such as --\(option) runs/NAME/final")
+    }
+    return try ModelLocator.locate(name, environment: context.environment)
+  }
+
+  /// The model that an option names, with its tokenizer.
+  /// - Throws: `UsageError`, `ModelError`, `TokenizerError` and their like.
+  func policy(_ context: CommandContext, option: String = "model") throws -> Policy {
+    try Policy(
+      folder: modelFolder(context, option: option), compute: Compute(threads: integer("threads")))
+  }
+
+  /// The encoder of prompts by `--system` and `--chat-template`; nil for a model without tokenizer.
+  func promptEncoder(_ policy: Policy, stop: [String] = []) throws -> PromptEncoder? {
+    guard let tokenizer = policy.tokenizer else { return nil }
+    return PromptEncoder(
+      tokenizer: tokenizer, chatTemplate: try string("chat-template").map(ChatTemplateFile.read),
+      system: string("system"), contextLength: policy.model.configuration.maximumPositions,
+      stop: stop)
+  }
+}

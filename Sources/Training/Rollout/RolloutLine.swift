@@ -1,0 +1,109 @@
+import Rollouts
+
+/// A line of a rollout file: a prompt, what was answered, and what came of it.
+///
+///     {"group": …, "prompt_ids"|"prompt": …, "completion_ids"|"completion": …,
+///      "reward": number|null|{name: number|null}, "step": int?, "advantage": number|[number]?,
+///      "steps": [{"end": int, "score": number}]|{name: […]}?, "columns": {…}?,
+///      "old_logprobs": [number]?, "finish": "stop"|"length"?}
+///
+/// Ids and text may both be given; the ids are what counts, and the text is for people.
+public struct RolloutLine: Sendable, Hashable {
+  /// Where it stands in its file.
+  public var place: RowPlace
+  /// Which lines were sampled for one prompt together: any scalar; nil where the line doesn't say.
+  public var group: JSONValue?
+  /// The prompt as text or messages.
+  public var prompt: Prompt?
+  /// The prompt's tokens; without them the prompt is encoded.
+  public var promptTokens: [TokenID]?
+  /// The completion as text.
+  public var completion: String?
+  /// The completion's tokens; without them the text is encoded.
+  public var completionTokens: [TokenID]?
+  /// The rewards in the line's order, a bare number under the name "reward"; nil where it has none.
+  public var rewards: [Reward]?
+  /// The step in which it is learnt from, from 1.
+  public var step: Int?
+  /// An advantage to be taken as it is: one for all tokens, or one a token.
+  public var advantage: Advantage?
+  /// Other columns of the problem.
+  public var columns: JSONObject
+  /// log π of each token under the policy that drew it, in nats.
+  public var oldLogProbabilities: [Float]?
+  /// Why the completion ended, where the line says.
+  public var finish: FinishReason?
+  /// Members that mean nothing here.
+  public var unknownKeys: [String]
+
+  /// What one reward said.
+  public struct Reward: Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// The reward; nil where the completion couldn't be scored.
+    public var value: Double?
+    /// Rewards of parts: `end` counts tokens where the line has `completion_ids`, otherwise Unicode
+    /// scalars of the text.
+    public var steps: [StepScore] = []
+  }
+
+  /// How much better than its group the completion was.
+  public enum Advantage: Sendable, Hashable {
+    /// The same for all tokens.
+    case completion(Double)
+    /// One a token.
+    case tokens([Double])
+  }
+
+  /// The name of a reward that a line gives as a bare number.
+  public static let onlyReward = "reward"
+}
+
+extension RolloutLine {
+  /// Reads a row.
+  /// - Throws: `RolloutLineError` with the fault as a clause.
+  init(_ row: DatasetRow) throws(RolloutLineError) {
+    let reader = RolloutLineReader(row.columns)
+    place = row.place
+    group = try reader.scalar("group")
+    promptTokens = try reader.tokens("prompt_ids")
+    prompt = try reader.prompt()
+    completionTokens = try reader.tokens("completion_ids")
+    completion = try reader.completion()
+    rewards = try reader.rewards()
+    step = try reader.step()
+    advantage = try reader.advantage()
+    columns = try reader.columns()
+    oldLogProbabilities = try reader.numbers("old_logprobs").map { $0.map(Float.init) }
+    finish = try reader.finish()
+    unknownKeys = reader.unknownKeys
+    try checkAgreement()
+  }
+
+  private func checkAgreement() throws(RolloutLineError) {
+    guard promptTokens != nil || prompt != nil else {
+      throw RolloutLineError("has neither 'prompt_ids' nor 'prompt'")
+    }
+    guard completionTokens != nil || completion != nil else {
+      throw RolloutLineError("has neither 'completion_ids' nor 'completion'")
+    }
+    if let promptTokens, promptTokens.isEmpty {
+      throw RolloutLineError("'prompt_ids' is empty; a completion needs something to continue")
+    }
+    guard let count = completionTokens?.count else { return }
+    if let old = oldLogProbabilities, old.count != count {
+      throw RolloutLineError(
+        "'old_logprobs' has \(old.count) numbers for the \(count) tokens of 'completion_ids'")
+    }
+    if case .tokens(let values) = advantage, values.count != count {
+      throw RolloutLineError(
+        "'advantage' has \(values.count) numbers for the \(count) tokens of 'completion_ids'")
+    }
+  }
+}
+
+/// Why a row is no rollout, as a clause.
+struct RolloutLineError: Error {
+  var reason: String
+  init(_ reason: String) { self.reason = reason }
+}

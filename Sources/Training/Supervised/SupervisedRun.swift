@@ -1,0 +1,307 @@
+import Foundation
+import PolicyOptimization
+import Rollouts
+import Tensors
+import Transformer
+
+/// The supervised stage as a run of its own: imitation of a file's completions, with checkpoints.
+///
+/// A step is an optimiser update, and what update u does is a function of u and the settings: resuming
+/// from the newest checkpoint gives the bytes of a run that was never stopped.
+public final class SupervisedRun {
+  /// The settings.
+  public let resolved: ResolvedConfiguration
+  /// Where the run is.
+  public let folder: RunFolder
+  private let observer: TrainingObserver
+  private let compute: Compute
+  private let source: ModelSource
+  private let train: [SupervisedDataset]
+  private let evaluation: [SupervisedDataset]
+  private let isNew: Bool
+
+  private var settings: RunConfiguration { resolved.values }
+
+  /// Reads and checks what the settings name; writes nothing.
+  /// - Throws: `SupervisedRunError`, `DatasetError`, `ModelError`, each a sentence for the user.
+  public init(
+    _ resolved: ResolvedConfiguration, folder: RunFolder, resuming: Bool,
+    observer: TrainingObserver
+  ) throws {
+    self.resolved = resolved
+    self.folder = folder
+    self.observer = observer
+    isNew = !resuming
+    let settings = resolved.values
+    guard let model = settings.model else { throw SupervisedRunError.noModel }
+    source = try ModelSource(
+      ModelLocator.locate(model, environment: ProcessInfo.processInfo.environment))
+    try AdapterChoice(resolved).check(source)
+    let mapping = ColumnMapping(settings.columns) ?? .identity
+    let names = settings.sftDataset.isEmpty ? settings.dataset : settings.sftDataset
+    guard !names.isEmpty else { throw SupervisedRunError.noData }
+    train = try names.map {
+      try EmbeddedJob.supervised($0)
+        ?? SupervisedDataset.read(reference: $0, mapping: mapping)
+    }
+    evaluation = try settings.evalDataset.map {
+      try SupervisedDataset.read(
+        $0, mapping: mapping, split: .evaluation, limit: settings.maxEvalRows)
+    }
+    if isNew, folder.isTaken { throw SupervisedRunError.taken(folder) }
+    if !isNew, !FileManager.default.fileExists(atPath: folder.configuration.path) {
+      throw SupervisedRunError.notARun(folder)
+    }
+    compute = Compute(threads: settings.threads)
+  }
+
+  /// Trains until the last update, or until the observer stops it.
+  /// - Returns: How it ended; an interrupted run has a checkpoint of where it stopped.
+  public func run() throws -> TrainingOutcome {
+    let policy = try Policy(
+      folder: source.folder, compute: compute, training: AdapterChoice(resolved).trainedPart)
+    let stage = try Stage(self, policy)
+    if isNew {
+      try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
+      try AtomicFile.write(resolved.json.prettyJSONText + "\n", to: folder.configuration)
+    }
+    let outcome = try stage.run(from: isNew ? 0 : try stage.takeUp())
+    return outcome
+  }
+
+  /// The loop, with what it was assembled from.
+  private struct Stage {
+    let run: SupervisedRun
+    let policy: Policy
+    let optimizer: ParameterOptimizer
+    let trainer: SupervisedTrainer
+    let schedule: LearningRatePlan
+    let held: [SupervisedExample]
+    let files: CheckpointFiles
+    let updates: Int
+
+    private var settings: RunConfiguration { run.settings }
+
+    init(_ run: SupervisedRun, _ policy: Policy) throws {
+      self.run = run
+      self.policy = policy
+      let settings = run.settings
+      let encoder = PromptEncoder(
+        tokenizer: try policy.requireTokenizer(),
+        chatTemplate: try settings.chatTemplate.map(ChatTemplateFile.read),
+        system: settings.system, maxPromptLength: settings.maxPromptLength,
+        contextLength: policy.model.configuration.maximumPositions,
+        overlong: settings.overlongPrompts)
+      let examples = try Self.examples(run.train, encoder, policy, settings)
+      guard !examples.isEmpty else {
+        throw RunFolderError.nothingToTrainOn(run.train.map(\.name).joined(separator: ", "))
+      }
+      held = try Self.examples(run.evaluation, encoder, policy, settings)
+      let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
+      updates = settings.sftSteps ?? max(1, Int(passes.rounded(.up)))
+      optimizer = ParameterOptimizer(
+        policy.model.parameters, compute: run.compute,
+        settings: ParameterOptimizer.Settings(
+          beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon,
+          maxGradientNorm: settings.maxGradNorm),
+        rules: ParameterRule.rules(
+          for: policy.model.parameters,
+          base: ParameterRule(
+            learningRate: settings.sftLearningRate, weightDecay: settings.weightDecay),
+          groups: settings.parameterGroups.map { ($0.match, $0.learningRate, $0.weightDecay) }))
+      schedule = LearningRatePlan(
+        settings.sftLrSchedulerType, warmupUpdates: settings.sftWarmupSteps, totalUpdates: updates)
+      trainer = SupervisedTrainer(
+        policy.model, optimizer: optimizer, examples: examples,
+        settings: SupervisedSettings(
+          updates: updates, batchSize: settings.sftBatchSize, learningRate: schedule,
+          rowLimit: try Self.rowLimit(examples, policy, settings), seed: UInt64(settings.seed)))
+      files = CheckpointFiles(
+        tokenizerFolder: policy.source.tokenizerFolder,
+        baseModel: policy.source.baseName(named: settings.model),
+        elementType: settings.saveDtype.elementType)
+    }
+
+    private static func examples(
+      _ datasets: [SupervisedDataset], _ encoder: PromptEncoder, _ policy: Policy,
+      _ settings: RunConfiguration
+    ) throws -> [SupervisedExample] {
+      let longest = min(settings.sftMaxLength, policy.model.configuration.maximumPositions)
+      return try datasets.flatMap { dataset in
+        try dataset.rows.enumerated().compactMap { index, row in
+          try encoder.example(
+            of: row, index: index, dataset: dataset.name, endToken: policy.endTokens.first,
+            maxLength: longest)
+        }
+      }
+    }
+
+    /// Rows of a micro-batch, by the memory plan.
+    private static func rowLimit(
+      _ examples: [SupervisedExample], _ policy: Policy, _ settings: RunConfiguration
+    ) throws -> Int {
+      let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
+      var demand = MemoryPlan.Demand(
+        model: policy.model.configuration, promptsPerStep: settings.sftBatchSize, groupSize: 1,
+        promptLength: examples.map(\.prompt.count).max() ?? 1,
+        completionLength: examples.map(\.completion.count).max() ?? 1,
+        microBatchTokens: settings.microBatchTokens ?? 2048, concurrency: 1,
+        adapter: policy.model.parameters.adapter)
+      if demand.adapter != nil {
+        demand.format = try WeightFiles(folder: policy.source.base).heldFormat(of:)
+      }
+      if let asked = settings.microBatchTokens { return asked }
+      guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
+        demand.microBatchTokens = 1
+        throw SupervisedRunError.tooLarge(peak: MemoryPlan(demand).peak, limit: limit)
+      }
+      return rows
+    }
+
+    /// Reads the newest whole checkpoint back; how many updates it has.
+    func takeUp() throws -> Int {
+      for step in run.folder.checkpointSteps.reversed() {
+        let url = run.folder.checkpoint(step: step)
+        do throws(CheckpointError) {
+          let manifest = try CheckpointManifest.verified(in: url)
+          do {
+            try CheckpointFiles.read(
+              url, into: policy.model, optimizer: optimizer, manifest: manifest)
+          } catch { throw CheckpointError(folder: url, reason: "\(error)") }
+          run.observer.observe(.note("resuming after update \(manifest.step)"))
+          return manifest.step
+        } catch {
+          run.observer.observe(.warning("\(error); the one before it is used"))
+        }
+      }
+      return 0
+    }
+
+    func run(from first: Int) throws -> TrainingOutcome {
+      let metrics = try MetricsLog(
+        run.folder.metrics, keepingStepsThrough: first == 0 ? -1 : first)
+      let start = ContinuousClock.now
+      if first == 0 { try evaluate(after: 0, metrics) }
+      for update in first..<max(first, updates) {
+        if run.observer.isCancelled() {
+          try checkpoint(after: update)
+          return .interrupted(step: update)
+        }
+        let result = try trainer.update(update)
+        let seconds = (ContinuousClock.now - start).seconds
+        try metrics.append(
+          step: update + 1,
+          [
+            "loss": result.loss, "grad_norm": result.gradientNorm,
+            "num_tokens": Double(result.tokens),
+            "learning_rate": settings.sftLearningRate * schedule.factor(at: update),
+            "time/total": seconds,
+          ])
+        run.observer.observe(
+          .supervised(
+            SupervisedProgress(
+              update: update + 1, total: updates, loss: result.loss, seconds: seconds)))
+        let isLast = update + 1 == updates
+        if isLast || isDue(update + 1, settings.evalSteps) {
+          try evaluate(after: update + 1, metrics)
+        }
+        if isDue(update + 1, settings.saveSteps), !isLast { try checkpoint(after: update + 1) }
+      }
+      try writeFinal()
+      return .done
+    }
+
+    private func isDue(_ update: Int, _ period: Int?) -> Bool {
+      period.map { update % $0 == 0 } ?? false
+    }
+
+    /// The mean loss on held-out rows, in nats a token.
+    private func evaluate(after update: Int, _ metrics: MetricsLog) throws {
+      guard !held.isEmpty else { return }
+      let pass = ScoringPass(policy.model)
+      let groups = held.map { TokenGroup(prompt: $0.prompt, completions: [$0.completion]) }
+      var loss = 0.0
+      var tokens = 0
+      for (example, statistics) in zip(held, pass.score(groups)) {
+        for (place, value) in statistics[0].logProbabilities.enumerated()
+        where example.mask?[place] ?? true {
+          loss -= Double(value)
+          tokens += 1
+        }
+      }
+      loss /= Double(max(1, tokens))
+      try metrics.append(step: update, ["eval_loss": loss])
+      run.observer.observe(
+        .note("held-out loss after update \(update): \(Self.text(loss)) nats a token"))
+    }
+
+    private static func text(_ value: Double) -> String { String(format: "%.4f", value) }
+
+    private func checkpoint(after update: Int) throws {
+      try FileManager.default.createDirectory(
+        at: run.folder.checkpoints, withIntermediateDirectories: true)
+      let url = run.folder.checkpoint(step: update)
+      try files.write(
+        policy.model, optimizer: optimizer, reference: nil,
+        manifest: { hashes in
+          CheckpointManifest(
+            step: update, updates: optimizer.updates, problemsDrawn: update * settings.sftBatchSize,
+            entropy: EntropyController(settings.objective),
+            configurationHash: SHA256.digest(of: run.resolved.json.jsonText).hexadecimal,
+            programVersion: ProgramVersion.current, files: hashes)
+        }, to: url)
+      run.observer.observe(.checkpoint(step: update, url: url))
+      guard let limit = settings.saveTotalLimit else { return }
+      for step in run.folder.checkpointSteps.dropLast(max(1, limit)) {
+        try? FileManager.default.removeItem(at: run.folder.checkpoint(step: step))
+      }
+    }
+
+    private func writeFinal() throws {
+      try files.writeFinal(
+        policy.model.parameters,
+        provenance: [
+          "program": .string("grpo \(ProgramVersion.current)"),
+          "stage": "supervised", "seed": .integer(Int64(settings.seed)),
+          "parent_model": .string(settings.model ?? ""),
+          "dataset": .array(run.train.map { .string($0.name) }),
+          "dataset_sha256": .array(run.train.map { .string($0.contentHash) }),
+          "optimizer_updates": .integer(Int64(updates)), "configuration": run.resolved.json,
+        ], to: run.folder.final)
+    }
+  }
+}
+
+/// A supervised run that can't begin.
+public enum SupervisedRunError: Error, CustomStringConvertible {
+  /// No model is named.
+  case noModel
+  /// No rows are named.
+  case noData
+  /// Something stands where the run would be.
+  case taken(RunFolder)
+  /// There is no run to go on with.
+  case notARun(RunFolder)
+  /// Not even one row fits into the memory.
+  case tooLarge(peak: Int, limit: Int)
+
+  /// The sentence for the user.
+  public var description: String {
+    switch self {
+    case .noModel:
+      return
+        "model is missing: the folder of the model to train; 'grpo init' makes one from nothing"
+    case .noData:
+      return "sft_dataset is missing: a file of rows with prompt and completion, messages or text"
+    case .taken(let folder):
+      return
+        "\(folder.url.path) is not empty, and a run never overwrites another: continue it with "
+        + "'grpo sft --resume \(folder.displayPath)', or give the new run another --run"
+    case .notARun(let folder):
+      return "\(folder.url.path) is not a run's folder: there is no config.json in it"
+    case .tooLarge(let peak, let limit):
+      return "the run needs \(peak >> 20) MiB and memory_limit is \(limit >> 20) MiB: lower "
+        + "sft_max_length, take a smaller model, or raise memory_limit"
+    }
+  }
+}

@@ -1,1 +1,0 @@
-// Stub until the target's own files arrive.

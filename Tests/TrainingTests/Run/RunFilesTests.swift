@@ -1,0 +1,158 @@
+import Foundation
+import PolicyOptimization
+import Rollouts
+import Testing
+import TrajectoryStore
+
+@testable import Training
+
+@Suite("Files of a run")
+struct RunFilesTests {
+  // MARK: metrics.jsonl
+
+  private func metrics(_ text: String, through step: Int) throws -> String {
+    let folder = try TemporaryFolder()
+    try Data(text.utf8).write(to: folder["metrics.jsonl"])
+    let log = try MetricsLog(folder["metrics.jsonl"], keepingStepsThrough: step)
+    try log.append(step: 99, ["b": 1, "a": 0.5])
+    try log.synchronize()
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+    #expect(names == ["metrics.jsonl"])
+    return try String(contentsOf: folder["metrics.jsonl"], encoding: .utf8)
+  }
+
+  private static let lines = [
+    "{\"step\":0,\"eval_reward\":1}", "{\"step\":1,\"loss\":1}",
+    "{\"step\":2,\"loss\":2}", "{\"step\":2,\"eval_reward\":3}", "{\"step\":3,\"loss\":4}",
+  ]
+  private static let appended = "{\"step\":99,\"a\":0.5,\"b\":1}\n"
+
+  @Test(
+    "metrics are cut back to the step that training continues from",
+    arguments: [(-1, 0), (0, 0), (1, 2), (2, 3), (3, 5), (9, 5)])
+  func cut(step: Int, kept: Int) throws {
+    let text = try metrics(Self.lines.map { $0 + "\n" }.joined(), through: step)
+    #expect(text == Self.lines.prefix(kept).map { $0 + "\n" }.joined() + Self.appended)
+  }
+
+  @Test("a torn line goes with what follows it")
+  func torn() throws {
+    let text = Self.lines[1] + "\n{\"step\":2,\"lo"
+    #expect(try metrics(text, through: 5) == Self.lines[1] + "\n" + Self.appended)
+    #expect(try metrics("", through: 5) == Self.appended)
+  }
+
+  // MARK: The folder
+
+  @Test("a run's name is a folder under runs/, a path is itself")
+  func names() {
+    #expect(RunFolder.named("first").url.path.hasSuffix("/runs/first"))
+    #expect(RunFolder.named("/tmp/x/first").url.path == "/tmp/x/first")
+    #expect(RunFolder.named("./first").url.path.hasSuffix("/first"))
+    let folder = RunFolder(URL(fileURLWithPath: "/r"))
+    #expect(folder.checkpoint(step: 7).path == "/r/checkpoints/step-000007")
+    #expect(folder.checkpoint(step: 12_345_678).path == "/r/checkpoints/step-12345678")
+  }
+
+  @Test("checkpoints are listed by step; what is not whole is no checkpoint and is removed")
+  func checkpoints() throws {
+    let root = try TemporaryFolder()
+    let folder = RunFolder(root.url)
+    #expect(folder.checkpointSteps.isEmpty)
+    for name in ["step-000100", "step-000020", "step-000300.partial", "other"] {
+      try FileManager.default.createDirectory(
+        at: folder.checkpoints.appendingPathComponent(name), withIntermediateDirectories: true)
+    }
+    #expect(folder.checkpointSteps == [20, 100])
+    try Data().write(to: root["config.json.partial"])
+    folder.removeUnfinished()
+    let left = try FileManager.default.contentsOfDirectory(atPath: folder.checkpoints.path)
+    #expect(left.sorted() == ["other", "step-000020", "step-000100"])
+    #expect(!FileManager.default.fileExists(atPath: root["config.json.partial"].path))
+  }
+
+  @Test("a folder is taken where anything whole is in it")
+  func taken() throws {
+    let root = try TemporaryFolder()
+    #expect(!RunFolder(root.url).isTaken)
+    #expect(!RunFolder(root["missing"]).isTaken)
+    try Data().write(to: root["config.json.partial"])
+    #expect(!RunFolder(root.url).isTaken)
+    try Data().write(to: root["config.json"])
+    #expect(RunFolder(root.url).isTaken)
+  }
+
+  @Test("what is no run is refused in a sentence")
+  func notARun() throws {
+    let root = try TemporaryFolder()
+    let error = #expect(throws: RunFolderError.self) { try RunFolder.find(root.url.path) }
+    #expect(try #require(error).description.contains(root.url.path))
+  }
+
+  // MARK: Checkpoints
+
+  private func manifest(_ files: [String: String]) -> CheckpointManifest {
+    CheckpointManifest(
+      step: 5, updates: 10, problemsDrawn: 40, entropy: EntropyController(ObjectiveSettings()),
+      configurationHash: "c", programVersion: "1", files: files)
+  }
+
+  @Test("a checkpoint is what its manifest says, and any damage to it is seen")
+  func damage() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(
+      at: folder["reference"], withIntermediateDirectories: false)
+    for (name, text) in [("model.safetensors", "weights"), ("reference/m", "others")] {
+      try Data(text.utf8).write(to: folder[name])
+    }
+    let written = manifest(try CheckpointManifest.hashes(of: folder.url))
+    #expect(Set(written.files.keys) == ["model.safetensors", "reference/m"])
+    try JSONEncoder().encode(written).write(to: folder[CheckpointManifest.name])
+    #expect(try CheckpointManifest.verified(in: folder.url) == written)
+
+    func reason() throws -> String {
+      let error = #expect(throws: CheckpointError.self) {
+        try CheckpointManifest.verified(in: folder.url)
+      }
+      return try #require(error).reason
+    }
+    try Data("weightz".utf8).write(to: folder["model.safetensors"])
+    #expect(try reason().contains("model.safetensors is damaged"))
+    try Data("weight".utf8).write(to: folder["model.safetensors"])
+    #expect(try reason().contains("model.safetensors is damaged"))
+    try FileManager.default.removeItem(at: folder["model.safetensors"])
+    #expect(try reason().contains("model.safetensors is missing"))
+    try Data("{".utf8).write(to: folder[CheckpointManifest.name])
+    #expect(try reason().contains("trainer.json"))
+    try FileManager.default.removeItem(at: folder[CheckpointManifest.name])
+    #expect(try reason().contains("trainer.json"))
+  }
+
+  // MARK: Circumstances
+
+  @Test("circumstances come back, and what is different now is said once")
+  func circumstances() throws {
+    let begun = RunCircumstances(
+      threads: 2, compute: "threads: 2\ninstruction set: avx2", microBatchTokens: 2048, clock: 17)
+    #expect(RunCircumstances(begun.json) == begun)
+    #expect(RunCircumstances(["threads": 2]) == nil)
+    #expect(begun.differences(to: begun).isEmpty)
+    var now = begun
+    now.compute = "threads: 4\ninstruction set: avx2"
+    now.microBatchTokens = 512
+    let sentence = try #require(begun.differences(to: now).first)
+    #expect(sentence.contains("threads: 4") && sentence.contains("micro_batch_tokens: 512"))
+    #expect(!sentence.contains("avx2"))
+  }
+
+  @Test("crash points are off unless one is named")
+  func crashPoints() {
+    #expect(CrashPoint.parse(nil) == nil)
+    #expect(CrashPoint.parse("nowhere") == nil)
+    #expect(CrashPoint.parse("") == nil)
+    #expect(CrashPoint.parse("cold-start")?.point == .coldStart)
+    #expect(CrashPoint.parse("updating:3")?.arrival == 3)
+    #expect(CrashPoint.parse("updating")?.arrival == 1)
+    CrashPoint.updating.reach()
+  }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import PolicyOptimization
+import Rollouts
+import Tensors
+import TrajectoryStore
+import Transformer
+
+@testable import Training
+
+/// A policy of a few thousand parameters, and rollouts that it sampled itself.
+struct SmallPolicy {
+  let model: LanguageModel
+  let groupSize = 6
+
+  init(seed: UInt64 = 1, threads: Int = 2) throws {
+    let configuration = try ModelConfiguration.llama(
+      vocabularySize: 23, hiddenSize: 24, intermediateSize: 40, layerCount: 2, headCount: 3,
+      keyValueHeadCount: 1, maximumPositions: 128, endTokenIDs: [0])
+    model = LanguageModel(
+      Parameters(initializing: configuration, seed: seed, deviation: 0.3),
+      compute: Compute(threads: threads))
+  }
+
+  /// The weights' bits, tensor by tensor.
+  var bits: [[UInt32]] { model.parameters.tensors.map { $0.plainValues.map(\.bitPattern) } }
+
+  /// A rollout that the policy draws, with rewards by a rule.
+  func rollout(
+    groups: Int = 4, step: Int = 1, sampling: SamplingSettings? = nil,
+    reward: (_ group: Int, _ tokens: [TokenID]) -> Double = { Double($1.count { $0 % 2 == 0 }) }
+  ) -> StepRecord {
+    var prompts: [[TokenID]] = []
+    for group in 0..<groups {
+      let length = 3 + 7 * group
+      prompts.append((0..<length).map { place in TokenID((place * 5 + group) % 23) })
+    }
+    let drawn = GenerationEngine(model).generate(
+      prompts.enumerated().map {
+        GenerationRequest(prompt: $1, samples: groupSize, draw: $0)
+      },
+      settings: sampling ?? SamplingSettings(maxNewTokens: 12, endTokens: [0]),
+      key: GenerationKey(seed: 5, purpose: .sampling, step: step))
+    let records = (drawn ?? []).enumerated().map { group, completions in
+      GroupRecord(
+        dataset: "data.jsonl", problem: Problem(index: group, prompt: .text("problem \(group)")),
+        promptTokens: prompts[group], draw: group,
+        completions: completions.enumerated().map { sample, completion in
+          let value = reward(group, completion.tokens)
+          return CompletionRecord(
+            sample: sample,
+            completion: Completion(
+              text: "", tokens: completion.tokens, finish: completion.finish),
+            samplerLogProbabilities: completion.statistics.logProbabilities,
+            entropies: completion.statistics.entropies,
+            keptSets: completion.keptSets.isEmpty
+              ? nil : completion.keptSets.map { $0?.encoded },
+            scores: [ScoreRecord(reward: "even", scoring: .scored(Score(value)))], reward: value)
+        })
+    }
+    return StepRecord(step: step, policyStep: 0, groups: records)
+  }
+
+  /// Updates of the policy by a rollout, as a trainer does them.
+  func update(
+    by rollout: StepRecord, learningRate: Double = 1e-2, updatesPerRollout: Int = 1,
+    microBatchTokens: Int = 4096, skipsNonfinite: Bool = false, temperature: Float = 1,
+    objective change: (inout ObjectiveSettings) -> Void = { _ in },
+    beforeMove: () throws -> Void = {}
+  ) throws -> [PolicyUpdater.Outcome] {
+    var objective = ObjectiveSettings()
+    change(&objective)
+    let optimizer = ParameterOptimizer(
+      model.parameters, compute: model.compute, settings: ParameterOptimizer.Settings(),
+      rules: ParameterRule.rules(
+        for: model.parameters, base: ParameterRule(learningRate: learningRate, weightDecay: 0),
+        groups: []))
+    let updater = PolicyUpdater(
+      model, optimizer: optimizer,
+      settings: PolicyUpdater.Settings(
+        objective: objective, updatesPerRollout: updatesPerRollout, maxCompletionLength: 12,
+        temperature: temperature, microBatchTokens: microBatchTokens,
+        learningRate: LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: 10),
+        baseLearningRate: learningRate, skipsNonfinite: skipsNonfinite))
+    let advantages = try AdvantageEstimator(objective, rewardWeights: [1]).advantages(
+      of: rollout, rewardNames: ["even"], stepEnd: { _, _ in 1 })
+    var outcomes: [PolicyUpdater.Outcome] = []
+    try updater.update(
+      SourcedRollout(rollout), advantages: advantages, beforeMove: beforeMove,
+      updated: { outcomes.append($0) })
+    return outcomes
+  }
+}
