@@ -125,10 +125,20 @@ public final class PackedMatrix {
   }
 
   /// Takes row-major values [rows, columns]; into bfloat16 they are rounded to nearest, ties to even.
-  public func pack(from plain: UnsafePointer<Float>) {
+  public func pack(from plain: UnsafePointer<Float>) { pack(rows: 0..<rows, from: plain) }
+
+  /// Takes some rows of the matrix, so that a large one needs no whole plain copy.
+  /// - Precondition: They begin at a multiple of the panels' width and end at one, or at the last row.
+  public func pack(rows range: Range<Int>, from plain: UnsafePointer<Float>) {
+    let width = PackedLayout.panelWidth
+    precondition(
+      range.lowerBound % width == 0 && (range.upperBound % width == 0 || range.upperBound == rows),
+      "rows \(range) are not whole panels")
+    let part = PackedLayout(rows: range.count, columns: columns)
+    let start = range.lowerBound * columns
     switch format {
-    case .float32: layout.pack(plain, into: pointer)
-    case .bfloat16: layout.pack(into: changedHalves, zero: 0) { BFloat16.round(plain[$0]) }
+    case .float32: part.pack(plain, into: pointer + start)
+    case .bfloat16: part.pack(into: changedHalves + start, zero: 0) { BFloat16.round(plain[$0]) }
     }
   }
 

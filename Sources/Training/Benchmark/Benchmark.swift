@@ -74,7 +74,7 @@ public final class Benchmark {
     estimator = AdvantageEstimator(objective, rewardWeights: [1])
     let optimizer = ParameterOptimizer(
       model.parameters, compute: compute, settings: ParameterOptimizer.Settings(),
-      rules: model.parameters.tensors.map { _ in
+      rules: model.parameters.trained.map { _ in
         ParameterRule(learningRate: 1e-6, weightDecay: 0)
       })
     updater = PolicyUpdater(
@@ -103,7 +103,7 @@ public final class Benchmark {
     MemoryPlan.Demand(
       model: shape, promptsPerStep: workload.prompts, groupSize: workload.group,
       promptLength: workload.promptLength, completionLength: workload.completionLength,
-      microBatchTokens: rows, hasReference: false, concurrency: 128)
+      microBatchTokens: rows, concurrency: 128)
   }
 
   /// Measures `repeats` steps after `warmups` that don't count.

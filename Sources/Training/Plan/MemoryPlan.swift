@@ -1,13 +1,16 @@
 import Rollouts
+import Tensors
 import Transformer
 
 /// What a run will need, before anything is done: bytes by purpose, from shapes alone.
 ///
 /// Letters: R rows of a micro-batch, C width, F feed-forward width, H and K query and key heads of size
-/// D, V vocabulary, L layers, P parameters; a float is 4 bytes.
+/// D, V vocabulary, L layers, P parameters, T trained ones, r the rank of M adapted products; a float is 4
+/// bytes, matrices are counted with their rows padded to a panel.
 ///
-///     weights, gradients, two moments       4 · 4P
-///     activations                           4R·L(2C + 2HD + 2KD + 2F + H + 2), and a layer's scratch
+///     weights                               4P; 2P where frozen and stored as bfloat16
+///     adapters, gradients, two moments      4T; 4T, 8T (T = P where all is trained, without adapters)
+///     activations                           4R·(L(2C + 2HD + 2KD + 2F + H + 2) + Mr), and a layer's scratch
 ///     logits                                4·min(targets, chunk)·V
 ///     keys and values while sampling        4·L·2KD·16·blocks
 public struct MemoryPlan: Sendable {
@@ -33,12 +36,21 @@ public struct MemoryPlan: Sendable {
     public var completionLength: Int
     /// Rows of a micro-batch.
     public var microBatchTokens: Int
-    /// Whether a reference model is held.
-    public var hasReference: Bool
+    /// What a reference model holds of its own, bytes.
+    public var referenceBytes = 0
     /// Completions decoded together.
     public var concurrency: Int
     /// Updates of one rollout.
     public var updatesPerRollout: Int = 1
+    /// The adapters that are trained, where the model is frozen.
+    public var adapter: AdapterConfiguration?
+    /// How each matrix of the model is held.
+    public var format: @Sendable (_ name: String) -> WeightFormat = { _ in .float32 }
+
+    /// What is trained.
+    var trained: [TensorSpecification] {
+      adapter?.tensorLayout(for: model) ?? model.tensorLayout
+    }
   }
 
   /// What is held throughout.
@@ -59,14 +71,19 @@ public struct MemoryPlan: Sendable {
   /// Makes the plan of a demand.
   public init(_ demand: Demand) {
     let model = demand.model
-    let parameters = 4 * model.parameterCount
+    let trained = demand.trained.bytes()
     var resident = [
       Item(name: "program", bytes: Self.program),
-      Item(name: "weights", bytes: parameters),
-      Item(name: "gradients", bytes: parameters),
-      Item(name: "AdamW moments", bytes: 2 * parameters),
+      Item(name: "weights", bytes: model.tensorLayout.bytes(demand.format)),
     ]
-    if demand.hasReference { resident.append(Item(name: "reference model", bytes: parameters)) }
+    if demand.adapter != nil { resident.append(Item(name: "adapters", bytes: trained)) }
+    resident += [
+      Item(name: "gradients", bytes: trained),
+      Item(name: "AdamW moments", bytes: 2 * trained),
+    ]
+    if demand.referenceBytes > 0 {
+      resident.append(Item(name: "reference model", bytes: demand.referenceBytes))
+    }
     self.resident = resident
     sampling = Self.samplingItems(demand)
     update = Self.updateItems(demand)
@@ -94,16 +111,18 @@ public struct MemoryPlan: Sendable {
     let queries = model.headCount * model.headSize
     let keys = model.keyValueHeadCount * model.headSize
     let normed = model.normalizesQueriesAndKeys ? queries + keys : 0
+    let reduced = (demand.adapter?.tensorLayout(for: model).count ?? 0) / 2
+    let rank = demand.adapter?.rank ?? 0
     let perLayer =
       2 * model.hiddenSize + 2 * queries + 2 * keys + 2 * model.intermediateSize
       + model.headCount + 2 + normed
     // A backward pass's scratch: stream, two norms, attention's gradients, two of the feed-forward.
     let scratch =
-      5 * model.hiddenSize + 2 * queries + 3 * keys + 3 * model.intermediateSize + 2 * keys
+      5 * model.hiddenSize + 2 * queries + 3 * keys + 3 * model.intermediateSize + 2 * keys + rank
     let targets = min(rows, demand.promptsPerStep * demand.groupSize * demand.completionLength)
     let chunk = max(1, VocabularyHead.chunkLogits / model.vocabularySize)
     return [
-      Item(name: "activations", bytes: 4 * rows * model.layerCount * perLayer),
+      Item(name: "activations", bytes: 4 * rows * (model.layerCount * perLayer + reduced * rank)),
       Item(name: "scratch", bytes: 4 * rows * scratch + 16 * targets * model.hiddenSize),
       Item(name: "logits", bytes: 4 * min(targets, chunk) * model.vocabularySize),
     ]
@@ -125,6 +144,17 @@ public struct MemoryPlan: Sendable {
   }
 }
 
+extension [TensorSpecification] {
+  /// The bytes of tensors in memory, the padding of matrices included.
+  func bytes(_ format: (_ name: String) -> WeightFormat = { _ in .float32 }) -> Int {
+    reduce(0) { sum, tensor in
+      guard tensor.shape.count == 2 else { return sum + 4 * tensor.count }
+      let layout = PackedLayout(rows: tensor.shape[0], columns: tensor.shape[1])
+      return sum + layout.count * (format(tensor.name) == .float32 ? 4 : 2)
+    }
+  }
+}
+
 /// What a run leaves on the disk.
 public struct DiskPlan: Sendable {
   /// A checkpoint: weights and two moments.
@@ -141,13 +171,13 @@ public struct DiskPlan: Sendable {
 
   /// Makes the plan of a run.
   public init(
-    model: ModelConfiguration, steps: Int, completionsPerStep: Int, tokensPerCompletion: Int,
+    trainedCount: Int, steps: Int, completionsPerStep: Int, tokensPerCompletion: Int,
     checkpointEvery: Int, checkpointLimit: Int?, bytesPerWeight: Int
   ) {
     let written = 2 + steps / max(1, checkpointEvery)
-    checkpointBytes = 12 * model.parameterCount
+    checkpointBytes = 12 * trainedCount
     checkpoints = min(written, (checkpointLimit ?? written) + 2)
-    finalBytes = bytesPerWeight * model.parameterCount
+    finalBytes = bytesPerWeight * trainedCount
     logBytes = steps * completionsPerStep * (400 + 30 * tokensPerCompletion)
   }
 }

@@ -17,11 +17,12 @@ public struct RunPlan {
 
   /// Makes the plan of a prepared run.
   /// - Parameter microBatchTokens: The micro-batch that the run was begun with, where it is taken up again.
-  /// - Throws: `PlanError` where the run can't fit into its memory.
+  /// - Throws: `PlanError` where the run can't fit into its memory, `ModelError` where a file of weights can't be
+  ///   read.
   public init(
     _ preparation: RunPreparation, model: ModelConfiguration, promptLength: Int,
     completionLength: Int, microBatchTokens recorded: Int? = nil
-  ) throws(PlanError) {
+  ) throws {
     let settings = preparation.settings
     let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
     var demand = MemoryPlan.Demand(
@@ -30,8 +31,12 @@ public struct RunPlan {
       completionLength: min(
         completionLength, max(1, model.maximumPositions - promptLength)),
       microBatchTokens: settings.microBatchTokens ?? recorded ?? 2048,
-      hasReference: settings.objective.needsReference, concurrency: 128,
-      updatesPerRollout: settings.updatesPerRollout)
+      referenceBytes: try Self.referenceBytes(preparation, model: model), concurrency: 128,
+      updatesPerRollout: settings.updatesPerRollout,
+      adapter: AdapterChoice(preparation.resolved).adapter(for: preparation.source))
+    if demand.adapter != nil, let base = preparation.source?.base {
+      demand.format = try WeightFiles(folder: base).heldFormat(of:)
+    }
     if settings.microBatchTokens == nil, recorded == nil {
       guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
         throw PlanError(plan: MemoryPlan(demand), limit: limit)
@@ -43,10 +48,31 @@ public struct RunPlan {
     memoryLimit = limit
     guard memory.peak <= limit else { throw PlanError(plan: memory, limit: limit) }
     disk = DiskPlan(
-      model: model, steps: settings.stepCount(problems: max(1, preparation.train.epoch.count)),
+      trainedCount: demand.trained.reduce(0) { $0 + $1.count },
+      steps: settings.stepCount(problems: max(1, preparation.train.epoch.count)),
       completionsPerStep: settings.promptsPerStep * settings.numGenerations,
       tokensPerCompletion: settings.maxCompletionLength, checkpointEvery: settings.saveSteps,
       checkpointLimit: settings.saveTotalLimit, bytesPerWeight: settings.saveDtype.elementType.size)
+  }
+
+  /// What the reference holds beside the policy: nothing where it is the policy's own frozen base.
+  private static func referenceBytes(
+    _ preparation: RunPreparation, model: ModelConfiguration
+  ) throws -> Int {
+    let settings = preparation.settings
+    guard settings.objective.needsReference else { return 0 }
+    if let name = settings.referenceModel, !settings.objective.refreshesReference {
+      let source = try ModelSource(
+        ModelLocator.locate(name, environment: ProcessInfo.processInfo.environment))
+      return source.configuration.tensorLayout.bytes(
+        try WeightFiles(folder: source.base).heldFormat(of:))
+    }
+    guard let adapter = AdapterChoice(preparation.resolved).adapter(for: preparation.source) else {
+      return model.tensorLayout.bytes()
+    }
+    let startsAsBase = preparation.source?.adapter == nil && preparation.supervised.isEmpty
+    return startsAsBase && !settings.objective.refreshesReference
+      ? 0 : adapter.tensorLayout(for: model).bytes()
   }
 }
 

@@ -92,15 +92,17 @@ public final class TrainingRun {
 
   private func loadPolicy() throws -> Policy {
     let source: URL
-    if let modelFolder = preparation.modelFolder {
-      source = modelFolder
+    if let named = preparation.source {
+      source = named.folder
     } else {
       source = folder.initial
       if !FileManager.default.fileExists(atPath: source.path) {
         try EmbeddedJob.writeModel(seed: UInt64(settings.seed), to: source)
       }
     }
-    return try Policy(folder: source, compute: preparation.compute)
+    return try Policy(
+      folder: source, compute: preparation.compute,
+      training: AdapterChoice(preparation.resolved).trainedPart)
   }
 
   /// What turns text into tokens; nil where only ids are given, by a record, to a model without a tokenizer.
@@ -155,7 +157,7 @@ public final class TrainingRun {
         name: folder.url.lastPathComponent, seed: settings.seed,
         programVersion: ProgramVersion.current,
         configuration: lastingSettings,
-        model: settings.model ?? "made from nothing", modelHash: try weightsHash(of: policy.folder),
+        model: settings.model ?? "made from nothing", modelHash: try weightsHash(of: policy.source),
         dataset: preparation.train.name, datasetHash: preparation.train.contentHash,
         provenance: provenance,
         rewards: material.rewards.map { reward in
@@ -175,13 +177,16 @@ public final class TrainingRun {
     return settings
   }
 
-  private func weightsHash(of folder: URL) throws -> String {
-    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-      .filter { $0.hasSuffix(".safetensors") }.sorted()
+  /// The fingerprint of the weights, an adapter's after those of its base.
+  private func weightsHash(of source: ModelSource) throws -> String {
     var hash = SHA256()
-    for file in files {
-      let digest = try SHA256.digest(ofFile: folder.appendingPathComponent(file).path).hexadecimal
-      hash.update(Array(digest.utf8))
+    for folder in source.adapter == nil ? [source.base] : [source.base, source.folder] {
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        .filter { $0.hasSuffix(".safetensors") }.sorted()
+      for file in files {
+        let path = folder.appendingPathComponent(file).path
+        hash.update(Array(try SHA256.digest(ofFile: path).hexadecimal.utf8))
+      }
     }
     return hash.finalize().hexadecimal
   }
@@ -309,7 +314,9 @@ public final class TrainingRun {
       evaluator: held.flatMap { evaluator($0, samples: settings.numGenerationsEval ?? 1) },
       probe: evaluator(Array(material.problems.prefix(256)), samples: 1),
       checkpoints: CheckpointFiles(
-        tokenizerFolder: policy.folder, elementType: settings.saveDtype.elementType),
+        tokenizerFolder: policy.source.tokenizerFolder,
+        baseModel: policy.source.baseName(named: settings.model),
+        elementType: settings.saveDtype.elementType),
       schedule: Trainer.Schedule(
         steps: steps, evaluationSteps: settings.evalSteps, evaluatesFirst: settings.evalOnStart,
         checkpointSteps: settings.saveSteps, checkpointLimit: settings.saveTotalLimit,
@@ -376,21 +383,43 @@ public final class TrainingRun {
   }
 
   /// The reference: where it was moved, as the checkpoint has it; else the named model, or the policy
-  /// before the first step.
+  /// before the first step, which is the bare base where adapters start from nothing.
   private func makeReference(_ policy: Policy, moved checkpoint: URL?) throws -> ReferenceModel {
-    let reference = ReferenceModel(
-      copying: policy.model, temperature: Float(settings.temperature))
+    let temperature = Float(settings.temperature)
     let kept = checkpoint?.appendingPathComponent(CheckpointFiles.referenceFolder)
-    if let kept, FileManager.default.fileExists(atPath: kept.path) {
-      try reference.parameters.read(folder: kept)
-    } else if let name = settings.referenceModel {
-      try reference.parameters.read(
-        folder: try ModelLocator.locate(
-          name, environment: ProcessInfo.processInfo.environment))
-    } else if checkpoint != nil {
-      try reference.parameters.read(folder: folder.checkpoint(step: 0))
+    let isKept = kept.map { FileManager.default.fileExists(atPath: $0.path) } ?? false
+    if !isKept, let name = settings.referenceModel {
+      return ReferenceModel(
+        try namedReference(name, for: policy), compute: preparation.compute,
+        temperature: temperature)
     }
-    return reference
+    let startsAsBase =
+      settings.usePeft && policy.source.adapter == nil && preparation.supervised.isEmpty
+    if startsAsBase, !settings.objective.refreshesReference {
+      return ReferenceModel(baseOf: policy.model, temperature: temperature)
+    }
+    let parameters = Parameters(copying: policy.model.parameters)
+    if let kept, isKept {
+      try parameters.readTrained(folder: kept)
+    } else if checkpoint != nil {
+      try parameters.readTrained(folder: folder.checkpoint(step: 0))
+    }
+    return ReferenceModel(parameters, compute: preparation.compute, temperature: temperature)
+  }
+
+  /// A reference that the settings name: in float32 where it is to be moved, otherwise as it is stored.
+  private func namedReference(_ name: String, for policy: Policy) throws -> Parameters {
+    let source = try ModelSource(
+      ModelLocator.locate(name, environment: ProcessInfo.processInfo.environment))
+    let vocabulary = policy.model.configuration.vocabularySize
+    guard source.configuration.vocabularySize == vocabulary else {
+      throw ModelError(
+        .invalid, path: source.base.path, subject: "vocab_size",
+        "is \(source.configuration.vocabularySize), and the policy's is \(vocabulary)",
+        remedy: "name a reference_model with the policy's own tokenizer")
+    }
+    guard settings.objective.refreshesReference else { return try source.frozenParameters() }
+    return try Parameters(folder: source.base, configuration: policy.model.configuration)
   }
 
   /// The supervised stage, where the settings ask for one.

@@ -15,7 +15,7 @@ public final class SupervisedRun {
   public let folder: RunFolder
   private let observer: TrainingObserver
   private let compute: Compute
-  private let modelFolder: URL
+  private let source: ModelSource
   private let train: [SupervisedDataset]
   private let evaluation: [SupervisedDataset]
   private let isNew: Bool
@@ -34,9 +34,9 @@ public final class SupervisedRun {
     isNew = !resuming
     let settings = resolved.values
     guard let model = settings.model else { throw SupervisedRunError.noModel }
-    modelFolder = try ModelLocator.locate(
-      model, environment: ProcessInfo.processInfo.environment)
-    _ = try ModelConfiguration(folder: modelFolder)
+    source = try ModelSource(
+      ModelLocator.locate(model, environment: ProcessInfo.processInfo.environment))
+    try AdapterChoice(resolved).check(source)
     let mapping = ColumnMapping(settings.columns) ?? .identity
     let names = settings.sftDataset.isEmpty ? settings.dataset : settings.sftDataset
     guard !names.isEmpty else { throw SupervisedRunError.noData }
@@ -58,7 +58,8 @@ public final class SupervisedRun {
   /// Trains until the last update, or until the observer stops it.
   /// - Returns: How it ended; an interrupted run has a checkpoint of where it stopped.
   public func run() throws -> TrainingOutcome {
-    let policy = try Policy(folder: modelFolder, compute: compute)
+    let policy = try Policy(
+      folder: source.folder, compute: compute, training: AdapterChoice(resolved).trainedPart)
     let stage = try Stage(self, policy)
     if isNew {
       try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
@@ -116,7 +117,9 @@ public final class SupervisedRun {
           updates: updates, batchSize: settings.sftBatchSize, learningRate: schedule,
           rowLimit: try Self.rowLimit(examples, policy, settings), seed: UInt64(settings.seed)))
       files = CheckpointFiles(
-        tokenizerFolder: policy.folder, elementType: settings.saveDtype.elementType)
+        tokenizerFolder: policy.source.tokenizerFolder,
+        baseModel: policy.source.baseName(named: settings.model),
+        elementType: settings.saveDtype.elementType)
     }
 
     private static func examples(
@@ -142,7 +145,11 @@ public final class SupervisedRun {
         model: policy.model.configuration, promptsPerStep: settings.sftBatchSize, groupSize: 1,
         promptLength: examples.map(\.prompt.count).max() ?? 1,
         completionLength: examples.map(\.completion.count).max() ?? 1,
-        microBatchTokens: settings.microBatchTokens ?? 2048, hasReference: false, concurrency: 1)
+        microBatchTokens: settings.microBatchTokens ?? 2048, concurrency: 1,
+        adapter: policy.model.parameters.adapter)
+      if demand.adapter != nil {
+        demand.format = try WeightFiles(folder: policy.source.base).heldFormat(of:)
+      }
       if let asked = settings.microBatchTokens { return asked }
       guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
         demand.microBatchTokens = 1

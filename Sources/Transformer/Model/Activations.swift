@@ -36,6 +36,11 @@ final class AttentionActivations {
   let attended = FloatScratch()
   /// log Σ exp of the scores, [R, H].
   let logSumExp = FloatScratch()
+  /// s x Aᵀ of each adapted product, [R, r].
+  let queryReduced = FloatScratch()
+  let keyReduced = FloatScratch()
+  let valueReduced = FloatScratch()
+  let outputReduced = FloatScratch()
 }
 
 /// What the gated feed-forward keeps.
@@ -44,6 +49,10 @@ final class FeedForwardActivations {
   let gate = FloatScratch()
   /// x W_upᵀ, [R, F].
   let up = FloatScratch()
+  /// s x Aᵀ of each adapted product, [R, r].
+  let gateReduced = FloatScratch()
+  let upReduced = FloatScratch()
+  let downReduced = FloatScratch()
 }
 
 /// A buffer that grows to the greatest size asked of it and never shrinks.

@@ -17,13 +17,16 @@ public final class LanguageModel {
   public let parameters: Parameters
   /// Where the arithmetic is done.
   public let compute: Compute
+  /// Whether adapters take part; without them the model is its frozen base.
+  public let appliesAdapter: Bool
   let attentionScale: Float
   private let rotary: RotaryTables
   private let shared = SharedScratch()
 
-  /// Makes a model of parameters.
-  public init(_ parameters: Parameters, compute: Compute) {
+  /// Makes a model of parameters, with their adapters on or off.
+  public init(_ parameters: Parameters, compute: Compute, appliesAdapter: Bool = true) {
     self.parameters = parameters
+    self.appliesAdapter = appliesAdapter
     self.compute = compute
     configuration = parameters.configuration
     attentionScale = 1 / Float(configuration.headSize).squareRoot()

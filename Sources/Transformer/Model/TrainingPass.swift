@@ -13,6 +13,7 @@ final class BackwardScratch {
   let dRawKey = FloatScratch()
   let hidden = FloatScratch()
   let dHidden = FloatScratch()
+  let dReduced = FloatScratch()
 }
 
 /// A forward pass that remembers, and the backward pass that follows it.
@@ -75,9 +76,10 @@ public final class TrainingPass {
         backward(index, batch: batch, positions: positions, dStream: dStream)
       }
     }
+    guard let dEmbedding = gradients.pointer(model.parameters.embeddingPlace) else { return }
     model.compute.scatterEmbeddingGradient(
       batch.tokens, Rows(dStream, stride: width), layout: model.parameters.embedding.layout,
-      into: gradients.buffers[model.parameters.embeddingIndex].pointer)
+      into: dEmbedding)
   }
 
   /// Turns the gradient of the stream after a layer into that before it, in place.
@@ -128,7 +130,7 @@ public final class TrainingPass {
       Rows(dy, stride: width), x: x.rows(width), rows: rows, columns: width,
       weight: weight.values.pointer, inverseRMS: inverseRMS.pointer,
       into: Rows(dStream, stride: width), accumulating: true,
-      dWeight: gradients.buffers[weight.index].pointer)
+      dWeight: gradients.pointer(weight.place))
   }
 
   private func reserveBlocks(_ count: Int) -> KeyValueBlocks {
