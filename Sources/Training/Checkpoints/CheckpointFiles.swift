@@ -13,6 +13,9 @@ struct CheckpointFiles {
   var tokenizerFolder: URL?
   /// What an adapter's files call the model that it belongs to.
   var baseModel = ""
+  /// The run's folder, where the model that adapters belong to is the run's own: it is named by the way
+  /// to it, so that runs can be moved, and are equal wherever they are.
+  var ownBase: RunFolder?
   /// How the weights are stored; float32 wherever training goes on from them.
   var elementType: ElementType = .float32
 
@@ -57,7 +60,7 @@ struct CheckpointFiles {
   ) throws {
     if parameters.adapter != nil {
       try AdapterFolder.write(
-        parameters, baseModel: baseModel, elementType: elementType, to: folder)
+        parameters, baseModel: baseName(from: folder), elementType: elementType, to: folder)
     } else {
       try ModelWriter.write(parameters.configuration, elementType: elementType, to: folder)
       try parameters.write(
@@ -68,6 +71,13 @@ struct CheckpointFiles {
     }
   }
 
+  /// The name of an adapter's base in a folder of the run.
+  private func baseName(from folder: URL) -> String {
+    guard let run = ownBase else { return baseModel }
+    let depth = folder.pathComponents.count - run.url.pathComponents.count
+    return String(repeating: "../", count: max(0, depth)) + run.initial.lastPathComponent
+  }
+
   private func writeState(
     _ optimizer: ParameterOptimizer, of parameters: Parameters, to url: URL
   ) throws {
@@ -75,14 +85,8 @@ struct CheckpointFiles {
     var writer = try SafetensorsWriter(
       url, tensors: state.map { TensorSpecification($0.name, parameters.trained[$0.tensor].shape) })
     for entry in state {
-      let storage = parameters.trained[entry.tensor].storage
-      let values = [Float](unsafeUninitializedCapacity: storage.count) { buffer, count in
-        if let start = buffer.baseAddress {
-          storage.unpack(UnsafePointer(entry.values.pointer), into: start)
-        }
-        count = storage.count
-      }
-      try writer.append(values)
+      try writer.append(
+        parameters.trained[entry.tensor].storage, stored: UnsafePointer(entry.values.pointer))
     }
     try writer.finish()
   }

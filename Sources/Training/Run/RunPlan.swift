@@ -10,40 +10,43 @@ public struct RunPlan {
   public let memory: MemoryPlan
   /// The limit it was checked against, bytes.
   public let memoryLimit: Int
-  /// Rows of a micro-batch.
-  public let microBatchTokens: Int
+  /// How updates are cut.
+  public let cut: UpdateCut
   /// The disk plan.
   public let disk: DiskPlan
 
   /// Makes the plan of a prepared run.
-  /// - Parameter microBatchTokens: The micro-batch that the run was begun with, where it is taken up again.
+  /// - Parameters:
+  ///   - prompts: What is known of the prompts' lengths.
+  ///   - recordedRows: The rows of a micro-batch that the run was begun with, where it is taken up again.
   /// - Throws: `PlanError` where the run can't fit into its memory, `ModelError` where a file of weights can't be
   ///   read.
-  public init(
-    _ preparation: RunPreparation, model: ModelConfiguration, promptLength: Int,
-    completionLength: Int, microBatchTokens recorded: Int? = nil
+  init(
+    _ preparation: RunPreparation, model: ModelConfiguration, prompts: PromptLengths,
+    completionLength: Int, recordedRows: Int? = nil
   ) throws {
     let settings = preparation.settings
     let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
-    var demand = MemoryPlan.Demand(
-      model: model, promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
-      promptLength: promptLength,
+    var demand = MemoryDemand(
+      model: model, steps: prompts.steps, groupSize: settings.numGenerations,
       completionLength: min(
-        completionLength, max(1, model.maximumPositions - promptLength)),
-      microBatchTokens: settings.microBatchTokens ?? recorded ?? 2048,
-      referenceBytes: try Self.referenceBytes(preparation, model: model), concurrency: 128,
-      updatesPerRollout: settings.updatesPerRollout,
-      adapter: AdapterChoice(preparation.resolved).adapter(for: preparation.source))
+        completionLength, max(1, model.maximumPositions - prompts.longest)),
+      concurrency: preparation.recorded == nil ? 128 : 0)
+    demand.evaluated = prompts.evaluated
+    demand.evaluatedSamples = settings.numGenerationsEval ?? 1
+    demand.updatesPerRollout = settings.updatesPerRollout
+    demand.hasReference = settings.objective.needsReference
+    demand.referenceBytes = try Self.referenceBytes(preparation, model: model)
+    demand.tokenizerBytes = preparation.tokenizerBytes
+    demand.dataBytes = preparation.dataBytes
+    demand.adapter = AdapterChoice(preparation.resolved).adapter(for: preparation.source)
     if demand.adapter != nil, let base = preparation.source?.base {
       demand.format = try WeightFiles(folder: base).heldFormat(of:)
     }
-    if settings.microBatchTokens == nil, recorded == nil {
-      guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
-        throw PlanError(plan: MemoryPlan(demand), limit: limit)
-      }
-      demand.microBatchTokens = rows
-    }
-    microBatchTokens = demand.microBatchTokens
+    demand = demand.fit(
+      within: limit, rows: settings.microBatchTokens ?? recordedRows,
+      recomputes: settings.gradientCheckpointing)
+    cut = demand.cut
     memory = MemoryPlan(demand)
     memoryLimit = limit
     guard memory.peak <= limit else { throw PlanError(plan: memory, limit: limit) }

@@ -66,18 +66,6 @@ enum RecordedSource {
   }
 }
 
-extension RunPreparation {
-  /// What the run will take, from shapes and the longest prompt that is allowed.
-  /// - Throws: `ModelError` or `PlanError`.
-  public func plan() throws -> RunPlan {
-    let model = try source?.configuration ?? EmbeddedJob.model()
-    return try RunPlan(
-      self, model: model,
-      promptLength: min(settings.maxPromptLength ?? 256, model.maximumPositions - 1),
-      completionLength: settings.maxCompletionLength)
-  }
-}
-
 /// The rows that a run learns from and is judged by.
 struct RunData {
   var train: Dataset

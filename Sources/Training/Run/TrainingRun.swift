@@ -19,6 +19,9 @@ public final class TrainingRun {
   private let clock: Int
   private var sharedEngine: GenerationEngine?
 
+  /// Training problems by which a cold start is judged.
+  static let probeSize = 256
+
   private var settings: RunConfiguration { preparation.settings }
   private var folder: RunFolder { preparation.folder }
 
@@ -72,9 +75,8 @@ public final class TrainingRun {
     defer { rewards.shutDown() }
     let material = try gatherMaterial(policy, encoder: encoder, rewards: rewards)
     let plan = try RunPlan(
-      preparation, model: policy.model.configuration, promptLength: material.longest.prompt,
-      completionLength: material.longest.completion,
-      microBatchTokens: recorded?.microBatchTokens)
+      preparation, model: policy.model.configuration, prompts: material.prompts,
+      completionLength: material.completionLength, recordedRows: recorded?.microBatchTokens)
     try begin(policy: policy, rewards: rewards, material: material, plan: plan)
     var parts = try assemble(
       policy, encoder: encoder, rewards: rewards, material: material, plan: plan)
@@ -108,32 +110,9 @@ public final class TrainingRun {
   /// What turns text into tokens; nil where only ids are given, by a record, to a model without a tokenizer.
   private func makeEncoder(_ policy: Policy) throws -> PromptEncoder? {
     if policy.tokenizer == nil, preparation.recorded != nil { return nil }
-    let template = try settings.chatTemplate.map { path in
-      try ChatTemplateFile.read(path)
-    }
-    return PromptEncoder(
-      tokenizer: try policy.requireTokenizer(), chatTemplate: template, system: settings.system,
-      maxPromptLength: settings.maxPromptLength,
-      contextLength: policy.model.configuration.maximumPositions,
-      overlong: settings.overlongPrompts, stop: settings.stop,
+    return try preparation.encoder(
+      policy.requireTokenizer(), model: policy.model.configuration,
       now: Date(timeIntervalSince1970: Double(clock)))
-  }
-
-  private func encode(_ dataset: Dataset, _ encoder: PromptEncoder?) throws -> [EncodedProblem] {
-    guard let encoder else { return [] }
-    return try dataset.problems.compactMap { problem in
-      guard let tokens = try encoder.encode(problem, dataset: dataset.name),
-        tokens.count >= settings.minPromptLength
-      else { return nil }
-      return EncodedProblem(problem: problem, dataset: dataset.name, tokens: tokens)
-    }
-  }
-
-  /// The problems of one pass, as indices into those that were encoded.
-  private func epoch(of dataset: Dataset, encoded problems: [EncodedProblem]) -> [Int] {
-    let places = Dictionary(
-      uniqueKeysWithValues: problems.enumerated().map { ($1.problem.index, $0) })
-    return dataset.epoch.compactMap { places[$0] }
   }
 
   // MARK: The record of the run
@@ -144,7 +123,7 @@ public final class TrainingRun {
   ) throws {
     let circumstances = RunCircumstances(
       threads: preparation.compute.threads, compute: preparation.compute.description,
-      microBatchTokens: plan.microBatchTokens, clock: clock)
+      microBatchTokens: plan.cut.rows, clock: clock)
     let reader = try TrajectoryReader(readOnly: folder.log)
     guard try reader.runs().isEmpty else {
       for sentence in recorded?.differences(to: circumstances) ?? [] {
@@ -221,7 +200,9 @@ public final class TrainingRun {
     /// Problems of one epoch.
     var epoch: Int
     var steps: Int
-    var longest: (prompt: Int, completion: Int)
+    var prompts: PromptLengths
+    /// The longest completion that there may be.
+    var completionLength: Int
   }
 
   private func gatherMaterial(
@@ -231,17 +212,15 @@ public final class TrainingRun {
       return try recordedMaterial(recorded, policy: policy, encoder: encoder)
     }
     guard let encoder else { throw MissingTokenizer(folder: policy.folder) }
-    let problems = try encode(preparation.train, encoder)
+    let problems = try preparation.encode(preparation.train, encoder)
     guard !problems.isEmpty else {
       throw RunFolderError.nothingToTrainOn(preparation.train.name)
     }
-    let entries = epoch(of: preparation.train, encoded: problems)
+    let entries = preparation.epoch(of: problems)
     let sampler = RolloutSampler(
       engine: engine(policy), encoder: encoder, rewards: rewards,
       problems: problems,
-      order: ProblemOrder(
-        of: entries, seed: UInt64(settings.seed), shuffles: settings.shuffleDataset,
-        keepsFirstEpoch: settings.curriculum != nil),
+      order: preparation.order(of: entries),
       settings: RolloutSampler.Settings(
         seed: UInt64(settings.seed), promptsPerStep: settings.promptsPerStep,
         groupSize: settings.numGenerations, sampling: settings.sampling(policy.endTokens),
@@ -251,7 +230,8 @@ public final class TrainingRun {
       rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
       problems: problems, epoch: entries.count,
       steps: settings.stepCount(problems: entries.count),
-      longest: (problems.map(\.tokens.count).max() ?? 1, settings.maxCompletionLength))
+      prompts: PromptLengths(problems.map(\.tokens.count), epoch: entries, of: preparation),
+      completionLength: settings.maxCompletionLength)
   }
 
   private func recordedMaterial(
@@ -272,7 +252,10 @@ public final class TrainingRun {
     }
     return Material(
       source: source, rewards: rewards, problems: [], epoch: source.groupCount,
-      steps: min(settings.maxSteps ?? source.stepCount, source.stepCount), longest: source.longest)
+      steps: min(settings.maxSteps ?? source.stepCount, source.stepCount),
+      prompts: PromptLengths(
+        longest: source.longest.prompt, promptsPerStep: settings.promptsPerStep),
+      completionLength: source.longest.completion)
   }
 
   private func assemble(
@@ -290,7 +273,7 @@ public final class TrainingRun {
       settings: PolicyUpdater.Settings(
         objective: objective, updatesPerRollout: settings.updatesPerRollout,
         maxCompletionLength: settings.maxCompletionLength,
-        temperature: Float(settings.temperature), microBatchTokens: plan.microBatchTokens,
+        temperature: Float(settings.temperature), cut: plan.cut,
         learningRate: LearningRatePlan(
           settings.lrSchedulerType, warmupUpdates: settings.warmupSteps,
           totalUpdates: (settings.maxSteps ?? steps) * objective.iterations
@@ -305,24 +288,27 @@ public final class TrainingRun {
           sampling: settings.evaluationSampling(policy.endTokens, samples: samples),
           fullReward: rewards.rewards.reduce(0) { $0 + $1.weight * ($1.range?.upperBound ?? 1) }))
     }
-    let held = try preparation.evaluation.map { try encode($0, encoder) }
+    let held = try encoder.flatMap { encoder in
+      try preparation.evaluation.map { try preparation.encode($0, encoder) }
+    }
     return Trainer.Parts(
       folder: folder, log: log, policy: policy, optimizer: optimizer, updater: updater,
       source: material.source,
       estimator: AdvantageEstimator(objective, rewardWeights: material.rewards.map(\.weight)),
       rewardNames: material.rewards.map(\.name), reference: nil,
       evaluator: held.flatMap { evaluator($0, samples: settings.numGenerationsEval ?? 1) },
-      probe: evaluator(Array(material.problems.prefix(256)), samples: 1),
+      probe: evaluator(Array(material.problems.prefix(Self.probeSize)), samples: 1),
       checkpoints: CheckpointFiles(
         tokenizerFolder: policy.source.tokenizerFolder,
         baseModel: policy.source.baseName(named: settings.model),
+        ownBase: preparation.source == nil ? folder : nil,
         elementType: settings.saveDtype.elementType),
       schedule: Trainer.Schedule(
         steps: steps, evaluationSteps: settings.evalSteps, evaluatesFirst: settings.evalOnStart,
         checkpointSteps: settings.saveSteps, checkpointLimit: settings.saveTotalLimit,
         problemCount: material.epoch,
         bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
-        microBatchTokens: plan.microBatchTokens),
+        cut: plan.cut),
       provenance: provenance,
       configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
         .hexadecimal,
@@ -431,7 +417,7 @@ public final class TrainingRun {
     let stage = try ColdStart(
       preparation, policy: parts.policy, encoder: encoder,
       optimizer: makeOptimizer(parts.policy, settings.sftLearningRate),
-      microBatchTokens: parts.schedule.microBatchTokens)
+      cut: parts.schedule.cut)
     try stage.run(observer) {
       try parts.probe?.evaluate(step: 0, isCancelled: observer.isCancelled)?.accuracy.share
     }

@@ -111,11 +111,13 @@ public final class SupervisedRun {
           groups: settings.parameterGroups.map { ($0.match, $0.learningRate, $0.weightDecay) }))
       schedule = LearningRatePlan(
         settings.sftLrSchedulerType, warmupUpdates: settings.sftWarmupSteps, totalUpdates: updates)
+      let cut = try Self.cut(examples, policy, settings)
       trainer = SupervisedTrainer(
         policy.model, optimizer: optimizer, examples: examples,
         settings: SupervisedSettings(
           updates: updates, batchSize: settings.sftBatchSize, learningRate: schedule,
-          rowLimit: try Self.rowLimit(examples, policy, settings), seed: UInt64(settings.seed)))
+          rowLimit: cut.rows, recomputesActivations: cut.recomputesActivations,
+          seed: UInt64(settings.seed)))
       files = CheckpointFiles(
         tokenizerFolder: policy.source.tokenizerFolder,
         baseModel: policy.source.baseName(named: settings.model),
@@ -136,26 +138,26 @@ public final class SupervisedRun {
       }
     }
 
-    /// Rows of a micro-batch, by the memory plan.
-    private static func rowLimit(
+    /// How updates are cut, by the memory plan.
+    private static func cut(
       _ examples: [SupervisedExample], _ policy: Policy, _ settings: RunConfiguration
-    ) throws -> Int {
+    ) throws -> UpdateCut {
       let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
-      var demand = MemoryPlan.Demand(
-        model: policy.model.configuration, promptsPerStep: settings.sftBatchSize, groupSize: 1,
-        promptLength: examples.map(\.prompt.count).max() ?? 1,
-        completionLength: examples.map(\.completion.count).max() ?? 1,
-        microBatchTokens: settings.microBatchTokens ?? 2048, concurrency: 1,
-        adapter: policy.model.parameters.adapter)
+      var demand = MemoryDemand(
+        model: policy.model.configuration, promptsPerStep: settings.sftBatchSize,
+        promptLength: examples.map(\.prompt.count).max() ?? 1, groupSize: 1,
+        completionLength: examples.map(\.completion.count).max() ?? 1, concurrency: 0)
+      demand.adapter = policy.model.parameters.adapter
       if demand.adapter != nil {
         demand.format = try WeightFiles(folder: policy.source.base).heldFormat(of:)
       }
-      if let asked = settings.microBatchTokens { return asked }
-      guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
-        demand.microBatchTokens = 1
-        throw SupervisedRunError.tooLarge(peak: MemoryPlan(demand).peak, limit: limit)
+      let least = demand.fit(
+        within: limit, rows: settings.microBatchTokens,
+        recomputes: settings.gradientCheckpointing)
+      guard MemoryPlan(least).peak <= limit || settings.microBatchTokens != nil else {
+        throw SupervisedRunError.tooLarge(peak: MemoryPlan(least).peak, limit: limit)
       }
-      return rows
+      return least.cut
     }
 
     /// Reads the newest whole checkpoint back; how many updates it has.

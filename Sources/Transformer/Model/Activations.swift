@@ -8,15 +8,33 @@ final class LayerActivations {
   /// The residual stream before the layer, [R, C].
   let input = FloatScratch()
   /// 1 / RMS of `input`, [R].
-  let inputInverseRMS = FloatScratch()
+  let inputInverseRMS: FloatScratch
   /// What attention keeps.
-  let attention = AttentionActivations()
+  let attention: AttentionActivations
   /// The residual stream between the two parts, [R, C].
-  let middle = FloatScratch()
+  let middle: FloatScratch
   /// 1 / RMS of `middle`, [R].
-  let middleInverseRMS = FloatScratch()
+  let middleInverseRMS: FloatScratch
   /// What the feed-forward part keeps.
-  let feedForward = FeedForwardActivations()
+  let feedForward: FeedForwardActivations
+
+  /// Makes room for a layer of its own.
+  init() {
+    inputInverseRMS = FloatScratch()
+    attention = AttentionActivations()
+    middle = FloatScratch()
+    middleInverseRMS = FloatScratch()
+    feedForward = FeedForwardActivations()
+  }
+
+  /// Makes room for a layer's input alone; the rest is one scratch that layers use in turn.
+  init(sharing other: LayerActivations) {
+    inputInverseRMS = other.inputInverseRMS
+    attention = other.attention
+    middle = other.middle
+    middleInverseRMS = other.middleInverseRMS
+    feedForward = other.feedForward
+  }
 }
 
 /// What attention keeps: rotated queries and keys, values, and the softmax's normaliser.

@@ -26,6 +26,25 @@ struct GatedFeedForward {
     into result: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel,
     hidden: FloatScratch, saving saved: FeedForwardActivations
   ) {
+    let h = activate(x, rows: rows, model: model, hidden: hidden, saving: saved)
+    down.forward(
+      h, residual: residual, into: result, rows: rows, model: model, reduced: saved.downReduced)
+  }
+
+  /// Computes again what `forward` keeps, without its result.
+  func recompute(
+    _ x: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel, hidden: FloatScratch,
+    saving saved: FeedForwardActivations
+  ) {
+    let h = activate(x, rows: rows, model: model, hidden: hidden, saving: saved)
+    down.reduce(h, rows: rows, model: model, reduced: saved.downReduced)
+  }
+
+  /// h = silu(x W_gateᵀ) ∘ x W_upᵀ, [R, F].
+  private func activate(
+    _ x: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel, hidden: FloatScratch,
+    saving saved: FeedForwardActivations
+  ) -> UnsafeMutablePointer<Float> {
     let compute = model.compute
     let width = gate.outputs
     let g = saved.gate.reserve(rows * width)
@@ -38,8 +57,7 @@ struct GatedFeedForward {
     up.addAdapter(to: u, rows: rows, model: model, reduced: saved.upReduced)
     let h = hidden.reserve(rows * width)
     compute.swiGLU(gate: g, up: u, count: rows * width, into: h)
-    down.forward(
-      h, residual: residual, into: result, rows: rows, model: model, reduced: saved.downReduced)
+    return h
   }
 
   /// Propagates the gradient of the stream after the part to the part's normed input.

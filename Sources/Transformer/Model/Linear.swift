@@ -50,6 +50,14 @@ struct Linear {
   ) {
     guard let adapter, model.appliesAdapter else { return }
     model.compute.scale(reduced.pointer, by: adapter.scale, count: rows * adapter.rank)
+    addScaled(adapter, to: y, rows: rows, model: model, reduced: reduced)
+  }
+
+  /// y += h Bᵀ.
+  private func addScaled(
+    _ adapter: LowRankAdapter, to y: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel,
+    reduced: FloatScratch
+  ) {
     let y = Rows(y, stride: outputs)
     model.compute.multiply(
       reduced.rows(adapter.rank), rows: rows, by: adapter.b, into: y, adding: y)
@@ -65,9 +73,19 @@ struct Linear {
       x, rows: rows, by: weight, into: Rows(y, stride: outputs), bias: bias?.pointer,
       adding: Rows(residual, stride: outputs))
     guard let adapter, model.appliesAdapter else { return }
-    let h = Rows(reduced.reserve(rows * adapter.rank), stride: adapter.rank)
-    model.compute.multiply(x, rows: rows, by: adapter.a, into: h)
-    addAdapter(to: y, rows: rows, model: model, reduced: reduced)
+    reduce(x.start, rows: rows, model: model, reduced: reduced)
+    addScaled(adapter, to: y, rows: rows, model: model, reduced: reduced)
+  }
+
+  /// h = s x Aᵀ, [R, r], which is all that the backward pass needs; nothing without an adapter.
+  func reduce(
+    _ x: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel, reduced: FloatScratch
+  ) {
+    guard let adapter, model.appliesAdapter else { return }
+    let h = reduced.reserve(rows * adapter.rank)
+    model.compute.multiply(
+      Rows(x, stride: inputs), rows: rows, by: adapter.a, into: Rows(h, stride: adapter.rank))
+    model.compute.scale(h, by: adapter.scale, count: rows * adapter.rank)
   }
 
   /// Adds the gradients of what is trained, and gives dx, written or added.

@@ -110,8 +110,37 @@ extension Parameters {
   ) throws(FileError) {
     var writer = try SafetensorsWriter(
       url, tensors: trained.map(\.specification), elementType: elementType)
-    for tensor in trained { try writer.append(tensor.plainValues) }
+    for tensor in trained { try writer.append(tensor.storage) }
     try writer.finish()
+  }
+}
+
+extension SafetensorsWriter {
+  /// Writes the next tensor from where it lies, about 4 MiB at a time.
+  /// - Parameter stored: Numbers that lie as the parameter's do; nil for the parameter's own.
+  public mutating func append(
+    _ storage: ParameterStorage, stored: UnsafePointer<Float>? = nil
+  ) throws(FileError) {
+    switch storage {
+    case .vector(let vector):
+      try append(
+        UnsafeBufferPointer(start: stored ?? UnsafePointer(vector.pointer), count: vector.count))
+    case .matrix(let matrix):
+      let rowsAtOnce = ParameterTensor.rowsAtOnce(columns: matrix.columns)
+      let piece = UnsafeMutableBufferPointer<Float>.allocate(
+        capacity: min(rowsAtOnce, matrix.rows) * matrix.columns)
+      defer { piece.deallocate() }
+      guard let start = piece.baseAddress else { return }
+      for first in stride(from: 0, to: matrix.rows, by: rowsAtOnce) {
+        let rows = first..<min(first + rowsAtOnce, matrix.rows)
+        if let stored {
+          matrix.layout.unpack(rows: rows, of: stored, into: start)
+        } else {
+          matrix.unpack(rows: rows, into: start)
+        }
+        try append(UnsafeBufferPointer(start: start, count: rows.count * matrix.columns))
+      }
+    }
   }
 }
 
@@ -131,9 +160,8 @@ extension ParameterTensor {
     _ source: (_ first: Int, UnsafeMutableBufferPointer<Float>) throws(ModelError) -> Void
   ) throws(ModelError) {
     let columns = shape.count == 2 ? shape[1] : 1
-    let width = PackedLayout.panelWidth
-    let panelsAtOnce = max(1, (1 << 20) / (columns * width))
-    let rowsAtOnce = shape.count == 2 ? min(shape[0], panelsAtOnce * width) : shape[0]
+    let rowsAtOnce =
+      shape.count == 2 ? min(shape[0], Self.rowsAtOnce(columns: columns)) : shape[0]
     let piece = UnsafeMutableBufferPointer<Float>.allocate(capacity: rowsAtOnce * columns)
     defer { piece.deallocate() }
     guard let start = piece.baseAddress else { return }
@@ -146,6 +174,12 @@ extension ParameterTensor {
       case .vector(let vector): vector.pointer.update(from: start, count: vector.count)
       }
     }
+  }
+
+  /// The rows of a matrix that pass at once between its panels and a file: whole panels, about 4 MiB.
+  static func rowsAtOnce(columns: Int) -> Int {
+    let width = PackedLayout.panelWidth
+    return max(1, (1 << 20) / (columns * width)) * width
   }
 
   /// The numbers in row-major order.

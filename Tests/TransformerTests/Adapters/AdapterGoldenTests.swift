@@ -19,6 +19,14 @@ struct AdapterGolden: Decodable, Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
 
+  /// How far float32 may be from float64, as a share of a gradient tensor's greatest element.
+  ///
+  /// PyTorch's own float32 is off by 4e-6 and 2e-6 in two cases and by 5e-5 in the first, where every layer is
+  /// adapted and attention is nearly saturated; chains in the order of k round somewhat more.
+  var gradientTolerance: Double {
+    adapter.targets == [AdapterConfiguration.allLinear] ? 2e-4 : 2e-5
+  }
+
   static let all: [AdapterGolden] = {
     let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("Goldens/lora.json")
@@ -172,9 +180,9 @@ struct AdapterGoldenTests {
       var found = [Float](repeating: 0, count: tensor.storage.count)
       tensor.storage.unpack(UnsafePointer(gradient.pointer), into: &found)
       let size = wanted.reduce(0) { max($0, abs($1)) }
-      // A float32 chain of some hundred products against float64: 2e-5 of the greatest element.
       for (found, wanted) in zip(found, wanted) {
-        #expect(abs(Double(found) - wanted) <= 2e-5 * size, "\(tensor.name)")
+        #expect(
+          abs(Double(found) - wanted) <= golden.gradientTolerance * size, "\(tensor.name)")
       }
     }
   }
