@@ -28,7 +28,8 @@ struct DataMakeCommand: Command {
         OptionSpecification(
           "level", .integer(1...6), defaultDescription: "2", help: "how hard they are"),
         OptionSpecification(
-          "rows", .integer(1...10_000_000), default: "4500", help: "rows of train.jsonl"),
+          "rows", .integer(1...10_000_000), default: "4500",
+          help: "rows of train.jsonl; fewer where a level has fewer and nothing is said"),
         OptionSpecification(
           "eval-rows", .integer(0...1_000_000), default: "500", help: "rows of eval.jsonl"),
         OptionSpecification(
@@ -53,11 +54,7 @@ struct DataMakeCommand: Command {
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
     let task = try Self.task(arguments)
-    let data = try refusing {
-      try ProceduralDataset(
-        task, train: arguments.integer("rows") ?? 0,
-        evaluation: arguments.integer("eval-rows") ?? 0, seed: arguments.integer("seed") ?? 0)
-    }
+    let data = try refusing { try Self.problems(of: task, arguments) }
     let output = arguments.string("output") ?? type(of: task).name
     if output == "-" {
       context.print(String(ProceduralDataset.jsonLines(data.train).dropLast()))
@@ -83,6 +80,25 @@ struct DataMakeCommand: Command {
       throw RunFailure("\(folder.relativePath) can't be written: \(error.localizedDescription)")
     }
     return .done
+  }
+
+  /// As many problems as were asked for; where nobody asked, no more than an easy level has.
+  private static func problems(
+    of task: some ProceduralTask, _ arguments: ParsedArguments
+  ) throws -> ProceduralDataset {
+    let seed = arguments.integer("seed") ?? 0
+    let asked = ["rows", "eval-rows"].contains(where: arguments.isGiven)
+    do throws(ProceduralTaskError) {
+      return try ProceduralDataset(
+        task, train: arguments.integer("rows") ?? 0,
+        evaluation: arguments.integer("eval-rows") ?? 0, seed: seed)
+    } catch {
+      guard !asked, error.found >= 10 else { throw error }
+      // Drawing the last of them would take for ever: four fifths are taken, a tenth of those to evaluate.
+      let count = error.found * 4 / 5
+      return try ProceduralDataset(
+        task, train: count - count / 10, evaluation: count / 10, seed: seed)
+    }
   }
 
   private static func task(_ arguments: ParsedArguments) throws -> any ProceduralTask {

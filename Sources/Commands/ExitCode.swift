@@ -56,7 +56,9 @@ func sentence(of error: any Error) -> String {
   let foreign = error as NSError
   guard foreign.domain == NSCocoaErrorDomain else { return "\(error)" }
   let path = foreign.userInfo[NSFilePathErrorKey] as? String
-  let cause = (foreign.userInfo[NSUnderlyingErrorKey] as? NSError)
-    .flatMap { $0.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32($0.code))) : nil }
+  let underlying = (foreign.userInfo[NSUnderlyingErrorKey] as? any Error).map { $0 as NSError }
+  let cause = underlying.flatMap {
+    $0.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32($0.code))) : nil
+  }
   return (path.map { "\($0): " } ?? "") + (cause ?? foreign.localizedDescription)
 }

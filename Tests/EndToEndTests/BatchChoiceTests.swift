@@ -25,7 +25,11 @@ struct BatchChoiceTests {
   func dynamicSampling() throws {
     let folder = try TemporaryFolder()
     let ended = try ShortJob.train(
-      "run", in: folder.url, ["--dynamic-sampling", "--dynamic-sampling-limit", "20"])
+      "run", in: folder.url,
+      [
+        "--dynamic-sampling", "--dynamic-sampling-limit", "20", "--reward",
+        #"{"use": "regex", "parameters": {"pattern": "[13579]"}}"#,
+      ])
     try #require(ended.code == 0, "\(ended.errors)")
     let rows = try BuiltCommand.run(
       [

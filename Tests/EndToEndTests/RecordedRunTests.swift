@@ -114,7 +114,9 @@ struct RecordedRunTests {
     // A log by itself knows the weights that its run set out from.
     _ = try run(["train", "--rollouts", "./same.sqlite", "--run", "./again"], in: folder.url)
     #expect(try weights(folder["again"]) == weights(original))
+    // Whoever reads a log in WAL mode leaves its shared memory beside it.
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+      .filter { !$0.hasSuffix("-shm") && !$0.hasSuffix("-wal") }
     #expect(names.sorted() == ["again", "same.sqlite"])
   }
 

@@ -79,9 +79,7 @@ package struct ProceduralDataset: Sendable {
     while problems.count < wanted {
       guard attemptsLeft > 0 else {
         throw ProceduralTaskError(
-          description: "\(type(of: task).name) at this level has hardly more than "
-            + "\(problems.count) different problems, and \(wanted) were asked for; "
-            + "ask for fewer or for a higher level")
+          task: type(of: task).name, found: problems.count, wanted: wanted)
       }
       attemptsLeft -= 1
       let problem = task.draw(&random)
@@ -113,8 +111,18 @@ extension Dataset {
 
 /// A task that can't give what was asked of it.
 package struct ProceduralTaskError: Error, Sendable, CustomStringConvertible {
+  /// Whose problems they are.
+  package var task: String
+  /// How many were found.
+  package var found: Int
+  /// How many were asked for.
+  package var wanted: Int
+
   /// What, and what to ask instead.
-  package var description: String
+  package var description: String {
+    "\(task) at this level has hardly more than \(found) different problems, and \(wanted) were "
+      + "asked for; ask for fewer or for a higher level"
+  }
 }
 
 /// Random numbers that are the same in every version of the program: SplitMix64 (Steele, Lea and
