@@ -98,7 +98,9 @@ public final class LanguageModel {
   }
 
   /// Computes again what a layer keeps, from the input that it kept: the same operations on the same
-  /// numbers as in `runLayers`, so the same bits. What only the next layer needs is left out.
+  /// numbers as in `runLayers`, so the same bits.
+  ///
+  /// What only the next layer needs is left out.
   func recompute(
     layer index: Int, of batch: PackedBatch, positions: UnsafePointer<Int32>,
     blocks: KeyValueBlocks, saved: LayerActivations
