@@ -11,7 +11,10 @@ extension RunPreparation {
     _ tokenizer: Tokenizer, model: ModelConfiguration, now: Date
   ) throws -> PromptEncoder {
     PromptEncoder(
-      tokenizer: tokenizer, chatTemplate: try settings.chatTemplate.map(ChatTemplateFile.read),
+      tokenizer: tokenizer,
+      chatTemplate: try settings.chatTemplate.map {
+        try ChatTemplateFile.read($0, for: tokenizer)
+      },
       system: settings.system, maxPromptLength: settings.maxPromptLength,
       contextLength: model.maximumPositions, overlong: settings.overlongPrompts,
       stop: settings.stop, now: now)

@@ -223,7 +223,8 @@ public final class TrainingRun {
       order: preparation.order(of: entries),
       settings: RolloutSampler.Settings(
         seed: UInt64(settings.seed), promptsPerStep: settings.promptsPerStep,
-        groupSize: settings.numGenerations, sampling: settings.sampling(policy.endTokens),
+        groupSize: settings.numGenerations,
+        sampling: settings.sampling(policy.endTokens(with: encoder)),
         drawLimit: settings.dynamicSampling ? settings.dynamicSamplingLimit : 1))
     return Material(
       source: sampler,
@@ -285,7 +286,7 @@ public final class TrainingRun {
         engine: engine(policy), encoder: encoder, rewards: rewards, problems: problems,
         settings: Evaluator.Settings(
           seed: UInt64(settings.seed), samples: samples,
-          sampling: settings.evaluationSampling(policy.endTokens, samples: samples),
+          sampling: settings.evaluationSampling(policy.endTokens(with: encoder), samples: samples),
           fullReward: rewards.rewards.reduce(0) { $0 + $1.weight * ($1.range?.upperBound ?? 1) }))
     }
     let held = try encoder.flatMap { encoder in
