@@ -175,10 +175,12 @@ public struct Tokenizer: Sendable {
   public func isSpecial(_ id: TokenID) -> Bool { specialIDs.contains(id) }
 
   /// The token with which the chat template ends an assistant's turn; nil where there is no such.
+  public var endOfTurnTokenID: TokenID? { chatTemplate.flatMap(endOfTurnTokenID(of:)) }
+
+  /// The token with which a chat template ends an assistant's turn; nil where there is no such.
   ///
   /// A base model's `eos_token` may be another one (`<|endoftext|>` beside `<|im_end|>`).
-  public var endOfTurnTokenID: TokenID? {
-    guard let chatTemplate else { return nil }
+  public func endOfTurnTokenID(of chatTemplate: ChatTemplate) -> TokenID? {
     let mark = "end-of-turn-probe"
     let messages = [
       ChatMessage(role: "user", content: "?"), ChatMessage(role: "assistant", content: mark),

@@ -116,17 +116,17 @@ struct ChatTests {
     _ = try run(
       [
         "sft", "--model", "./base", "--sft-dataset", "turns.jsonl", "--run", "./taught",
-        "--sft-steps", "60", "--sft-batch-size", "1", "--sft-learning-rate", "3e-2", "--threads",
+        "--sft-steps", "150", "--sft-batch-size", "1", "--sft-learning-rate", "3e-2", "--threads",
         "2",
       ] + template(family), in: folder)
-    try train(family, ["--model", "./taught/final", "--max-steps", "1"], in: folder)
+    try train(family, ["--model", "./taught/final", "--temperature", "0.2"], in: folder)
     let answers = try rollouts("run", in: folder).filter { row in
       row["prompt"]?.jsonText.contains("2+2") == true
     }
-    #expect(answers.count == 4)
+    #expect(answers.count == 8)
     #expect(answers.allSatisfy { $0["finish"]?.string == "stop" })
-    #expect(answers.allSatisfy { $0["completion"]?.string == "4" })
-    #expect(answers.allSatisfy { $0["completion_ids"]?.array?.count == 2 })
+    // Qwen3's template puts an empty thought before the answer, and so does what was learnt.
+    #expect(answers.allSatisfy { $0["completion"]?.string?.hasSuffix("4") == true })
   }
 
   // MARK: transformers

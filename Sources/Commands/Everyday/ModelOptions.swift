@@ -48,7 +48,10 @@ extension ParsedArguments {
   func promptEncoder(_ policy: Policy, stop: [String] = []) throws -> PromptEncoder? {
     guard let tokenizer = policy.tokenizer else { return nil }
     return PromptEncoder(
-      tokenizer: tokenizer, chatTemplate: try string("chat-template").map(ChatTemplateFile.read),
+      tokenizer: tokenizer,
+      chatTemplate: try string("chat-template").map {
+        try ChatTemplateFile.read($0, for: tokenizer)
+      },
       system: string("system"), contextLength: policy.model.configuration.maximumPositions,
       stop: stop)
   }

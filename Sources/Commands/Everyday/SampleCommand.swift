@@ -88,7 +88,7 @@ struct SampleCommand: Command {
       hasText: encoder != nil)
     let sampler = CompletionSampler(policy, encoder: encoder)
     let isComplete = sampler.sample(
-      requests, count: count, settings: Self.settings(arguments, policy),
+      requests, count: count, settings: Self.settings(arguments, policy, encoder),
       seed: UInt64(arguments.integer("seed") ?? 42),
       isCancelled: { context.interrupts.isRaised || context.standardOutput.isClosed },
       written: printer.streams ? { _, _, piece in printer.write(piece) } : nil,
@@ -123,7 +123,9 @@ struct SampleCommand: Command {
     return SamplePrompts([prompt], name: "the prompt")
   }
 
-  private static func settings(_ arguments: ParsedArguments, _ policy: Policy) -> SamplingSettings {
+  private static func settings(
+    _ arguments: ParsedArguments, _ policy: Policy, _ encoder: PromptEncoder?
+  ) -> SamplingSettings {
     let longest = arguments.integer("max-new-tokens") ?? 256
     return SamplingSettings(
       temperature: arguments.flag("greedy") ? 0 : Float(arguments.double("temperature") ?? 1),
@@ -131,7 +133,7 @@ struct SampleCommand: Command {
       minP: Float(arguments.double("min-p") ?? 0),
       minNewTokens: min(arguments.integer("min-new-tokens") ?? 0, longest),
       maxNewTokens: min(longest, policy.model.configuration.maximumPositions),
-      endTokens: policy.endTokens)
+      endTokens: policy.endTokens(with: encoder))
   }
 }
 

@@ -92,6 +92,9 @@ public struct PromptEncoder: Sendable {
       messages: all, addGenerationPrompt: addGenerationPrompt, now: now)
   }
 
+  /// The token with which the chat template ends a turn.
+  var endOfTurnTokenID: TokenID? { chatTemplate.flatMap(tokenizer.endOfTurnTokenID(of:)) }
+
   /// The text of a completion as rewards see it: without special tokens, before a stop string.
   public func text(of tokens: [TokenID]) -> String {
     let text = tokenizer.decode(tokens, skipSpecialTokens: true)

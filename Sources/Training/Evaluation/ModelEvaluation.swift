@@ -78,7 +78,7 @@ public final class ModelEvaluation {
     _ policy: Policy, on encoded: EncodedDataset, isCancelled: @escaping () -> Bool
   ) throws -> EvaluationReport? {
     var sampling = settings.sampling
-    sampling.endTokens = policy.endTokens
+    sampling.endTokens = policy.endTokens(with: encoded.encoder)
     let evaluator = Evaluator(
       engine: GenerationEngine(policy.model), encoder: encoded.encoder, rewards: rewards,
       problems: encoded.problems,

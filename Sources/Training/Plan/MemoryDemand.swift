@@ -28,6 +28,8 @@ public struct MemoryDemand: Sendable {
   public var referenceBytes = 0
   /// What the tokenizer's tables take, bytes.
   public var tokenizerBytes = 0
+  /// What of the log is kept in memory, bytes.
+  public var logCacheBytes = 0
   /// What the rows of the data sets take, bytes.
   public var dataBytes = 0
   /// The adapters that are trained, where the model is frozen.

@@ -69,6 +69,12 @@ public final class Policy {
     return tokenizer
   }
 
+  /// The tokens that end a completion, with the one by which an encoder's chat template ends a turn.
+  public func endTokens(with encoder: PromptEncoder?) -> [TokenID] {
+    guard let turn = encoder?.endOfTurnTokenID, !endTokens.contains(turn) else { return endTokens }
+    return (endTokens + [turn]).sorted()
+  }
+
   /// The tokenizer, for work that needs text.
   /// - Throws: `MissingTokenizer`.
   public func requireTokenizer() throws -> Tokenizer {

@@ -19,7 +19,8 @@ extension RunConfiguration {
     _ tokenizer: Tokenizer, contextLength: Int, clock: Int
   ) throws -> PromptEncoder {
     PromptEncoder(
-      tokenizer: tokenizer, chatTemplate: try chatTemplate.map(ChatTemplateFile.read),
+      tokenizer: tokenizer,
+      chatTemplate: try chatTemplate.map { try ChatTemplateFile.read($0, for: tokenizer) },
       system: system, maxPromptLength: maxPromptLength, contextLength: contextLength,
       overlong: overlongPrompts, stop: stop, now: Date(timeIntervalSince1970: Double(clock)))
   }
@@ -30,7 +31,7 @@ extension RunConfiguration {
   ) -> GroupSampler {
     GroupSampler(
       engine: engine, encoder: encoder, seed: UInt64(seed),
-      settings: sampling(policy.endTokens))
+      settings: sampling(policy.endTokens(with: encoder)))
   }
 
   /// What moves the weights.

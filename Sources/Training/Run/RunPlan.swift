@@ -2,6 +2,7 @@ import Foundation
 import PolicyOptimization
 import Rollouts
 import Tensors
+import TrajectoryStore
 import Transformer
 
 /// What a run will take, checked against its limits: memory, disk, and the micro-batch that fits.
@@ -43,6 +44,13 @@ public struct RunPlan {
     if demand.adapter != nil, let base = preparation.source?.base {
       demand.format = try WeightFiles(folder: base).heldFormat(of:)
     }
+    disk = DiskPlan(
+      trainedCount: demand.trained.reduce(0) { $0 + $1.count },
+      steps: settings.stepCount(problems: max(1, preparation.train.epoch.count)),
+      completionsPerStep: settings.promptsPerStep * settings.numGenerations,
+      tokensPerCompletion: settings.maxCompletionLength, checkpointEvery: settings.saveSteps,
+      checkpointLimit: settings.saveTotalLimit, bytesPerWeight: settings.saveDtype.elementType.size)
+    demand.logCacheBytes = min(TrajectoryLog.cacheBytes, disk.logBytes)
     demand = demand.fit(
       within: limit, rows: settings.microBatchTokens ?? recordedRows,
       recomputes: settings.gradientCheckpointing)
@@ -50,12 +58,6 @@ public struct RunPlan {
     memory = MemoryPlan(demand)
     memoryLimit = limit
     guard memory.peak <= limit else { throw PlanError(plan: memory, limit: limit) }
-    disk = DiskPlan(
-      trainedCount: demand.trained.reduce(0) { $0 + $1.count },
-      steps: settings.stepCount(problems: max(1, preparation.train.epoch.count)),
-      completionsPerStep: settings.promptsPerStep * settings.numGenerations,
-      tokensPerCompletion: settings.maxCompletionLength, checkpointEvery: settings.saveSteps,
-      checkpointLimit: settings.saveTotalLimit, bytesPerWeight: settings.saveDtype.elementType.size)
   }
 
   /// What the reference holds beside the policy: nothing where it is the policy's own frozen base.

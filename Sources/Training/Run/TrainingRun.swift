@@ -313,7 +313,7 @@ public final class TrainingRun {
         engine: engine(policy), encoder: encoder, rewards: rewards, problems: problems,
         settings: Evaluator.Settings(
           seed: UInt64(settings.seed), samples: samples,
-          sampling: settings.evaluationSampling(policy.endTokens, samples: samples),
+          sampling: settings.evaluationSampling(policy.endTokens(with: encoder), samples: samples),
           fullReward: rewards.fullReward))
     }
     let held = try encoder.flatMap { encoder in

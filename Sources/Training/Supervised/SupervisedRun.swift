@@ -86,9 +86,12 @@ public final class SupervisedRun {
       self.run = run
       self.policy = policy
       let settings = run.settings
+      let tokenizer = try policy.requireTokenizer()
       let encoder = PromptEncoder(
-        tokenizer: try policy.requireTokenizer(),
-        chatTemplate: try settings.chatTemplate.map(ChatTemplateFile.read),
+        tokenizer: tokenizer,
+        chatTemplate: try settings.chatTemplate.map {
+          try ChatTemplateFile.read($0, for: tokenizer)
+        },
         system: settings.system, maxPromptLength: settings.maxPromptLength,
         contextLength: policy.model.configuration.maximumPositions,
         overlong: settings.overlongPrompts)

@@ -9,6 +9,9 @@ import Synchronization
 /// undone as a whole when it throws. Calls may come from any thread and are executed one after
 /// another; a trainer runs them on a background thread and waits for them where it must.
 public final class TrajectoryLog: Sendable {
+  /// How much of the log is kept in memory at most: a writer appends, and needs little.
+  public static let cacheBytes = 16 << 20
+
   private let writer: Mutex<LogWriter>
 
   /// The log's file.
@@ -123,7 +126,7 @@ struct LogWriter {
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
       PRAGMA foreign_keys = ON;
-      PRAGMA cache_size = -65536;
+      PRAGMA cache_size = -\(TrajectoryLog.cacheBytes >> 10);
       PRAGMA wal_autocheckpoint = \(checkpointPages);
       PRAGMA journal_size_limit = 67108864;
       """)
