@@ -71,7 +71,7 @@ let package = Package(
     .testTarget(
       name: "TransformerTests",
       dependencies: ["Transformer", "Tensors", "Rollouts", "TestSupport"],
-      swiftSettings: swift),
+      exclude: ["Goldens"], swiftSettings: swift),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: swift),
     .testTarget(

@@ -78,7 +78,9 @@ final class AlignedMemory {
   private let mappedByteCount: Int
 
   /// From here on memory is mapped: zero pages come from the system, and go back to it at once.
-  private static let mappingThreshold = 1 << 20
+  private static let mappingThreshold = 1 << 17
+  /// From here on large pages are asked for.
+  private static let largePageThreshold = 1 << 20
   private static let padding = 64
 
   init(byteCount: Int) {
@@ -91,7 +93,7 @@ final class AlignedMemory {
       address = mapped
       mappedByteCount = wanted
       // Panels and caches are walked from end to end: large pages spare the address translation.
-      madvise(mapped, wanted, Int32(MADV_HUGEPAGE))
+      if wanted >= Self.largePageThreshold { madvise(mapped, wanted, Int32(MADV_HUGEPAGE)) }
     } else {
       address = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 64)
       address.initializeMemory(as: UInt8.self, repeating: 0, count: wanted)

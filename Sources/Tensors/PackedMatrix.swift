@@ -52,6 +52,23 @@ public struct PackedLayout: Equatable, Sendable {
     }
   }
 
+  /// Copies some rows of packed storage, whole panels, into row-major ones.
+  public func unpack(
+    rows range: Range<Int>, of packed: UnsafePointer<Float>, into plain: UnsafeMutablePointer<Float>
+  ) {
+    part(range).unpack(packed + range.lowerBound * columns, into: plain)
+  }
+
+  /// The layout of some rows, which lie in packed storage from `range.lowerBound * columns` on.
+  /// - Precondition: They begin at a multiple of the panels' width and end at one, or at the last row.
+  func part(_ range: Range<Int>) -> PackedLayout {
+    let width = Self.panelWidth
+    precondition(
+      range.lowerBound % width == 0 && (range.upperBound % width == 0 || range.upperBound == rows),
+      "rows \(range) are not whole panels")
+    return PackedLayout(rows: range.count, columns: columns)
+  }
+
   /// Copies packed storage into a row-major matrix.
   public func unpack(_ packed: UnsafePointer<Float>, into plain: UnsafeMutablePointer<Float>) {
     for panel in 0..<panels {
@@ -125,10 +142,16 @@ public final class PackedMatrix {
   }
 
   /// Takes row-major values [rows, columns]; into bfloat16 they are rounded to nearest, ties to even.
-  public func pack(from plain: UnsafePointer<Float>) {
+  public func pack(from plain: UnsafePointer<Float>) { pack(rows: 0..<rows, from: plain) }
+
+  /// Takes some rows of the matrix, so that a large one needs no whole plain copy.
+  /// - Precondition: They begin at a multiple of the panels' width and end at one, or at the last row.
+  public func pack(rows range: Range<Int>, from plain: UnsafePointer<Float>) {
+    let part = layout.part(range)
+    let start = range.lowerBound * columns
     switch format {
-    case .float32: layout.pack(plain, into: pointer)
-    case .bfloat16: layout.pack(into: changedHalves, zero: 0) { BFloat16.round(plain[$0]) }
+    case .float32: part.pack(plain, into: pointer + start)
+    case .bfloat16: part.pack(into: changedHalves + start, zero: 0) { BFloat16.round(plain[$0]) }
     }
   }
 
@@ -142,10 +165,15 @@ public final class PackedMatrix {
 
   /// Gives row-major values [rows, columns], widened where they are bfloat16.
   public func unpack(into plain: UnsafeMutablePointer<Float>) {
+    unpack(rows: 0..<rows, into: plain)
+  }
+
+  /// Gives some rows of the matrix, whole panels, in row-major order.
+  public func unpack(rows range: Range<Int>, into plain: UnsafeMutablePointer<Float>) {
     if format == .float32 {
-      layout.unpack(floats, into: plain)
+      layout.unpack(rows: range, of: floats, into: plain)
     } else {
-      for row in 0..<rows { self.row(row, into: plain + row * columns) }
+      for (place, row) in range.enumerated() { self.row(row, into: plain + place * columns) }
     }
   }
 

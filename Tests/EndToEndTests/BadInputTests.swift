@@ -136,7 +136,7 @@ struct BadInputTests {
       said: ["num_generations is 1 and scale_rewards is group"]),
     BadInput(
       "not enough memory", options: ["memory-limit": "1MB"],
-      said: ["the run needs", "memory_limit is 1.0 MB", "lower"]),
+      said: ["the run needs", "memory_limit is 1.0 MiB", "lower"]),
     BadInput(
       "a reward that can't start", options: ["reward": "./nothing.sh"], said: ["nothing.sh"]),
   ]

@@ -59,7 +59,11 @@ struct RunResult: Equatable {
   var log: String
 
   init(_ run: URL) throws {
-    weights = try Data(contentsOf: run.appendingPathComponent("final/model.safetensors"))
+    let final = run.appendingPathComponent("final")
+    let adapter = final.appendingPathComponent("adapter_model.safetensors")
+    let isAdapter = FileManager.default.fileExists(atPath: adapter.path)
+    weights = try Data(
+      contentsOf: isAdapter ? adapter : final.appendingPathComponent("model.safetensors"))
     metrics = try Self.metrics(run).map { line in
       var line = line
       for key in line.keys where key.hasPrefix("time/") { line[key] = nil }

@@ -11,6 +11,7 @@ struct DocumentedSamplesTests {
     "pip install": "needs a package index",
     "huggingface-cli": "needs the hub",
     "hf download": "needs the hub",
+    "python3 - <<": "needs the hub",
     "git clone": "needs a network",
     "python Tests/Reference": "needs the reference libraries",
     "GRPO_": "asks for tests to do more than in every run",

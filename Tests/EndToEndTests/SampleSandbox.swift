@@ -75,7 +75,8 @@ final class SampleSandbox: Sendable {
     }.joined(separator: "\n")
     for name in [
       "rows.jsonl", "train.jsonl", "eval.jsonl", "test.jsonl", "out.jsonl", "rollouts.jsonl",
-      "gsm8k/train.jsonl", "gsm8k/test.jsonl", "gsm_hard/test.jsonl",
+      "gsm8k/train.jsonl", "gsm8k/test.jsonl", "gsm_hard/test.jsonl", "gsm8k-train.jsonl",
+      "gsm8k-test.jsonl",
     ] { try write(sums + "\n", to: name) }
     let dump = (0..<4).map {
       #"{"step": 1, "prompt": "1+1=", "completion": "\#($0)", "reward": \#($0 == 2 ? 1 : 0)}"#
@@ -96,10 +97,12 @@ final class SampleSandbox: Sendable {
       $0.page == "README.md" && $0.language == "json5"
     }
     try write(#require(settings).text, to: "run.json5")
+    let recipe = MarkdownSamples.blocks.first { $0.text.hasPrefix("// gsm8k.json5") }
+    try write(#require(recipe).text, to: "gsm8k.json5")
   }
 
   private func makeModels() throws {
-    try grpo("init", "models/small", "--hidden-size", "16", "--intermediate-size", "32")
+    try grpo("init", "models/small", "--hidden-size", "64", "--intermediate-size", "64")
     try write(
       "{% for message in messages %}{{ message.content }}{{ eos_token }}{% endfor %}",
       to: "models/small/chat_template.jinja")
@@ -129,6 +132,10 @@ final class SampleSandbox: Sendable {
     try grpo(
       "sft", "--model", "models/small", "--sft-dataset", "train.jsonl", "--run", "./runs/imitated",
       "--sft-steps", "2", "--sft-batch-size", "2")
+    try grpo(
+      "train", "--config", "gsm8k.json5", "--run", "./runs/gsm8k", "--max-steps", "1",
+      "--prompts-per-step", "2", "--num-generations", "2", "--max-completion-length", "4",
+      "--max-eval-rows", "2")
     for name in ["sums", "NAME", "lenient"] {
       try FileManager.default.copyItem(at: folder["runs/a"], to: folder["runs/\(name)"])
     }

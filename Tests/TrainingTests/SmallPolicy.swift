@@ -63,7 +63,7 @@ struct SmallPolicy {
   /// Updates of the policy by a rollout, as a trainer does them.
   func update(
     by rollout: StepRecord, learningRate: Double = 1e-2, updatesPerRollout: Int = 1,
-    microBatchTokens: Int = 4096, skipsNonfinite: Bool = false, temperature: Float = 1,
+    cut: UpdateCut = UpdateCut(rows: 4096), skipsNonfinite: Bool = false, temperature: Float = 1,
     objective change: (inout ObjectiveSettings) -> Void = { _ in },
     beforeMove: () throws -> Void = {}
   ) throws -> [PolicyUpdater.Outcome] {
@@ -78,7 +78,7 @@ struct SmallPolicy {
       model, optimizer: optimizer,
       settings: PolicyUpdater.Settings(
         objective: objective, updatesPerRollout: updatesPerRollout, maxCompletionLength: 12,
-        temperature: temperature, microBatchTokens: microBatchTokens,
+        temperature: temperature, cut: cut,
         learningRate: LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: 10),
         baseLearningRate: learningRate, skipsNonfinite: skipsNonfinite))
     let advantages = try AdvantageEstimator(objective, rewardWeights: [1]).advantages(

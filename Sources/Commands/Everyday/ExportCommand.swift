@@ -10,16 +10,22 @@ struct ExportCommand: Command {
       discussion: """
         Writes a Hugging Face folder that transformers, vLLM and llama.cpp's converter load: \
         config.json, model.safetensors, the tokenizer's files, and provenance.json with what made the \
-        model and the SHA-256 of every file. Rounding is to nearest, ties to even.
+        model and the SHA-256 of every file. Rounding is to nearest, ties to even. With --merge, a LoRA \
+        adapter becomes a whole model: W + s B A, each element summed in double precision.
         """,
       positionals: [
         PositionalSpecification("MODEL", .path, help: "model folder, such as a run's final/"),
         PositionalSpecification("FOLDER", .path, help: "the new folder; must not exist yet"),
       ],
-      options: [.elementType],
+      options: [
+        .elementType,
+        .flag("merge", help: "MODEL is a LoRA adapter: merge it into its base model"),
+      ],
       examples: [
         .init(
-          "grpo export runs/sums/final sums-bf16 --dtype bfloat16", "half the size, for inference")
+          "grpo export runs/sums/final sums-bf16 --dtype bfloat16", "half the size, for inference"),
+        .init(
+          "grpo export --merge runs/lora/final whole", "a LoRA adapter and its base as one model"),
       ])
   }
 
@@ -27,7 +33,8 @@ struct ExportCommand: Command {
     let target = URL(fileURLWithPath: arguments.positional(1) ?? "")
     let export = try refusing {
       try ModelExport(
-        ModelLocator.locate(arguments.positional(0) ?? "", environment: context.environment))
+        ModelLocator.locate(arguments.positional(0) ?? "", environment: context.environment),
+        merging: arguments.flag("merge"))
     }
     try arguments.refuseExisting(target)
     let type = arguments.elementType

@@ -7,7 +7,9 @@ struct SftCommand: Command {
   /// The settings that mean something without reinforcement; a config file may hold all of them.
   private static let settings: [SettingDeclaration] = {
     let names: Set<String> = [
-      "run", "seed", "threads", "memory_limit", "micro_batch_tokens", "model", "system",
+      "run", "seed", "threads", "memory_limit", "micro_batch_tokens",
+      "gradient_checkpointing", "model", "use_peft", "lora_r", "lora_alpha", "lora_dropout",
+      "lora_target_modules", "use_rslora", "system",
       "chat_template", "dataset", "eval_dataset", "columns", "max_train_rows", "max_prompt_length",
       "overlong_prompts", "eval_steps", "max_eval_rows", "adam_beta1", "adam_beta2", "adam_epsilon",
       "weight_decay", "max_grad_norm", "parameter_groups", "save_steps", "save_total_limit",

@@ -27,7 +27,9 @@ struct DryRun {
     context.note(
       "  " + TextLayout.pad("peak", to: 40)
         + TextLayout.pad(NumberFormat.bytes(plan.memory.peak), to: 12, .right))
-    context.note("  micro-batches of at most \(NumberFormat.grouped(plan.microBatchTokens)) tokens")
+    context.note(
+      "  micro-batches of at most \(NumberFormat.grouped(plan.cut.rows)) tokens"
+        + (plan.cut.recomputesActivations ? ", activations computed again" : ""))
     context.note("Disk, in \(preparation.folder.displayPath):")
     context.note(
       "  \(plan.disk.checkpoints) checkpoints of \(NumberFormat.bytes(plan.disk.checkpointBytes)), "

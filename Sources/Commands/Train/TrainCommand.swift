@@ -89,6 +89,8 @@ struct TrainCommand: Command {
       case .interrupted(let step):
         throw Interrupted("stopped after step \(step); go on with: grpo train --resume \(path)")
       }
+    } catch let refused as RefusedRun {
+      throw UsageError(sentence(of: refused.reason))
     } catch is Interruption {
       throw Interrupted("stopped before the first step; go on with: grpo train --resume \(path)")
     }

@@ -74,7 +74,7 @@ public final class Benchmark {
     estimator = AdvantageEstimator(objective, rewardWeights: [1])
     let optimizer = ParameterOptimizer(
       model.parameters, compute: compute, settings: ParameterOptimizer.Settings(),
-      rules: model.parameters.tensors.map { _ in
+      rules: model.parameters.trained.map { _ in
         ParameterRule(learningRate: 1e-6, weightDecay: 0)
       })
     updater = PolicyUpdater(
@@ -82,7 +82,7 @@ public final class Benchmark {
       settings: PolicyUpdater.Settings(
         objective: objective, updatesPerRollout: 1,
         maxCompletionLength: workload.completionLength, temperature: 1,
-        microBatchTokens: Self.rows,
+        cut: UpdateCut(rows: Self.rows),
         learningRate: LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: 1),
         baseLearningRate: 1e-6, skipsNonfinite: false))
     let stream = Philox(seed: Self.seed, purpose: .data)
@@ -99,11 +99,10 @@ public final class Benchmark {
 
   private static func demand(
     _ workload: BenchmarkWorkload, _ shape: ModelConfiguration
-  ) -> MemoryPlan.Demand {
-    MemoryPlan.Demand(
-      model: shape, promptsPerStep: workload.prompts, groupSize: workload.group,
-      promptLength: workload.promptLength, completionLength: workload.completionLength,
-      microBatchTokens: rows, hasReference: false, concurrency: 128)
+  ) -> MemoryDemand {
+    MemoryDemand(
+      model: shape, promptsPerStep: workload.prompts, promptLength: workload.promptLength,
+      groupSize: workload.group, completionLength: workload.completionLength, concurrency: 128)
   }
 
   /// Measures `repeats` steps after `warmups` that don't count.

@@ -9,8 +9,9 @@ extension CheckpointFiles {
   static func firstDifference(
     of model: LanguageModel, optimizer: ParameterOptimizer, from folder: URL
   ) throws(ModelError) -> RunDifference? {
-    let weights = try WeightFiles(folder: folder)
-    for tensor in model.parameters.tensors {
+    let weights = try SafetensorsFile(
+      folder.appendingPathComponent(model.parameters.trainedFile))
+    for tensor in model.parameters.trained {
       let kept = try Self.values(tensor.storage.count) { (buffer) throws(ModelError) in
         try weights.read(tensor.name, into: buffer)
       }
@@ -19,7 +20,7 @@ extension CheckpointFiles {
     }
     let state = try SafetensorsFile(folder.appendingPathComponent(optimizerFile))
     for entry in optimizer.state {
-      let tensor = model.parameters.tensors[entry.tensor]
+      let tensor = model.parameters.trained[entry.tensor]
       let kept = try Self.values(tensor.storage.count) { (buffer) throws(ModelError) in
         try state.read(entry.name, into: buffer)
       }

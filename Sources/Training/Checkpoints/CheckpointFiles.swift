@@ -4,12 +4,18 @@ import Rollouts
 import Tensors
 import Transformer
 
-/// Writes and reads checkpoints: Hugging Face model folders with the optimiser's state beside.
+/// Writes and reads checkpoints: Hugging Face model folders, or PEFT's of an adapter, with the optimiser's
+/// state beside.
 ///
 /// A folder appears whole (written aside, synced, renamed), its manifest last.
 struct CheckpointFiles {
   /// Where tokenizer files come from; nil where the model has none.
   var tokenizerFolder: URL?
+  /// What an adapter's files call the model that it belongs to.
+  var baseModel = ""
+  /// The run's folder, where the model that adapters belong to is the run's own: it is named by the way
+  /// to it, so that runs can be moved, and are equal wherever they are.
+  var ownBase: RunFolder?
   /// How the weights are stored; float32 wherever training goes on from them.
   var elementType: ElementType = .float32
 
@@ -29,7 +35,7 @@ struct CheckpointFiles {
       if let reference {
         let inner = aside.appendingPathComponent(Self.referenceFolder)
         try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: false)
-        try reference.write(to: inner.appendingPathComponent("model.safetensors"))
+        try reference.write(to: inner.appendingPathComponent(reference.trainedFile))
       }
       let data = try Self.encoder.encode(manifest(CheckpointManifest.hashes(of: aside)))
       try data.write(to: aside.appendingPathComponent(CheckpointManifest.name))
@@ -52,12 +58,24 @@ struct CheckpointFiles {
   private func writeModel(
     _ parameters: Parameters, elementType: ElementType, to folder: URL
   ) throws {
-    try ModelWriter.write(parameters.configuration, elementType: elementType, to: folder)
-    try parameters.write(
-      to: folder.appendingPathComponent("model.safetensors"), elementType: elementType)
+    if parameters.adapter != nil {
+      try AdapterFolder.write(
+        parameters, baseModel: baseName(from: folder), elementType: elementType, to: folder)
+    } else {
+      try ModelWriter.write(parameters.configuration, elementType: elementType, to: folder)
+      try parameters.write(
+        to: folder.appendingPathComponent(parameters.trainedFile), elementType: elementType)
+    }
     if let tokenizerFolder {
       try ModelWriter.copyTokenizer(from: tokenizerFolder, to: folder)
     }
+  }
+
+  /// The name of an adapter's base in a folder of the run.
+  private func baseName(from folder: URL) -> String {
+    guard let run = ownBase else { return baseModel }
+    let depth = folder.pathComponents.count - run.url.pathComponents.count
+    return String(repeating: "../", count: max(0, depth)) + run.initial.lastPathComponent
   }
 
   private func writeState(
@@ -65,11 +83,10 @@ struct CheckpointFiles {
   ) throws {
     let state = optimizer.state
     var writer = try SafetensorsWriter(
-      url, tensors: state.map { TensorSpecification($0.name, parameters.tensors[$0.tensor].shape) })
+      url, tensors: state.map { TensorSpecification($0.name, parameters.trained[$0.tensor].shape) })
     for entry in state {
-      let storage = parameters.tensors[entry.tensor].storage
-      let values = Self.plain(UnsafePointer(entry.values.pointer), as: storage)
-      try writer.append(values)
+      try writer.append(
+        parameters.trained[entry.tensor].storage, stored: UnsafePointer(entry.values.pointer))
     }
     try writer.finish()
   }
@@ -79,10 +96,10 @@ struct CheckpointFiles {
     _ folder: URL, into model: LanguageModel, optimizer: ParameterOptimizer,
     manifest: CheckpointManifest
   ) throws {
-    try model.parameters.read(folder: folder)
+    try model.parameters.readTrained(folder: folder)
     let file = try SafetensorsFile(folder.appendingPathComponent(optimizerFile))
     for entry in optimizer.state {
-      let storage = model.parameters.tensors[entry.tensor].storage
+      let storage = model.parameters.trained[entry.tensor].storage
       var values = [Float](repeating: 0, count: storage.count)
       try values.withUnsafeMutableBufferPointer { try file.read(entry.name, into: $0) }
       storage.pack(values, into: entry.values.pointer)

@@ -136,6 +136,18 @@ private struct ContradictionCheck {
       "lora_dropout", unless: values.loraDropout == 0,
       "lora_dropout \(plain(values.loraDropout)) is refused: with dropout the policy that acts is "
         + "not the policy that learns; leave it 0")
+    let objective = values.objective
+    refuse(
+      "use_peft", "ref_model_mixup_alpha",
+      unless: !values.usePeft || !objective.refreshesReference
+        || objective.referenceMixupAlpha == 1,
+      "ref_model_mixup_alpha \(plain(objective.referenceMixupAlpha)) can't be had with use_peft "
+        + "true: a mixture of two adapters is not an adapter; take 1, or leave sync_ref_model out")
+    refuse(
+      "use_peft", "reference_model",
+      unless: !values.usePeft || !objective.refreshesReference || values.referenceModel == nil,
+      "reference_model \(values.referenceModel ?? "") can't be replaced by sync_ref_model with "
+        + "use_peft true, which trains adapters alone; leave one out")
     guard !values.usePeft else { return }
     for name in ["lora_r", "lora_alpha", "lora_target_modules", "use_rslora"]
     where isChanged(name) {

@@ -19,6 +19,7 @@ public struct RunConfiguration: Sendable, Hashable {
   package var threads: Int?
   package var memoryLimit: Int?
   package var microBatchTokens: Int?
+  package var gradientCheckpointing: Bool?
   package var onNonfinite = NonfiniteResponse.stop
 
   // MARK: Model

@@ -40,7 +40,6 @@ extension SettingDeclaration {
     "vllm_mode": "TRL's; sampling and training always share one engine here",
     "bf16": "TRL's; parameters are trained in float32 here (see 'save_dtype')",
     "fp16": "TRL's; parameters are trained in float32 here (see 'save_dtype')",
-    "gradient_checkpointing": "TRL's; the memory plan decides here (see 'memory_limit')",
     "report_to": "TRL's; metrics.jsonl is always written (see 'tensorboard')",
     "trust_remote_code": "TRL's; no code of a model is ever run here",
     "generation_batch_size": "TRL's; a step is 'prompts_per_step' times 'num_generations' here",

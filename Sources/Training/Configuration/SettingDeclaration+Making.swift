@@ -81,6 +81,23 @@ extension SettingDeclaration {
       })
   }
 
+  static func boolean(
+    _ name: String, _ path: SettingPath<Bool?>, absent: String, _ section: String, _ help: String,
+    peers: [PeerName] = []
+  ) -> SettingDeclaration {
+    SettingDeclaration(
+      name: name, section: section, kind: .boolean, absent: absent, unit: nil, help: help,
+      peers: peers,
+      read: { $0[keyPath: path].map(JSONValue.bool) ?? .null },
+      write: { configuration, json in
+        if !json.isNull, json.bool == nil {
+          return SettingFault("must be true or false, not \(json.jsonText)")
+        }
+        configuration[keyPath: path] = json.bool
+        return nil
+      })
+  }
+
   static func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
     _ name: String, _ path: SettingPath<Value>, _ section: String, _ help: String,
     peers: [PeerName] = []

@@ -45,7 +45,7 @@ extension SettingDeclaration {
       "rows with shorter prompts are left out, and counted"),
     .integer(
       "max_prompt_length", \.maxPromptLength, 1...1_000_000_000,
-      absent: "what the context leaves beside max_completion_length", "Data", unit: "tokens",
+      absent: "what the context leaves", "Data", unit: "tokens",
       "longest prompt",
       peers: [.verl("data.max_prompt_length"), .openRLHF("prompt_max_len")]),
     .choice(

@@ -28,6 +28,13 @@ extension SettingDeclaration {
         .verl("ppo_micro_batch_size_per_gpu", "counts completions"),
         .verl("actor.ppo_max_token_len_per_gpu"), .nemo("train_micro_batch_size"),
       ]),
+    .boolean(
+      "gradient_checkpointing", \.gradientCheckpointing, absent: "where memory_limit asks for it",
+      "Run",
+      "whether the backward pass computes activations again: less memory, a third more work, same bits",
+      peers: [
+        .verl("model.enable_gradient_checkpointing"), .nemo("policy.activation_checkpointing"),
+      ]),
     .choice(
       "on_nonfinite", \.onNonfinite, "Run",
       "what a loss, gradient or log-probability that isn't finite does to the run"),

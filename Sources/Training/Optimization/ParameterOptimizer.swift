@@ -16,7 +16,7 @@ public struct ParameterRule: Sendable, Equatable {
   }
 }
 
-/// AdamW over all tensors of a model, after the global norm of the gradient is clipped.
+/// AdamW over what a model trains, after the global norm of the gradient is clipped.
 ///
 ///     ‖g‖ = √Σ g²,  g ← g · min(1, max_norm / (‖g‖ + 1e-6))         torch.nn.utils.clip_grad_norm_
 ///     then AdamW by tensor, with its own learning rate and weight decay
@@ -63,17 +63,17 @@ public final class ParameterOptimizer {
   /// Updates done so far.
   public private(set) var updates = 0
 
-  /// Makes an optimiser whose moments are zero; `rules` has one entry a tensor, in layout order.
+  /// Makes an optimiser whose moments are zero; `rules` has one entry a trained tensor.
   public init(
     _ parameters: Parameters, compute: Compute, settings: Settings, rules: [ParameterRule]
   ) {
-    precondition(rules.count == parameters.tensors.count, "one rule a tensor")
+    precondition(rules.count == parameters.trained.count, "one rule a tensor")
     self.parameters = parameters
     self.compute = compute
     self.settings = settings
     self.rules = rules
-    firstMoments = parameters.tensors.map { FloatBuffer(count: $0.storage.storedCount) }
-    secondMoments = parameters.tensors.map { FloatBuffer(count: $0.storage.storedCount) }
+    firstMoments = parameters.trained.map { FloatBuffer(count: $0.storage.storedCount) }
+    secondMoments = parameters.trained.map { FloatBuffer(count: $0.storage.storedCount) }
   }
 
   /// Moves the weights along gradients, which are zero afterwards.
@@ -90,7 +90,7 @@ public final class ParameterOptimizer {
     updates += 1
     let limit = settings.maxGradientNorm
     let scale = limit > 0 ? min(1, limit / (norm + 1e-6)) : 1
-    for (index, tensor) in parameters.tensors.enumerated() {
+    for (index, tensor) in parameters.trained.enumerated() {
       let step = AdamWStep(
         learningRate: rules[index].learningRate * learningRateFactor, beta1: settings.beta1,
         beta2: settings.beta2, epsilon: settings.epsilon, weightDecay: rules[index].weightDecay,
@@ -111,7 +111,7 @@ public final class ParameterOptimizer {
 
   /// The moments of a tensor by name, for checkpoints: `exp_avg` and `exp_avg_sq`.
   public var state: [(name: String, tensor: Int, values: FloatBuffer)] {
-    parameters.tensors.enumerated().flatMap { index, tensor in
+    parameters.trained.enumerated().flatMap { index, tensor in
       [
         ("exp_avg.\(tensor.name)", index, firstMoments[index]),
         ("exp_avg_sq.\(tensor.name)", index, secondMoments[index]),
@@ -131,7 +131,7 @@ extension ParameterRule {
     for parameters: Parameters, base: ParameterRule,
     groups: [(pattern: String, learningRate: Double?, weightDecay: Double?)]
   ) -> [ParameterRule] {
-    parameters.tensors.map { tensor in
+    parameters.trained.map { tensor in
       guard let group = groups.first(where: { Glob($0.pattern).matches(tensor.name) }) else {
         return base
       }

@@ -1,15 +1,21 @@
 import Rollouts
+import Tensors
 import Transformer
 
 /// What a run will need, before anything is done: bytes by purpose, from shapes alone.
 ///
-/// Letters: R rows of a micro-batch, C width, F feed-forward width, H and K query and key heads of size
-/// D, V vocabulary, L layers, P parameters; a float is 4 bytes.
+/// Letters: R rows of a micro-batch, S rows of a prefill or a decoding step, C width, F feed-forward width,
+/// H and K query and key heads of size D, V vocabulary, L layers, P parameters, T trained ones, r the rank
+/// of M adapted products; a float is 4 bytes, matrices are counted with their rows padded to a panel.
 ///
-///     weights, gradients, two moments       4 · 4P
-///     activations                           4R·L(2C + 2HD + 2KD + 2F + H + 2), and a layer's scratch
+///     weights                               4P; 2P where frozen and stored as bfloat16
+///     adapters, gradients, two moments      4T; 4T, 8T (T = P where all is trained, without adapters)
+///     a layer's activations                 a = 2C + 2HD + 2KD + 2F + H + 2, and r for each adapted product
+///     activations                           4R·L·a;  4R·(L·C + a) where they are computed again
+///     scratch of the backward pass          4R·(5C + 2HD + 5KD + 3F + r), and of the vocabulary 16·targets·C
 ///     logits                                4·min(targets, chunk)·V
 ///     keys and values while sampling        4·L·2KD·16·blocks
+///     sampling's own activations            4S·(a + C)
 public struct MemoryPlan: Sendable {
   /// One line of the plan.
   public struct Item: Sendable {
@@ -17,28 +23,6 @@ public struct MemoryPlan: Sendable {
     public var name: String
     /// How many.
     public var bytes: Int
-  }
-
-  /// What a plan is made for.
-  public struct Demand: Sendable {
-    /// The model.
-    public var model: ModelConfiguration
-    /// Prompts a step.
-    public var promptsPerStep: Int
-    /// Completions a prompt.
-    public var groupSize: Int
-    /// The longest prompt, in tokens.
-    public var promptLength: Int
-    /// The longest completion, in tokens.
-    public var completionLength: Int
-    /// Rows of a micro-batch.
-    public var microBatchTokens: Int
-    /// Whether a reference model is held.
-    public var hasReference: Bool
-    /// Completions decoded together.
-    public var concurrency: Int
-    /// Updates of one rollout.
-    public var updatesPerRollout: Int = 1
   }
 
   /// What is held throughout.
@@ -53,101 +37,107 @@ public struct MemoryPlan: Sendable {
     (resident + sampling + update).reduce(0) { $0 + $1.bytes }
   }
 
-  /// The program itself, its libraries and the log's cache; measured on an idle run.
-  static let program = 24 << 20
+  /// The program itself, its libraries and the log's cache; measured on idle runs.
+  static let program = 40 << 20
 
   /// Makes the plan of a demand.
-  public init(_ demand: Demand) {
+  public init(_ demand: MemoryDemand) {
     let model = demand.model
-    let parameters = 4 * model.parameterCount
+    let trained = demand.trained.bytes()
     var resident = [
       Item(name: "program", bytes: Self.program),
-      Item(name: "weights", bytes: parameters),
-      Item(name: "gradients", bytes: parameters),
-      Item(name: "AdamW moments", bytes: 2 * parameters),
+      Item(name: "weights", bytes: model.tensorLayout.bytes(demand.format)),
     ]
-    if demand.hasReference { resident.append(Item(name: "reference model", bytes: parameters)) }
+    if demand.tokenizerBytes > 0 {
+      resident.insert(Item(name: "tokenizer", bytes: demand.tokenizerBytes), at: 1)
+    }
+    if demand.dataBytes > 0 {
+      resident.insert(Item(name: "data", bytes: demand.dataBytes), at: 1)
+    }
+    if demand.adapter != nil { resident.append(Item(name: "adapters", bytes: trained)) }
+    resident += [
+      Item(name: "gradients", bytes: trained),
+      Item(name: "AdamW moments", bytes: 2 * trained),
+    ]
+    if demand.referenceBytes > 0 {
+      resident.append(Item(name: "reference model", bytes: demand.referenceBytes))
+    }
     self.resident = resident
     sampling = Self.samplingItems(demand)
     update = Self.updateItems(demand)
   }
 
-  private static func samplingItems(_ demand: Demand) -> [Item] {
+  private static func samplingItems(_ demand: MemoryDemand) -> [Item] {
     let model = demand.model
-    let atOnce = min(demand.concurrency, demand.promptsPerStep * demand.groupSize)
-    let own = (demand.completionLength + 15) / 16 + 1
-    let shared = (demand.promptLength + 15) / 16
-    let blocks = atOnce * own + demand.promptsPerStep * shared
-    let perBlock = 2 * 16 * model.keyValueHeadCount * model.headSize * 4
+    let sessions = demand.sessions
+    guard !sessions.isEmpty else { return [] }
+    let perBlock = 2 * KeyValueBlocks.positions * model.keyValueHeadCount * model.headSize * 4
+    let blocks = sessions.map(\.blocks).max() ?? 0
+    let rows = sessions.map(\.rows).max() ?? 0
+    let atOnce = sessions.map(\.completions).max() ?? 0
     return [
       Item(name: "keys and values", bytes: model.layerCount * blocks * perBlock),
-      Item(name: "logits while sampling", bytes: 4 * atOnce * model.vocabularySize),
+      Item(
+        name: "activations, sampling",
+        bytes: 4 * rows * (model.activationsOfALayer + model.hiddenSize)),
+      Item(name: "logits, sampling", bytes: 4 * atOnce * model.vocabularySize),
     ]
   }
 
-  private static func updateItems(_ demand: Demand) -> [Item] {
+  private static func updateItems(_ demand: MemoryDemand) -> [Item] {
     let model = demand.model
-    let group = demand.promptLength + demand.groupSize * demand.completionLength
-    let part = demand.promptsPerStep * group / max(1, demand.updatesPerRollout)
-    let smallest = demand.promptLength + demand.completionLength
-    let rows = max(smallest, min(demand.microBatchTokens, part))
+    let batch = demand.largestMicroBatch
+    let rows = batch.rows
     let queries = model.headCount * model.headSize
     let keys = model.keyValueHeadCount * model.headSize
-    let normed = model.normalizesQueriesAndKeys ? queries + keys : 0
-    let perLayer =
-      2 * model.hiddenSize + 2 * queries + 2 * keys + 2 * model.intermediateSize
-      + model.headCount + 2 + normed
-    // A backward pass's scratch: stream, two norms, attention's gradients, two of the feed-forward.
+    let reduced = (demand.adapter?.tensorLayout(for: model).count ?? 0) / 2
+    let rank = demand.adapter?.rank ?? 0
+    let whole = model.layerCount * model.activationsOfALayer + reduced * rank
+    let kept =
+      demand.cut.recomputesActivations
+      ? model.layerCount * model.hiddenSize + whole / max(1, model.layerCount) : whole
+    // Stream, norms, attention's gradients, its keys and values in blocks, two of the feed-forward.
     let scratch =
-      5 * model.hiddenSize + 2 * queries + 3 * keys + 3 * model.intermediateSize + 2 * keys
-    let targets = min(rows, demand.promptsPerStep * demand.groupSize * demand.completionLength)
+      5 * model.hiddenSize + 2 * queries + 5 * keys + 3 * model.intermediateSize + rank
     let chunk = max(1, VocabularyHead.chunkLogits / model.vocabularySize)
-    return [
-      Item(name: "activations", bytes: 4 * rows * model.layerCount * perLayer),
-      Item(name: "scratch", bytes: 4 * rows * scratch + 16 * targets * model.hiddenSize),
-      Item(name: "logits", bytes: 4 * min(targets, chunk) * model.vocabularySize),
+    var items = [
+      Item(name: "activations", bytes: 4 * rows * kept),
+      Item(
+        name: "scratch", bytes: 4 * rows * scratch + 16 * batch.targets * model.hiddenSize),
+      Item(name: "logits", bytes: 4 * min(batch.targets, chunk) * model.vocabularySize),
     ]
-  }
-
-  /// The most rows of a micro-batch whose plan stays within a limit; nil where not even one completion's do.
-  ///
-  /// Beyond 2,048 rows nothing is gained: products are at their peak, and activations leave the cache.
-  public static func microBatchTokens(_ demand: Demand, within limit: Int) -> Int? {
-    var demand = demand
-    let least = demand.promptLength + demand.completionLength
-    var rows = max(least, 2048)
-    while true {
-      demand.microBatchTokens = rows
-      if MemoryPlan(demand).peak <= limit { return rows }
-      if rows <= least { return nil }
-      rows = max(least, rows / 2)
+    if demand.hasReference {
+      // The reference scores with a layer's activations and a head of its own.
+      let reference =
+        4 * rows
+        * (model.activationsOfALayer + model.hiddenSize + model.hiddenSize
+          + model.intermediateSize + 2 * keys) + 8 * batch.targets * model.hiddenSize
+      items.append(
+        Item(
+          name: "reference's scratch",
+          bytes: reference + 4 * min(batch.targets, chunk) * model.vocabularySize))
     }
+    return items
   }
 }
 
-/// What a run leaves on the disk.
-public struct DiskPlan: Sendable {
-  /// A checkpoint: weights and two moments.
-  public var checkpointBytes: Int
-  /// How many stand at the same time, the one being written included.
-  public var checkpoints: Int
-  /// `final/`.
-  public var finalBytes: Int
-  /// The log, at about 30 bytes a token and 400 a completion.
-  public var logBytes: Int
+extension ModelConfiguration {
+  /// What a layer keeps for its backward pass, floats a row.
+  var activationsOfALayer: Int {
+    let queries = headCount * headSize
+    let keys = keyValueHeadCount * headSize
+    let normed = normalizesQueriesAndKeys ? queries + keys + headCount + keyValueHeadCount : 0
+    return 2 * hiddenSize + 2 * queries + 2 * keys + 2 * intermediateSize + headCount + 2 + normed
+  }
+}
 
-  /// All of it.
-  public var total: Int { checkpointBytes * checkpoints + finalBytes + logBytes }
-
-  /// Makes the plan of a run.
-  public init(
-    model: ModelConfiguration, steps: Int, completionsPerStep: Int, tokensPerCompletion: Int,
-    checkpointEvery: Int, checkpointLimit: Int?, bytesPerWeight: Int
-  ) {
-    let written = 2 + steps / max(1, checkpointEvery)
-    checkpointBytes = 12 * model.parameterCount
-    checkpoints = min(written, (checkpointLimit ?? written) + 2)
-    finalBytes = bytesPerWeight * model.parameterCount
-    logBytes = steps * completionsPerStep * (400 + 30 * tokensPerCompletion)
+extension [TensorSpecification] {
+  /// The bytes of tensors in memory, the padding of matrices included.
+  func bytes(_ format: (_ name: String) -> WeightFormat = { _ in .float32 }) -> Int {
+    reduce(0) { sum, tensor in
+      guard tensor.shape.count == 2 else { return sum + 4 * tensor.count }
+      let layout = PackedLayout(rows: tensor.shape[0], columns: tensor.shape[1])
+      return sum + layout.count * (format(tensor.name) == .float32 ? 4 : 2)
+    }
   }
 }

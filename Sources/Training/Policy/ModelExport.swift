@@ -2,18 +2,27 @@ import Foundation
 import Rollouts
 import Transformer
 
-/// Copies a model's folder, its weights stored in another type; one tensor is held at a time.
+/// Copies a model's folder, its weights stored in another type, an adapter merged into them; one tensor
+/// is held at a time.
 public struct ModelExport {
-  private let source: URL
-  private let configuration: ModelConfiguration
+  private let source: ModelSource
   private let files: WeightFiles
+  private let merge: AdapterMerge?
+
+  private var configuration: ModelConfiguration { source.configuration }
 
   /// Opens a model and checks every tensor's shape; no weight is read.
-  /// - Throws: `ModelError`.
-  public init(_ source: URL) throws(ModelError) {
-    self.source = source
-    configuration = try ModelConfiguration(folder: source)
-    files = try WeightFiles(folder: source)
+  /// - Parameter isMerging: Whether an adapter's folder is meant, to be merged into its base.
+  /// - Throws: `ModelError`, also for an adapter that is not to be merged and a model that is.
+  public init(_ folder: URL, merging isMerging: Bool = false) throws(ModelError) {
+    source = try ModelSource(folder)
+    if source.adapter != nil, !isMerging {
+      throw ModelError(
+        .invalid, path: folder.path, "is a LoRA adapter, which is copied as it is",
+        remedy: "add --merge for a whole model with the adapter merged into its base")
+    }
+    merge = isMerging ? try AdapterMerge(source) : nil
+    files = try WeightFiles(folder: source.base)
     try files.check(against: configuration)
   }
 
@@ -33,10 +42,11 @@ public struct ModelExport {
       at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
     try FolderPublisher.publish(to: target) { aside in
       try ModelWriter.write(configuration, elementType: elementType, to: aside)
-      try ModelWriter.copyTokenizer(from: source, to: aside)
+      try ModelWriter.copyTokenizer(from: source.tokenizerFolder, to: aside)
       try writeWeights(to: aside.appendingPathComponent("model.safetensors"), elementType)
       var record = provenance
-      record["exported_from"] = .string(source.path)
+      record["exported_from"] = .string(source.folder.path)
+      if merge != nil { record["merged_into"] = .string(source.base.path) }
       record["dtype"] = .string(elementType.torchName)
       record["program"] = .string("grpo \(ProgramVersion.current)")
       let hashes = try CheckpointManifest.hashes(of: aside)
@@ -47,6 +57,7 @@ public struct ModelExport {
   }
 
   private func writeWeights(to url: URL, _ elementType: ElementType) throws {
+    if let merge { return try merge.write(to: url, elementType: elementType) }
     let layout = configuration.tensorLayout
     var writer = try SafetensorsWriter(url, tensors: layout, elementType: elementType)
     for tensor in layout {
@@ -58,7 +69,7 @@ public struct ModelExport {
   }
 
   private var provenance: JSONObject {
-    let url = source.appendingPathComponent(Provenance.name)
+    let url = source.folder.appendingPathComponent(Provenance.name)
     guard let text = try? String(contentsOf: url, encoding: .utf8),
       let object = try? JSONValue.parse(text).object
     else { return [:] }

@@ -6,8 +6,16 @@ import Transformer
 
 /// A model to sample from and to train, with the words between it and people.
 public final class Policy {
-  /// The folder it was read from.
-  public let folder: URL
+  /// What of a model folder is trained.
+  public enum TrainedPart: Sendable {
+    /// All weights; of an adapter's folder, the adapter.
+    case everything
+    /// A new adapter, drawn by a seed, on the frozen weights; of an adapter's folder, the one that is there.
+    case adapter(AdapterConfiguration, seed: UInt64)
+  }
+
+  /// Where it was read from.
+  public let source: ModelSource
   /// The weights and their arithmetic.
   public let model: LanguageModel
   /// Text to tokens and back; nil for a folder without a tokenizer, which only token ids can be given to.
@@ -15,17 +23,34 @@ public final class Policy {
   /// Tokens that end a completion: those of generation_config, config and tokenizer together.
   public let endTokens: [TokenID]
 
-  /// Reads a model folder.
+  /// The folder it was read from.
+  public var folder: URL { source.folder }
+
+  /// Reads a folder of a model, or of an adapter, whose base is found by the name that it gives.
   /// - Throws: `ModelError`, `TokenizerError` or `VocabularyMismatch`.
-  public init(folder: URL, compute: Compute) throws {
-    self.folder = folder
-    let configuration = try ModelConfiguration(folder: folder)
-    tokenizer = try Self.readTokenizer(folder, configuration)
-    let parameters = try Parameters(folder: folder, configuration: configuration)
-    model = LanguageModel(parameters, compute: compute)
+  public init(folder: URL, compute: Compute, training part: TrainedPart = .everything) throws {
+    source = try ModelSource(folder)
+    let configuration = source.configuration
+    tokenizer = try Self.readTokenizer(source.tokenizerFolder, configuration)
+    model = LanguageModel(try Self.parameters(of: source, training: part), compute: compute)
     var ends = configuration.endTokenIDs
     if let end = tokenizer?.endTokenID { ends.append(end) }
     endTokens = Array(Set(ends)).sorted()
+  }
+
+  private static func parameters(
+    of source: ModelSource, training part: TrainedPart
+  ) throws(ModelError) -> Parameters {
+    switch part {
+    case _ where source.adapter != nil: return try source.frozenParameters()
+    case .everything:
+      return try Parameters(folder: source.base, configuration: source.configuration)
+    case .adapter(let adapter, let seed):
+      let parameters = try Parameters(
+        frozen: source.base, configuration: source.configuration, adapter: adapter)
+      parameters.initializeAdapters(seed: seed)
+      return parameters
+    }
   }
 
   private static func readTokenizer(

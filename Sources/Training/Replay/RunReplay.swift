@@ -66,7 +66,8 @@ public final class RunReplay {
     start = found.manifest
 
     let compute = Compute(threads: settings.threads)
-    policy = try Policy(folder: found.url, compute: compute)
+    policy = try Policy(
+      folder: found.url, compute: compute, training: AdapterChoice(resolved).trainedPart)
     let recorded = RunCircumstances(run.record.host)
     encoder = try settings.promptEncoder(for: policy, clock: recorded?.clock ?? 0)
     sampler = settings.groupSampler(
@@ -75,7 +76,7 @@ public final class RunReplay {
     let microBatchTokens = recorded?.microBatchTokens ?? settings.microBatchTokens ?? 2048
     updater = settings.updater(
       for: policy.model, optimizer: optimizer,
-      steps: try run.record.plannedSteps(settings), microBatchTokens: microBatchTokens)
+      steps: try run.record.plannedSteps(settings), cut: UpdateCut(rows: microBatchTokens))
     rewardNames = run.record.rewards.map(\.name)
     estimator = AdvantageEstimator(
       settings.objective, rewardWeights: run.record.rewards.map(\.weight))

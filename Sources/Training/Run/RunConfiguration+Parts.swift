@@ -1,5 +1,6 @@
 import Foundation
 import PolicyOptimization
+import Tokenizers
 import Transformer
 
 /// The parts that settings make of a policy: the same for a run, for the run taken up, and for its replay.
@@ -8,11 +9,18 @@ extension RunConfiguration {
   /// - Parameter clock: The time that chat templates print, in seconds since 1970.
   /// - Throws: `MissingTokenizer`, or what reading the chat template throws.
   func promptEncoder(for policy: Policy, clock: Int) throws -> PromptEncoder {
+    try promptEncoder(
+      policy.requireTokenizer(), contextLength: policy.model.configuration.maximumPositions,
+      clock: clock)
+  }
+
+  /// The same for a tokenizer whose model is not read.
+  func promptEncoder(
+    _ tokenizer: Tokenizer, contextLength: Int, clock: Int
+  ) throws -> PromptEncoder {
     PromptEncoder(
-      tokenizer: try policy.requireTokenizer(),
-      chatTemplate: try chatTemplate.map(ChatTemplateFile.read),
-      system: system, maxPromptLength: maxPromptLength,
-      contextLength: policy.model.configuration.maximumPositions,
+      tokenizer: tokenizer, chatTemplate: try chatTemplate.map(ChatTemplateFile.read),
+      system: system, maxPromptLength: maxPromptLength, contextLength: contextLength,
       overlong: overlongPrompts, stop: stop, now: Date(timeIntervalSince1970: Double(clock)))
   }
 
@@ -40,14 +48,14 @@ extension RunConfiguration {
   /// What turns a rollout into updates.
   /// - Parameter steps: Steps of the run, where the settings don't say.
   func updater(
-    for model: LanguageModel, optimizer: ParameterOptimizer, steps: Int, microBatchTokens: Int
+    for model: LanguageModel, optimizer: ParameterOptimizer, steps: Int, cut: UpdateCut
   ) -> PolicyUpdater {
     PolicyUpdater(
       model, optimizer: optimizer,
       settings: PolicyUpdater.Settings(
         objective: objective, updatesPerRollout: updatesPerRollout,
         maxCompletionLength: maxCompletionLength, temperature: Float(temperature),
-        microBatchTokens: microBatchTokens,
+        cut: cut,
         learningRate: LearningRatePlan(
           lrSchedulerType, warmupUpdates: warmupSteps,
           totalUpdates: (maxSteps ?? steps) * objective.iterations * updatesPerRollout),

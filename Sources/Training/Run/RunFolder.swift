@@ -71,6 +71,13 @@ public struct RunFolder: Sendable, Equatable {
   /// What the names of files and folders that are not whole yet end in.
   private static let unfinished = ".partial"
 
+  /// Removes everything of a run that never began.
+  func removeContents() {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? [] {
+      try? FileManager.default.removeItem(at: url.appendingPathComponent(name))
+    }
+  }
+
   /// Removes what a run that was killed had begun to write.
   func removeUnfinished() {
     for folder in [url, checkpoints] {

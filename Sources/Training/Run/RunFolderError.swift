@@ -1,5 +1,11 @@
 import Foundation
 
+/// A new run that can't begin with what it was given; nothing of it is left.
+public struct RefusedRun: Error {
+  /// What was wrong.
+  public let reason: any Error
+}
+
 /// A run that can't begin.
 public enum RunFolderError: Error, CustomStringConvertible {
   /// Something stands where the run would be.

@@ -10,43 +10,72 @@ public struct RunPlan {
   public let memory: MemoryPlan
   /// The limit it was checked against, bytes.
   public let memoryLimit: Int
-  /// Rows of a micro-batch.
-  public let microBatchTokens: Int
+  /// How updates are cut.
+  public let cut: UpdateCut
   /// The disk plan.
   public let disk: DiskPlan
 
   /// Makes the plan of a prepared run.
-  /// - Parameter microBatchTokens: The micro-batch that the run was begun with, where it is taken up again.
-  /// - Throws: `PlanError` where the run can't fit into its memory.
-  public init(
-    _ preparation: RunPreparation, model: ModelConfiguration, promptLength: Int,
-    completionLength: Int, microBatchTokens recorded: Int? = nil
-  ) throws(PlanError) {
+  /// - Parameters:
+  ///   - prompts: What is known of the prompts' lengths.
+  ///   - recordedRows: The rows of a micro-batch that the run was begun with, where it is taken up again.
+  /// - Throws: `PlanError` where the run can't fit into its memory, `ModelError` where a file of weights can't be
+  ///   read.
+  init(
+    _ preparation: RunPreparation, model: ModelConfiguration, prompts: PromptLengths,
+    completionLength: Int, recordedRows: Int? = nil
+  ) throws {
     let settings = preparation.settings
     let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
-    var demand = MemoryPlan.Demand(
-      model: model, promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
-      promptLength: promptLength,
+    var demand = MemoryDemand(
+      model: model, steps: prompts.steps, groupSize: settings.numGenerations,
       completionLength: min(
-        completionLength, max(1, model.maximumPositions - promptLength)),
-      microBatchTokens: settings.microBatchTokens ?? recorded ?? 2048,
-      hasReference: settings.objective.needsReference, concurrency: 128,
-      updatesPerRollout: settings.updatesPerRollout)
-    if settings.microBatchTokens == nil, recorded == nil {
-      guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
-        throw PlanError(plan: MemoryPlan(demand), limit: limit)
-      }
-      demand.microBatchTokens = rows
+        completionLength, max(1, model.maximumPositions - prompts.longest)),
+      concurrency: preparation.recorded == nil ? 128 : 0)
+    demand.evaluated = prompts.evaluated
+    demand.evaluatedSamples = settings.numGenerationsEval ?? 1
+    demand.updatesPerRollout = settings.updatesPerRollout
+    demand.hasReference = settings.objective.needsReference
+    demand.referenceBytes = try Self.referenceBytes(preparation, model: model)
+    demand.tokenizerBytes = preparation.tokenizerBytes
+    demand.dataBytes = preparation.dataBytes
+    demand.adapter = AdapterChoice(preparation.resolved).adapter(for: preparation.source)
+    if demand.adapter != nil, let base = preparation.source?.base {
+      demand.format = try WeightFiles(folder: base).heldFormat(of:)
     }
-    microBatchTokens = demand.microBatchTokens
+    demand = demand.fit(
+      within: limit, rows: settings.microBatchTokens ?? recordedRows,
+      recomputes: settings.gradientCheckpointing)
+    cut = demand.cut
     memory = MemoryPlan(demand)
     memoryLimit = limit
     guard memory.peak <= limit else { throw PlanError(plan: memory, limit: limit) }
     disk = DiskPlan(
-      model: model, steps: settings.stepCount(problems: max(1, preparation.train.epoch.count)),
+      trainedCount: demand.trained.reduce(0) { $0 + $1.count },
+      steps: settings.stepCount(problems: max(1, preparation.train.epoch.count)),
       completionsPerStep: settings.promptsPerStep * settings.numGenerations,
       tokensPerCompletion: settings.maxCompletionLength, checkpointEvery: settings.saveSteps,
       checkpointLimit: settings.saveTotalLimit, bytesPerWeight: settings.saveDtype.elementType.size)
+  }
+
+  /// What the reference holds beside the policy: nothing where it is the policy's own frozen base.
+  private static func referenceBytes(
+    _ preparation: RunPreparation, model: ModelConfiguration
+  ) throws -> Int {
+    let settings = preparation.settings
+    guard settings.objective.needsReference else { return 0 }
+    if let name = settings.referenceModel, !settings.objective.refreshesReference {
+      let source = try ModelSource(
+        ModelLocator.locate(name, environment: ProcessInfo.processInfo.environment))
+      return source.configuration.tensorLayout.bytes(
+        try WeightFiles(folder: source.base).heldFormat(of:))
+    }
+    guard let adapter = AdapterChoice(preparation.resolved).adapter(for: preparation.source) else {
+      return model.tensorLayout.bytes()
+    }
+    let startsAsBase = preparation.source?.adapter == nil && preparation.supervised.isEmpty
+    return startsAsBase && !settings.objective.refreshesReference
+      ? 0 : adapter.tensorLayout(for: model).bytes()
   }
 }
 
@@ -57,12 +86,15 @@ public struct PlanError: Error, CustomStringConvertible {
 
   /// The sentence for the user.
   public var description: String {
-    func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
+    func mebibytes(_ bytes: Int) -> String {
+      let size = Double(bytes) / 1_048_576
+      return String(format: size < 10 ? "%.1f MiB" : "%.0f MiB", size)
+    }
     let items = plan.resident + plan.sampling + plan.update
     let largest = items.max { $0.bytes < $1.bytes }
-    return "the run needs \(mebibytes(plan.peak)) and memory_limit is \(mebibytes(limit)); "
-      + "\(largest?.name ?? "weights") take \(mebibytes(largest?.bytes ?? 0)): lower "
-      + "max_completion_length, num_generations or prompts_per_step, take a smaller model, or raise "
+    let share = largest.map { " (most of it \($0.name), \(mebibytes($0.bytes)))" } ?? ""
+    return "the run needs \(mebibytes(plan.peak))\(share) and memory_limit is \(mebibytes(limit)); "
+      + "lower max_completion_length, num_generations or prompts_per_step, take a smaller model, or raise "
       + "memory_limit"
   }
 }

@@ -20,8 +20,8 @@ public struct RunPreparation {
   let evaluation: Dataset?
   let supervised: [SupervisedDataset]
   let specifications: [RewardSpecification]
-  /// The folder of the model; nil where one is made from nothing.
-  let modelFolder: URL?
+  /// The model, or the adapter with its base; nil where a model is made from nothing.
+  let source: ModelSource?
   /// The rollouts to train from instead of sampling.
   let recorded: RecordedSource?
 
@@ -36,10 +36,11 @@ public struct RunPreparation {
     self.resolved = resolved
     self.folder = folder
     let settings = resolved.values
-    modelFolder = try settings.model.map {
-      try ModelLocator.locate($0, environment: ProcessInfo.processInfo.environment)
+    source = try settings.model.map {
+      try ModelSource(
+        ModelLocator.locate($0, environment: ProcessInfo.processInfo.environment))
     }
-    if let modelFolder { _ = try ModelConfiguration(folder: modelFolder) }
+    try AdapterChoice(resolved).check(source)
     recorded = try settings.rollouts.map(RecordedSource.init)
     let data = try RunData(settings)
     train = data.train
@@ -65,18 +66,6 @@ enum RecordedSource {
     }
     let url = URL(fileURLWithPath: name)
     self = name.hasSuffix(RecordedRun.logSuffix) ? .log(url) : .file(url)
-  }
-}
-
-extension RunPreparation {
-  /// What the run will take, from shapes and the longest prompt that is allowed.
-  /// - Throws: `ModelError` or `PlanError`.
-  public func plan() throws -> RunPlan {
-    let model = try modelFolder.map { try ModelConfiguration(folder: $0) } ?? EmbeddedJob.model()
-    return try RunPlan(
-      self, model: model,
-      promptLength: min(settings.maxPromptLength ?? 256, model.maximumPositions - 1),
-      completionLength: settings.maxCompletionLength)
   }
 }
 

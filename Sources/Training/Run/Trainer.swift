@@ -46,7 +46,7 @@ final class Trainer {
     var checkpointLimit: Int?
     var problemCount: Int
     var bestMetric: (name: String, greaterIsBetter: Bool)?
-    var microBatchTokens: Int
+    var cut: UpdateCut
   }
 
   /// Where a run stands between two steps.
@@ -140,7 +140,7 @@ final class Trainer {
     guard var sourced = try rollout(of: step, isReplayed: isReplayed) else { return false }
     clock.lap("rollout")
     if !isReplayed, let reference = parts.reference {
-      reference.score(&sourced.record, rowLimit: parts.schedule.microBatchTokens)
+      reference.score(&sourced.record, rowLimit: parts.schedule.cut.rows)
       clock.lap("reference")
     }
     let advantages = try estimateAdvantages(of: sourced)

@@ -13,11 +13,15 @@ public final class TrainingRun {
   private let observer: TrainingObserver
   private let log: TrajectoryLog
   private let isNew: Bool
+  private let madeFolder: Bool
   /// What the run was begun under, where it is taken up again.
   private let recorded: RunCircumstances?
   /// The time that chat templates print, the same however often the run is taken up.
   private let clock: Int
   private var sharedEngine: GenerationEngine?
+
+  /// Training problems by which a cold start is judged.
+  static let probeSize = 256
 
   private var settings: RunConfiguration { preparation.settings }
   private var folder: RunFolder { preparation.folder }
@@ -32,6 +36,7 @@ public final class TrainingRun {
     clock = Int(Date().timeIntervalSince1970)
     let folder = preparation.folder
     guard !folder.isTaken else { throw RunFolderError.taken(folder) }
+    madeFolder = !FileManager.default.fileExists(atPath: folder.url.path)
     try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
     try AtomicFile.write(
       preparation.resolved.json.prettyJSONText + "\n", to: folder.configuration)
@@ -44,6 +49,7 @@ public final class TrainingRun {
     self.preparation = preparation
     self.observer = observer
     isNew = false
+    madeFolder = false
     log = try Self.openLog(preparation.folder.log)
     preparation.folder.removeUnfinished()
     let run = try TrajectoryReader(readOnly: preparation.folder.log).runs().last
@@ -63,24 +69,49 @@ public final class TrainingRun {
   }
 
   /// Trains until the last step, or until the observer stops it.
+  /// - Throws: `RefusedRun` where a new run can't begin; then nothing of it is left.
   public func train() throws -> TrainingOutcome {
+    let means = try leavingNothing { try gatherMeans() }
+    defer { means.rewards.shutDown() }
+    try begin(means)
+    var parts = try assemble(means)
+    let position = try takeUp(&parts)
+    for warning in preparation.resolved.warnings where isNew { observer.observe(.warning(warning)) }
+    return try Trainer(parts, from: position, observer: observer).run()
+  }
+
+  /// What a run needs before its record begins.
+  private struct Means {
+    var policy: Policy
+    /// nil where only ids are given, by a record, to a model without a tokenizer.
+    var encoder: PromptEncoder?
+    var rewards: RewardSuite
+    var material: Material
+    var plan: RunPlan
+  }
+
+  private func gatherMeans() throws -> Means {
     let policy = try loadPolicy()
     let encoder = try makeEncoder(policy)
     let rewards = try RewardSuite(
       needsScoring ? preparation.specifications : [], columns: preparation.columns,
       catalogue: .shipped)
-    defer { rewards.shutDown() }
     let material = try gatherMaterial(policy, encoder: encoder, rewards: rewards)
     let plan = try RunPlan(
-      preparation, model: policy.model.configuration, promptLength: material.longest.prompt,
-      completionLength: material.longest.completion,
-      microBatchTokens: recorded?.microBatchTokens)
-    try begin(policy: policy, rewards: rewards, material: material, plan: plan)
-    var parts = try assemble(
-      policy, encoder: encoder, rewards: rewards, material: material, plan: plan)
-    let position = try takeUp(&parts)
-    for warning in preparation.resolved.warnings where isNew { observer.observe(.warning(warning)) }
-    return try Trainer(parts, from: position, observer: observer).run()
+      preparation, model: policy.model.configuration, prompts: material.prompts,
+      completionLength: material.completionLength, recordedRows: recorded?.microBatchTokens)
+    return Means(
+      policy: policy, encoder: encoder, rewards: rewards, material: material, plan: plan)
+  }
+
+  /// Takes back what was made of a new run where it can't begin.
+  private func leavingNothing<Value>(_ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch {
+      guard isNew else { throw error }
+      folder.removeContents()
+      if madeFolder { try? FileManager.default.removeItem(at: folder.url) }
+      throw RefusedRun(reason: error)
+    }
   }
 
   /// Whether any completion is to be scored: not where all of them are recorded and none is evaluated.
@@ -92,15 +123,17 @@ public final class TrainingRun {
 
   private func loadPolicy() throws -> Policy {
     let source: URL
-    if let modelFolder = preparation.modelFolder {
-      source = modelFolder
+    if let named = preparation.source {
+      source = named.folder
     } else {
       source = folder.initial
       if !FileManager.default.fileExists(atPath: source.path) {
         try EmbeddedJob.writeModel(seed: UInt64(settings.seed), to: source)
       }
     }
-    return try Policy(folder: source, compute: preparation.compute)
+    return try Policy(
+      folder: source, compute: preparation.compute,
+      training: AdapterChoice(preparation.resolved).trainedPart)
   }
 
   /// What turns text into tokens; nil where only ids are given, by a record, to a model without a tokenizer.
@@ -109,31 +142,12 @@ public final class TrainingRun {
     return try settings.promptEncoder(for: policy, clock: clock)
   }
 
-  private func encode(_ dataset: Dataset, _ encoder: PromptEncoder?) throws -> [EncodedProblem] {
-    guard let encoder else { return [] }
-    return try dataset.problems.compactMap { problem in
-      guard let tokens = try encoder.encode(problem, dataset: dataset.name),
-        tokens.count >= settings.minPromptLength
-      else { return nil }
-      return EncodedProblem(problem: problem, dataset: dataset.name, tokens: tokens)
-    }
-  }
-
-  /// The problems of one pass, as indices into those that were encoded.
-  private func epoch(of dataset: Dataset, encoded problems: [EncodedProblem]) -> [Int] {
-    let places = Dictionary(
-      uniqueKeysWithValues: problems.enumerated().map { ($1.problem.index, $0) })
-    return dataset.epoch.compactMap { places[$0] }
-  }
-
   // MARK: The record of the run
 
   /// Records the run, or where it is recorded says what is different now.
-  private func begin(
-    policy: Policy, rewards: RewardSuite, material: Material, plan: RunPlan
-  ) throws {
+  private func begin(_ means: Means) throws {
     let circumstances = RunCircumstances(
-      now: preparation.compute, microBatchTokens: plan.microBatchTokens, clock: clock)
+      now: preparation.compute, microBatchTokens: means.plan.cut.rows, clock: clock)
     let reader = try TrajectoryReader(readOnly: folder.log)
     guard try reader.runs().isEmpty else {
       for sentence in recorded?.differences(to: circumstances) ?? [] {
@@ -146,12 +160,13 @@ public final class TrainingRun {
         name: folder.url.lastPathComponent, seed: settings.seed,
         programVersion: ProgramVersion.current,
         configuration: lastingSettings,
-        model: settings.model ?? "made from nothing", modelHash: try weightsHash(of: policy.folder),
+        model: settings.model ?? "made from nothing",
+        modelHash: try weightsHash(of: means.policy.source),
         dataset: preparation.train.name, datasetHash: preparation.train.contentHash,
         provenance: provenance,
-        rewards: material.rewards.map { reward in
-          rewards.rewards.firstIndex { $0.name == reward.name }.map {
-            RewardRecord(rewards.rewards[$0], asGiven: settings.reward[$0])
+        rewards: means.material.rewards.map { reward in
+          means.rewards.rewards.firstIndex { $0.name == reward.name }.map {
+            RewardRecord(means.rewards.rewards[$0], asGiven: settings.reward[$0])
           } ?? RewardRecord(name: reward.name, weight: reward.weight, kind: "recorded")
         },
         host: circumstances.json))
@@ -164,13 +179,16 @@ public final class TrainingRun {
     return settings
   }
 
-  private func weightsHash(of folder: URL) throws -> String {
-    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-      .filter { $0.hasSuffix(".safetensors") }.sorted()
+  /// The fingerprint of the weights, an adapter's after those of its base.
+  private func weightsHash(of source: ModelSource) throws -> String {
     var hash = SHA256()
-    for file in files {
-      let digest = try SHA256.digest(ofFile: folder.appendingPathComponent(file).path).hexadecimal
-      hash.update(Array(digest.utf8))
+    for folder in source.adapter == nil ? [source.base] : [source.base, source.folder] {
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        .filter { $0.hasSuffix(".safetensors") }.sorted()
+      for file in files {
+        let path = folder.appendingPathComponent(file).path
+        hash.update(Array(try SHA256.digest(ofFile: path).hexadecimal.utf8))
+      }
     }
     return hash.finalize().hexadecimal
   }
@@ -205,7 +223,9 @@ public final class TrainingRun {
     /// Problems of one epoch.
     var epoch: Int
     var steps: Int
-    var longest: (prompt: Int, completion: Int)
+    var prompts: PromptLengths
+    /// The longest completion that there may be.
+    var completionLength: Int
   }
 
   private func gatherMaterial(
@@ -215,11 +235,11 @@ public final class TrainingRun {
       return try recordedMaterial(recorded, policy: policy, encoder: encoder)
     }
     guard let encoder else { throw MissingTokenizer(folder: policy.folder) }
-    let problems = try encode(preparation.train, encoder)
+    let problems = try preparation.encode(preparation.train, encoder)
     guard !problems.isEmpty else {
       throw RunFolderError.nothingToTrainOn(preparation.train.name)
     }
-    let entries = epoch(of: preparation.train, encoded: problems)
+    let entries = preparation.epoch(of: problems)
     let sampler = RolloutSampler(
       settings.groupSampler(policy, engine: engine(policy), encoder: encoder), rewards: rewards,
       problems: problems,
@@ -233,24 +253,22 @@ public final class TrainingRun {
       rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
       problems: problems, epoch: entries.count,
       steps: settings.stepCount(problems: entries.count),
-      longest: (problems.map(\.tokens.count).max() ?? 1, settings.maxCompletionLength))
+      prompts: PromptLengths(problems.map(\.tokens.count), epoch: entries, of: preparation),
+      completionLength: settings.maxCompletionLength)
   }
 
   /// What decides which problems a step asks.
   private func chooser(
     of entries: [Int], among problems: [EncodedProblem], rewards: RewardSuite
   ) throws -> any ProblemChooser {
-    let seed = UInt64(settings.seed)
     switch settings.promptPriority {
     case .none:
-      return ProblemOrder(
-        of: entries, seed: seed, shuffles: settings.shuffleDataset,
-        keepsFirstEpoch: settings.curriculum != nil)
+      return preparation.order(of: entries)
     case .solveRate:
       let reader = try TrajectoryReader(readOnly: folder.log)
       let solved = rewards.fullReward
       return PrioritizedProblems(
-        of: entries, indices: problems.map(\.problem.index), seed: seed,
+        of: entries, indices: problems.map(\.problem.index), seed: UInt64(settings.seed),
         history: { try reader.problemOutcomes(ofSteps: $0, solvedAt: solved) })
     }
   }
@@ -273,21 +291,22 @@ public final class TrainingRun {
     }
     return Material(
       source: source, rewards: rewards, problems: [], epoch: source.groupCount,
-      steps: min(settings.maxSteps ?? source.stepCount, source.stepCount), longest: source.longest)
+      steps: min(settings.maxSteps ?? source.stepCount, source.stepCount),
+      prompts: PromptLengths(
+        longest: source.longest.prompt, promptsPerStep: settings.promptsPerStep),
+      completionLength: source.longest.completion)
   }
 
-  private func assemble(
-    _ policy: Policy, encoder: PromptEncoder?, rewards: RewardSuite, material: Material,
-    plan: RunPlan
-  ) throws -> Trainer.Parts {
+  private func assemble(_ means: Means) throws -> Trainer.Parts {
+    let (policy, encoder, rewards) = (means.policy, means.encoder, means.rewards)
+    let (material, plan) = (means.material, means.plan)
     let steps = material.steps
     (material.source as? RecordedRollouts)?.complete(
       with: policy.model, temperature: Float(settings.temperature),
       correctsSampler: settings.objective.correctsSampler)
     let optimizer = settings.optimizer(for: policy.model, learningRate: settings.learningRate)
     let updater = settings.updater(
-      for: policy.model, optimizer: optimizer, steps: steps,
-      microBatchTokens: plan.microBatchTokens)
+      for: policy.model, optimizer: optimizer, steps: steps, cut: plan.cut)
     func evaluator(_ problems: [EncodedProblem], samples: Int) -> Evaluator? {
       guard let encoder, !problems.isEmpty else { return nil }
       return Evaluator(
@@ -297,7 +316,9 @@ public final class TrainingRun {
           sampling: settings.evaluationSampling(policy.endTokens, samples: samples),
           fullReward: rewards.fullReward))
     }
-    let held = try preparation.evaluation.map { try encode($0, encoder) }
+    let held = try encoder.flatMap { encoder in
+      try preparation.evaluation.map { try preparation.encode($0, encoder) }
+    }
     return Trainer.Parts(
       folder: folder, log: log, policy: policy, optimizer: optimizer, updater: updater,
       source: material.source,
@@ -305,15 +326,18 @@ public final class TrainingRun {
         settings.objective, rewardWeights: material.rewards.map(\.weight)),
       rewardNames: material.rewards.map(\.name), reference: nil,
       evaluator: held.flatMap { evaluator($0, samples: settings.numGenerationsEval ?? 1) },
-      probe: evaluator(Array(material.problems.prefix(256)), samples: 1),
+      probe: evaluator(Array(material.problems.prefix(Self.probeSize)), samples: 1),
       checkpoints: CheckpointFiles(
-        tokenizerFolder: policy.folder, elementType: settings.saveDtype.elementType),
+        tokenizerFolder: policy.source.tokenizerFolder,
+        baseModel: policy.source.baseName(named: settings.model),
+        ownBase: preparation.source == nil ? folder : nil,
+        elementType: settings.saveDtype.elementType),
       schedule: Trainer.Schedule(
         steps: steps, evaluationSteps: settings.evalSteps, evaluatesFirst: settings.evalOnStart,
         checkpointSteps: settings.saveSteps, checkpointLimit: settings.saveTotalLimit,
         problemCount: material.epoch,
         bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
-        microBatchTokens: plan.microBatchTokens),
+        cut: plan.cut),
       writesTensorBoard: settings.tensorboard, provenance: provenance,
       configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
         .hexadecimal,
@@ -363,21 +387,43 @@ public final class TrainingRun {
   }
 
   /// The reference: where it was moved, as the checkpoint has it; else the named model, or the policy
-  /// before the first step.
+  /// before the first step, which is the bare base where adapters start from nothing.
   private func makeReference(_ policy: Policy, moved checkpoint: URL?) throws -> ReferenceModel {
-    let reference = ReferenceModel(
-      copying: policy.model, temperature: Float(settings.temperature))
+    let temperature = Float(settings.temperature)
     let kept = checkpoint?.appendingPathComponent(CheckpointFiles.referenceFolder)
-    if let kept, FileManager.default.fileExists(atPath: kept.path) {
-      try reference.parameters.read(folder: kept)
-    } else if let name = settings.referenceModel {
-      try reference.parameters.read(
-        folder: try ModelLocator.locate(
-          name, environment: ProcessInfo.processInfo.environment))
-    } else if checkpoint != nil {
-      try reference.parameters.read(folder: folder.checkpoint(step: 0))
+    let isKept = kept.map { FileManager.default.fileExists(atPath: $0.path) } ?? false
+    if !isKept, let name = settings.referenceModel {
+      return ReferenceModel(
+        try namedReference(name, for: policy), compute: preparation.compute,
+        temperature: temperature)
     }
-    return reference
+    let startsAsBase =
+      settings.usePeft && policy.source.adapter == nil && preparation.supervised.isEmpty
+    if startsAsBase, !settings.objective.refreshesReference {
+      return ReferenceModel(baseOf: policy.model, temperature: temperature)
+    }
+    let parameters = Parameters(copying: policy.model.parameters)
+    if let kept, isKept {
+      try parameters.readTrained(folder: kept)
+    } else if checkpoint != nil {
+      try parameters.readTrained(folder: folder.checkpoint(step: 0))
+    }
+    return ReferenceModel(parameters, compute: preparation.compute, temperature: temperature)
+  }
+
+  /// A reference that the settings name: in float32 where it is to be moved, otherwise as it is stored.
+  private func namedReference(_ name: String, for policy: Policy) throws -> Parameters {
+    let source = try ModelSource(
+      ModelLocator.locate(name, environment: ProcessInfo.processInfo.environment))
+    let vocabulary = policy.model.configuration.vocabularySize
+    guard source.configuration.vocabularySize == vocabulary else {
+      throw ModelError(
+        .invalid, path: source.base.path, subject: "vocab_size",
+        "is \(source.configuration.vocabularySize), and the policy's is \(vocabulary)",
+        remedy: "name a reference_model with the policy's own tokenizer")
+    }
+    guard settings.objective.refreshesReference else { return try source.frozenParameters() }
+    return try Parameters(folder: source.base, configuration: policy.model.configuration)
   }
 
   /// The supervised stage, where the settings ask for one.
@@ -390,7 +436,7 @@ public final class TrainingRun {
       preparation, policy: parts.policy, encoder: encoder,
       optimizer: settings.optimizer(
         for: parts.policy.model, learningRate: settings.sftLearningRate),
-      microBatchTokens: parts.schedule.microBatchTokens)
+      cut: parts.schedule.cut)
     try stage.run(observer) {
       try parts.probe?.evaluate(step: 0, isCancelled: observer.isCancelled)?.accuracy.share
     }

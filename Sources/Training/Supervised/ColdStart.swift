@@ -16,7 +16,7 @@ struct ColdStart {
 
   init(
     _ preparation: RunPreparation, policy: Policy, encoder: PromptEncoder,
-    optimizer: ParameterOptimizer, microBatchTokens: Int
+    optimizer: ParameterOptimizer, cut: UpdateCut
   ) throws {
     let settings = preparation.settings
     var examples: [SupervisedExample] = []
@@ -44,7 +44,8 @@ struct ColdStart {
         learningRate: LearningRatePlan(
           settings.sftLrSchedulerType, warmupUpdates: settings.sftWarmupSteps,
           totalUpdates: updates),
-        rowLimit: microBatchTokens, seed: UInt64(settings.seed)))
+        rowLimit: cut.rows, recomputesActivations: cut.recomputesActivations,
+        seed: UInt64(settings.seed)))
   }
 
   /// Does the updates, all of them or until the target is reached.

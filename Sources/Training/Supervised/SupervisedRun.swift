@@ -15,7 +15,7 @@ public final class SupervisedRun {
   public let folder: RunFolder
   private let observer: TrainingObserver
   private let compute: Compute
-  private let modelFolder: URL
+  private let source: ModelSource
   private let train: [SupervisedDataset]
   private let evaluation: [SupervisedDataset]
   private let isNew: Bool
@@ -34,9 +34,9 @@ public final class SupervisedRun {
     isNew = !resuming
     let settings = resolved.values
     guard let model = settings.model else { throw SupervisedRunError.noModel }
-    modelFolder = try ModelLocator.locate(
-      model, environment: ProcessInfo.processInfo.environment)
-    _ = try ModelConfiguration(folder: modelFolder)
+    source = try ModelSource(
+      ModelLocator.locate(model, environment: ProcessInfo.processInfo.environment))
+    try AdapterChoice(resolved).check(source)
     let mapping = ColumnMapping(settings.columns) ?? .identity
     let names = settings.sftDataset.isEmpty ? settings.dataset : settings.sftDataset
     guard !names.isEmpty else { throw SupervisedRunError.noData }
@@ -58,7 +58,8 @@ public final class SupervisedRun {
   /// Trains until the last update, or until the observer stops it.
   /// - Returns: How it ended; an interrupted run has a checkpoint of where it stopped.
   public func run() throws -> TrainingOutcome {
-    let policy = try Policy(folder: modelFolder, compute: compute)
+    let policy = try Policy(
+      folder: source.folder, compute: compute, training: AdapterChoice(resolved).trainedPart)
     let stage = try Stage(self, policy)
     if isNew {
       try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
@@ -110,13 +111,17 @@ public final class SupervisedRun {
           groups: settings.parameterGroups.map { ($0.match, $0.learningRate, $0.weightDecay) }))
       schedule = LearningRatePlan(
         settings.sftLrSchedulerType, warmupUpdates: settings.sftWarmupSteps, totalUpdates: updates)
+      let cut = try Self.cut(examples, policy, settings)
       trainer = SupervisedTrainer(
         policy.model, optimizer: optimizer, examples: examples,
         settings: SupervisedSettings(
           updates: updates, batchSize: settings.sftBatchSize, learningRate: schedule,
-          rowLimit: try Self.rowLimit(examples, policy, settings), seed: UInt64(settings.seed)))
+          rowLimit: cut.rows, recomputesActivations: cut.recomputesActivations,
+          seed: UInt64(settings.seed)))
       files = CheckpointFiles(
-        tokenizerFolder: policy.folder, elementType: settings.saveDtype.elementType)
+        tokenizerFolder: policy.source.tokenizerFolder,
+        baseModel: policy.source.baseName(named: settings.model),
+        elementType: settings.saveDtype.elementType)
     }
 
     private static func examples(
@@ -133,22 +138,26 @@ public final class SupervisedRun {
       }
     }
 
-    /// Rows of a micro-batch, by the memory plan.
-    private static func rowLimit(
+    /// How updates are cut, by the memory plan.
+    private static func cut(
       _ examples: [SupervisedExample], _ policy: Policy, _ settings: RunConfiguration
-    ) throws -> Int {
+    ) throws -> UpdateCut {
       let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
-      var demand = MemoryPlan.Demand(
-        model: policy.model.configuration, promptsPerStep: settings.sftBatchSize, groupSize: 1,
-        promptLength: examples.map(\.prompt.count).max() ?? 1,
-        completionLength: examples.map(\.completion.count).max() ?? 1,
-        microBatchTokens: settings.microBatchTokens ?? 2048, hasReference: false, concurrency: 1)
-      if let asked = settings.microBatchTokens { return asked }
-      guard let rows = MemoryPlan.microBatchTokens(demand, within: limit) else {
-        demand.microBatchTokens = 1
-        throw SupervisedRunError.tooLarge(peak: MemoryPlan(demand).peak, limit: limit)
+      var demand = MemoryDemand(
+        model: policy.model.configuration, promptsPerStep: settings.sftBatchSize,
+        promptLength: examples.map(\.prompt.count).max() ?? 1, groupSize: 1,
+        completionLength: examples.map(\.completion.count).max() ?? 1, concurrency: 0)
+      demand.adapter = policy.model.parameters.adapter
+      if demand.adapter != nil {
+        demand.format = try WeightFiles(folder: policy.source.base).heldFormat(of:)
       }
-      return rows
+      let least = demand.fit(
+        within: limit, rows: settings.microBatchTokens,
+        recomputes: settings.gradientCheckpointing)
+      guard MemoryPlan(least).peak <= limit || settings.microBatchTokens != nil else {
+        throw SupervisedRunError.tooLarge(peak: MemoryPlan(least).peak, limit: limit)
+      }
+      return least.cut
     }
 
     /// Reads the newest whole checkpoint back; how many updates it has.

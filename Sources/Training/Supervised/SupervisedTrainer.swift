@@ -32,6 +32,8 @@ public struct SupervisedSettings: Sendable, Equatable {
   public var learningRate: LearningRatePlan
   /// Rows that are run at once.
   public var rowLimit: Int
+  /// Whether activations are computed again in the backward pass.
+  public var recomputesActivations = false
   /// The seed of the order.
   public var seed: UInt64
 }
@@ -59,7 +61,7 @@ public final class SupervisedTrainer {
     self.optimizer = optimizer
     self.examples = examples
     self.settings = settings
-    pass = TrainingPass(model)
+    pass = TrainingPass(model, recomputesActivations: settings.recomputesActivations)
     order = ProblemOrder(count: examples.count, seed: settings.seed, shuffles: true)
   }
 

@@ -7,7 +7,7 @@ import Transformer
 /// Turns the rollout of a step into optimiser updates.
 ///
 /// The rollout is cut, in order and by whole groups, into `updatesPerRollout` equal parts, and the whole
-/// is passed `iterations` times. Each part is run in micro-batches of at most `microBatchTokens` rows,
+/// is passed `iterations` times. Each part is run in micro-batches of at most `cut.rows` rows,
 /// whose losses and gradients add up to those of the part: the objective's denominators are fixed
 /// before the first of them.
 final class PolicyUpdater {
@@ -17,7 +17,7 @@ final class PolicyUpdater {
     var updatesPerRollout: Int
     var maxCompletionLength: Int
     var temperature: Float
-    var microBatchTokens: Int
+    var cut: UpdateCut
     var learningRate: LearningRatePlan
     var baseLearningRate: Double
     var skipsNonfinite: Bool
@@ -44,7 +44,8 @@ final class PolicyUpdater {
     self.model = model
     self.optimizer = optimizer
     self.settings = settings
-    pass = TrainingPass(model)
+    pass = TrainingPass(
+      model, recomputesActivations: settings.cut.recomputesActivations)
     self.entropy = entropy ?? EntropyController(settings.objective)
   }
 
@@ -220,7 +221,7 @@ final class PolicyUpdater {
       var rows = group.first?.group.promptTokens.count ?? 0
       for member in group {
         let count = member.completion.completion.tokens.count
-        if rows + count > settings.microBatchTokens, !pieces[pieces.count - 1].isEmpty {
+        if rows + count > settings.cut.rows, !pieces[pieces.count - 1].isEmpty {
           pieces.append([])
           rows = member.group.promptTokens.count
         }
@@ -230,7 +231,7 @@ final class PolicyUpdater {
       return pieces
     }
     let ranges = PackedBatch.ranges(
-      of: pieces.map(Self.tokens), rowLimit: settings.microBatchTokens)
+      of: pieces.map(Self.tokens), rowLimit: settings.cut.rows)
     return ranges.map { Array(pieces[$0]) }
   }
 

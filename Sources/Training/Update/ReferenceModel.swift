@@ -3,21 +3,33 @@ import Tensors
 import TrajectoryStore
 import Transformer
 
-/// The policy that the KL term pulls towards: a frozen copy that may be replaced or moved.
+/// The policy that the KL term pulls towards: frozen weights that may be replaced or moved.
 ///
 ///     ref ← α · policy + (1 − α) · ref          every `syncSteps` optimiser updates
 ///
-/// Source: DeepSeekMath Algorithm 1 (α = 1, iterative GRPO); TR-DPO, arXiv 2404.09656 (0 < α < 1).
+/// Where adapters are trained from nothing the reference is the policy's own base with them off: it
+/// holds no weights. Source: DeepSeekMath Algorithm 1 (α = 1, iterative GRPO); TR-DPO, arXiv 2404.09656
+/// (0 < α < 1).
 final class ReferenceModel {
   let parameters: Parameters
   private let scoring: ScoringPass
   private let temperature: Float
 
-  /// A copy of a policy's weights.
-  init(copying policy: LanguageModel, temperature: Float) {
-    parameters = Parameters(zero: policy.configuration)
-    parameters.copy(from: policy.parameters)
-    scoring = ScoringPass(LanguageModel(parameters, compute: policy.compute))
+  /// A reference with weights of its own.
+  convenience init(_ parameters: Parameters, compute: Compute, temperature: Float) {
+    self.init(LanguageModel(parameters, compute: compute), temperature: temperature)
+  }
+
+  /// The frozen base of a policy whose adapters are trained.
+  convenience init(baseOf policy: LanguageModel, temperature: Float) {
+    self.init(
+      LanguageModel(policy.parameters, compute: policy.compute, appliesAdapter: false),
+      temperature: temperature)
+  }
+
+  private init(_ model: LanguageModel, temperature: Float) {
+    parameters = model.parameters
+    scoring = ScoringPass(model)
     self.temperature = temperature
   }
 
@@ -49,7 +61,7 @@ final class ReferenceModel {
       return
     }
     let (new, old) = (Float(share), Float(1 - share))
-    for (mine, theirs) in zip(parameters.tensors, policy.tensors) {
+    for (mine, theirs) in zip(parameters.trained, policy.trained) {
       let mixed = zip(mine.plainValues, theirs.plainValues).map { old * $0 + new * $1 }
       mine.storage.pack(from: mixed)
     }

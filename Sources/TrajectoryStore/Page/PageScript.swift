@@ -50,9 +50,11 @@ let pageScript = #"""
     drawHistogram();
   };
 
-  // Curves. Smoothing is an exponential mean that starts unbiased, as in TensorBoard.
+  // Curves. Smoothing is an exponential mean that starts unbiased, as in TensorBoard; over no more than a
+  // twentieth of the points, so that a few evaluations are shown as they are.
   const height = 150, left = 52, right = 6, top = 6, bottom = 16;
-  function smoothed(values, weight) {
+  function smoothed(values, wanted) {
+    const weight = Math.min(wanted, Math.max(0, 1 - 20 / values.length));
     let mean = 0, norm = 0;
     return values.map(value => {
       mean = mean * weight + (1 - weight) * value;

@@ -14,7 +14,8 @@ enum ModelFolder {
     if has("adapter_config.json") {
       return ModelError(
         .missing, path: path, "holds a LoRA adapter, not a model: there is no config.json",
-        remedy: "name the folder of the base model, or merge the adapter into it")
+        remedy: "name the folder of the base model, or merge the two: "
+          + "grpo export --merge \(path) FOLDER")
     }
     if let name = firstFile(in: folder, suffix: ".gguf") {
       return ModelError(

@@ -13,6 +13,7 @@ public struct SafetensorsWriter: ~Copyable {
   private let elementType: ElementType
   private let file: PartialFile
   private var nextTensor = 0
+  private var writtenOfTensor = 0
 
   /// Begins a file by writing its header, and reserves the space of the whole.
   /// - Parameters:
@@ -38,13 +39,19 @@ public struct SafetensorsWriter: ~Copyable {
     self.file = file
   }
 
-  /// Writes the next tensor's values, rounded to the nearest where they are stored shorter.
-  /// - Precondition: The count is that of the next tensor.
+  /// Writes the next values of the next tensor, all of them or some, rounded to the nearest where they are
+  /// stored shorter.
+  /// - Precondition: They are not more than what the tensor still lacks.
   public mutating func append(_ values: UnsafeBufferPointer<Float>) throws(FileError) {
     precondition(
-      nextTensor < tensors.count && values.count == tensors[nextTensor].count,
-      "the values are not those of the next tensor")
-    nextTensor += 1
+      nextTensor < tensors.count
+        && values.count <= tensors[nextTensor].count - writtenOfTensor,
+      "the values are more than the next tensor's")
+    writtenOfTensor += values.count
+    if writtenOfTensor == tensors[nextTensor].count {
+      nextTensor += 1
+      writtenOfTensor = 0
+    }
     if elementType == .float32 { return try file.write(UnsafeRawBufferPointer(values)) }
     let chunk = min(values.count, 1 << 18)
     let scratch = UnsafeMutableBufferPointer<UInt16>.allocate(capacity: chunk)

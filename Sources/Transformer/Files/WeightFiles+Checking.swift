@@ -87,3 +87,33 @@ extension WeightFiles {
     return true
   }
 }
+
+extension SafetensorsFile {
+  /// Checks that the file has exactly the tensors of a layout.
+  /// - Throws: `ModelError` with every missing, unknown, wrongly shaped or unreadable tensor.
+  func check(against layout: [TensorSpecification]) throws(ModelError) {
+    var faults: [ModelError.Fault] = []
+    for wanted in layout {
+      let subject = "tensor \(quoted(wanted.name))"
+      guard let found = specification(of: wanted.name) else {
+        faults.append(ModelError.Fault(subject, "is missing, expected shape \(wanted.shape)"))
+        continue
+      }
+      if found.shape != wanted.shape {
+        faults.append(
+          ModelError.Fault(subject, "has shape \(found.shape), expected \(wanted.shape)"))
+      } else if elementType(of: wanted.name) == nil {
+        faults.append(
+          ModelError.Fault(
+            subject,
+            "is stored as \(typeName(of: wanted.name) ?? "?"), and \(ElementType.readable) are read"
+          ))
+      }
+    }
+    let known = Set(layout.map(\.name))
+    faults += names.filter { !known.contains($0) }.map {
+      ModelError.Fault("tensor \(quoted($0))", "is unknown to the model that it is meant for")
+    }
+    if !faults.isEmpty { throw ModelError(.invalid, path: url.path, faults: faults) }
+  }
+}

@@ -52,16 +52,17 @@ public struct WeightFiles: Sendable {
   /// Copies a tensor's values, widened to float32.
   /// - Parameters:
   ///   - name: the tensor.
-  ///   - target: room for all its elements.
+  ///   - first: the first element to copy, in row-major order.
+  ///   - target: room for the elements to copy.
   /// - Throws: `ModelError` where it is missing, of a type that can't be read, or shorter.
   public func read(
-    _ name: String, into target: UnsafeMutableBufferPointer<Float>
+    _ name: String, from first: Int = 0, into target: UnsafeMutableBufferPointer<Float>
   ) throws(ModelError) {
     guard let file = fileOfTensor[name] else {
       throw ModelError(
         .invalid, path: folder.path, subject: "tensor \(quoted(name))", "is missing")
     }
-    try file.read(name, into: target)
+    try file.read(name, from: first, into: target)
   }
 
   private static func parts(

@@ -10,7 +10,7 @@ public final class GenerationEngine {
   /// How many completions are decoded together.
   public let concurrency: Int
   /// How many prompt rows are run together, unless one prompt is longer.
-  static let prefillRows = 512
+  public static let prefillRows = 512
 
   let model: LanguageModel
   let head: VocabularyHead

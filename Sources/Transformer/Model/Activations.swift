@@ -8,15 +8,33 @@ final class LayerActivations {
   /// The residual stream before the layer, [R, C].
   let input = FloatScratch()
   /// 1 / RMS of `input`, [R].
-  let inputInverseRMS = FloatScratch()
+  let inputInverseRMS: FloatScratch
   /// What attention keeps.
-  let attention = AttentionActivations()
+  let attention: AttentionActivations
   /// The residual stream between the two parts, [R, C].
-  let middle = FloatScratch()
+  let middle: FloatScratch
   /// 1 / RMS of `middle`, [R].
-  let middleInverseRMS = FloatScratch()
+  let middleInverseRMS: FloatScratch
   /// What the feed-forward part keeps.
-  let feedForward = FeedForwardActivations()
+  let feedForward: FeedForwardActivations
+
+  /// Makes room for a layer of its own.
+  init() {
+    inputInverseRMS = FloatScratch()
+    attention = AttentionActivations()
+    middle = FloatScratch()
+    middleInverseRMS = FloatScratch()
+    feedForward = FeedForwardActivations()
+  }
+
+  /// Makes room for a layer's input alone; the rest is one scratch that layers use in turn.
+  init(sharing other: LayerActivations) {
+    inputInverseRMS = other.inputInverseRMS
+    attention = other.attention
+    middle = other.middle
+    middleInverseRMS = other.middleInverseRMS
+    feedForward = other.feedForward
+  }
 }
 
 /// What attention keeps: rotated queries and keys, values, and the softmax's normaliser.
@@ -36,6 +54,11 @@ final class AttentionActivations {
   let attended = FloatScratch()
   /// log Σ exp of the scores, [R, H].
   let logSumExp = FloatScratch()
+  /// s x Aᵀ of each adapted product, [R, r].
+  let queryReduced = FloatScratch()
+  let keyReduced = FloatScratch()
+  let valueReduced = FloatScratch()
+  let outputReduced = FloatScratch()
 }
 
 /// What the gated feed-forward keeps.
@@ -44,6 +67,10 @@ final class FeedForwardActivations {
   let gate = FloatScratch()
   /// x W_upᵀ, [R, F].
   let up = FloatScratch()
+  /// s x Aᵀ of each adapted product, [R, r].
+  let gateReduced = FloatScratch()
+  let upReduced = FloatScratch()
+  let downReduced = FloatScratch()
 }
 
 /// A buffer that grows to the greatest size asked of it and never shrinks.

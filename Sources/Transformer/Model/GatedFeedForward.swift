@@ -26,18 +26,38 @@ struct GatedFeedForward {
     into result: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel,
     hidden: FloatScratch, saving saved: FeedForwardActivations
   ) {
+    let h = activate(x, rows: rows, model: model, hidden: hidden, saving: saved)
+    down.forward(
+      h, residual: residual, into: result, rows: rows, model: model, reduced: saved.downReduced)
+  }
+
+  /// Computes again what `forward` keeps, without its result.
+  func recompute(
+    _ x: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel, hidden: FloatScratch,
+    saving saved: FeedForwardActivations
+  ) {
+    let h = activate(x, rows: rows, model: model, hidden: hidden, saving: saved)
+    down.reduce(h, rows: rows, model: model, reduced: saved.downReduced)
+  }
+
+  /// h = silu(x W_gateᵀ) ∘ x W_upᵀ, [R, F].
+  private func activate(
+    _ x: UnsafeMutablePointer<Float>, rows: Int, model: LanguageModel, hidden: FloatScratch,
+    saving saved: FeedForwardActivations
+  ) -> UnsafeMutablePointer<Float> {
     let compute = model.compute
     let width = gate.outputs
     let g = saved.gate.reserve(rows * width)
     let u = saved.up.reserve(rows * width)
     compute.multiplyMany(
-      Rows(x, stride: gate.inputs), rows: rows, by: [gate.product(into: g), up.product(into: u)])
+      Rows(x, stride: gate.inputs), rows: rows,
+      by: gate.products(into: g, rows: rows, model: model, reduced: saved.gateReduced)
+        + up.products(into: u, rows: rows, model: model, reduced: saved.upReduced))
+    gate.addAdapter(to: g, rows: rows, model: model, reduced: saved.gateReduced)
+    up.addAdapter(to: u, rows: rows, model: model, reduced: saved.upReduced)
     let h = hidden.reserve(rows * width)
     compute.swiGLU(gate: g, up: u, count: rows * width, into: h)
-    compute.multiply(
-      Rows(h, stride: width), rows: rows, by: down.weight,
-      into: Rows(result, stride: down.outputs), bias: down.bias?.pointer,
-      adding: Rows(residual, stride: down.outputs))
+    return h
   }
 
   /// Propagates the gradient of the stream after the part to the part's normed input.
@@ -58,13 +78,15 @@ struct GatedFeedForward {
     compute.swiGLU(gate: g, up: u, count: count, into: h)
     let dh = scratch.dHidden.reserve(count)
     down.backward(
-      dResult, x: h, rows: rows, into: dh, accumulating: false, compute: compute,
-      gradients: gradients)
+      dResult, x: h, rows: rows, into: dh, accumulating: false, model: model,
+      reduced: saved.downReduced, dReduced: scratch.dReduced, gradients: gradients)
     // The gradients of gate and up overwrite what is spent: h, and dh itself.
     compute.swiGLUBackward(dh, gate: g, up: u, count: count, dGate: h, dUp: dh)
     gate.backward(
-      h, x: x, rows: rows, into: dx, accumulating: false, compute: compute, gradients: gradients)
+      h, x: x, rows: rows, into: dx, accumulating: false, model: model,
+      reduced: saved.gateReduced, dReduced: scratch.dReduced, gradients: gradients)
     up.backward(
-      dh, x: x, rows: rows, into: dx, accumulating: true, compute: compute, gradients: gradients)
+      dh, x: x, rows: rows, into: dx, accumulating: true, model: model,
+      reduced: saved.upReduced, dReduced: scratch.dReduced, gradients: gradients)
   }
 }

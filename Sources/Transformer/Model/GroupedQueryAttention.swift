@@ -50,13 +50,16 @@ struct GroupedQueryAttention {
     let k = saved.key.reserve(rows * keys)
     let v = saved.value.reserve(rows * keys)
     let isNormed = queryNorm != nil
+    let rawQ = isNormed ? saved.rawQuery.reserve(rows * queries) : q
+    let rawK = isNormed ? saved.rawKey.reserve(rows * keys) : k
     compute.multiplyMany(
       Rows(x, stride: shape.hiddenSize), rows: rows,
-      by: [
-        query.product(into: isNormed ? saved.rawQuery.reserve(rows * queries) : q),
-        key.product(into: isNormed ? saved.rawKey.reserve(rows * keys) : k),
-        value.product(into: v),
-      ])
+      by: query.products(into: rawQ, rows: rows, model: model, reduced: saved.queryReduced)
+        + key.products(into: rawK, rows: rows, model: model, reduced: saved.keyReduced)
+        + value.products(into: v, rows: rows, model: model, reduced: saved.valueReduced))
+    query.addAdapter(to: rawQ, rows: rows, model: model, reduced: saved.queryReduced)
+    key.addAdapter(to: rawK, rows: rows, model: model, reduced: saved.keyReduced)
+    value.addAdapter(to: v, rows: rows, model: model, reduced: saved.valueReduced)
     if let queryNorm, let keyNorm {
       compute.rmsNorm(
         saved.rawQuery.rows(queries), rows: rows, segments: shape.headCount,
@@ -87,10 +90,9 @@ struct GroupedQueryAttention {
       window: shape.slidingWindow(layer: layer) ?? .max,
       into: Rows(attended, stride: queries),
       logSumExp: saved.logSumExp.reserve(rows * shape.headCount))
-    compute.multiply(
-      Rows(attended, stride: queries), rows: rows, by: output.weight,
-      into: Rows(result, stride: shape.hiddenSize), bias: output.bias?.pointer,
-      adding: Rows(residual, stride: shape.hiddenSize))
+    output.forward(
+      attended, residual: residual, into: result, rows: rows, model: model,
+      reduced: saved.outputReduced)
   }
 
   /// Propagates the gradient of the stream after attention to attention's normed input.
@@ -112,7 +114,7 @@ struct GroupedQueryAttention {
     let dAttended = scratch.dAttended.reserve(rows * queries)
     output.backward(
       dResult, x: saved.attended.pointer, rows: rows, into: dAttended, accumulating: false,
-      compute: compute, gradients: gradients)
+      model: model, reduced: saved.outputReduced, dReduced: scratch.dReduced, gradients: gradients)
 
     let dq = scratch.dQuery.reserve(rows * queries)
     let dk = scratch.dKey.reserve(rows * keys)
@@ -136,47 +138,23 @@ struct GroupedQueryAttention {
         Rows(dq, stride: queries), x: saved.rawQuery.rows(queries), rows: rows,
         segments: shape.headCount, columns: shape.headSize, weight: queryNorm.values.pointer,
         inverseRMS: saved.queryInverseRMS.pointer, into: Rows(dRawQuery, stride: queries),
-        accumulating: false, dWeight: gradients.buffers[queryNorm.index].pointer)
+        accumulating: false, dWeight: gradients.pointer(queryNorm.place))
       dRawKey = scratch.dRawKey.reserve(rows * keys)
       compute.rmsNormBackward(
         Rows(dk, stride: keys), x: saved.rawKey.rows(keys), rows: rows,
         segments: shape.keyValueHeadCount, columns: shape.headSize,
         weight: keyNorm.values.pointer, inverseRMS: saved.keyInverseRMS.pointer,
         into: Rows(dRawKey, stride: keys), accumulating: false,
-        dWeight: gradients.buffers[keyNorm.index].pointer)
+        dWeight: gradients.pointer(keyNorm.place))
     }
     query.backward(
-      dRawQuery, x: x, rows: rows, into: dx, accumulating: false, compute: compute,
-      gradients: gradients)
+      dRawQuery, x: x, rows: rows, into: dx, accumulating: false, model: model,
+      reduced: saved.queryReduced, dReduced: scratch.dReduced, gradients: gradients)
     key.backward(
-      dRawKey, x: x, rows: rows, into: dx, accumulating: true, compute: compute,
-      gradients: gradients)
+      dRawKey, x: x, rows: rows, into: dx, accumulating: true, model: model,
+      reduced: saved.keyReduced, dReduced: scratch.dReduced, gradients: gradients)
     value.backward(
-      dv, x: x, rows: rows, into: dx, accumulating: true, compute: compute, gradients: gradients)
-  }
-}
-
-extension Linear {
-  /// The product x Wᵀ + b into `y`, one of several that share x.
-  func product(into y: UnsafeMutablePointer<Float>) -> Product {
-    Product(weight, into: Rows(y, stride: outputs), bias: bias?.pointer)
-  }
-
-  /// dx (+)= dy W, dW += dyᵀ x, db += Σ_rows dy.
-  func backward(
-    _ dy: UnsafeMutablePointer<Float>, x: UnsafeMutablePointer<Float>, rows: Int,
-    into dx: UnsafeMutablePointer<Float>, accumulating: Bool, compute: Compute,
-    gradients: Gradients
-  ) {
-    let dy = Rows(dy, stride: outputs)
-    compute.accumulateWeightGradient(
-      dy, Rows(x, stride: inputs), rows: rows, layout: weight.layout,
-      into: gradients.buffers[weightIndex].pointer)
-    if let biasIndex {
-      compute.accumulateBiasGradient(
-        dy, rows: rows, columns: outputs, into: gradients.buffers[biasIndex].pointer)
-    }
-    compute.backpropagateInput(
-      dy, rows: rows, through: weight, into: Rows(dx, stride: inputs), accumulating: accumulating)
+      dv, x: x, rows: rows, into: dx, accumulating: true, model: model,
+      reduced: saved.valueReduced, dReduced: scratch.dReduced, gradients: gradients)
   }
 }

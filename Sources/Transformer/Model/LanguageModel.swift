@@ -17,13 +17,16 @@ public final class LanguageModel {
   public let parameters: Parameters
   /// Where the arithmetic is done.
   public let compute: Compute
+  /// Whether adapters take part; without them the model is its frozen base.
+  public let appliesAdapter: Bool
   let attentionScale: Float
   private let rotary: RotaryTables
   private let shared = SharedScratch()
 
-  /// Makes a model of parameters.
-  public init(_ parameters: Parameters, compute: Compute) {
+  /// Makes a model of parameters, with their adapters on or off.
+  public init(_ parameters: Parameters, compute: Compute, appliesAdapter: Bool = true) {
     self.parameters = parameters
+    self.appliesAdapter = appliesAdapter
     self.compute = compute
     configuration = parameters.configuration
     attentionScale = 1 / Float(configuration.headSize).squareRoot()
@@ -86,6 +89,36 @@ public final class LanguageModel {
     plan: AttentionPlan, blocks: KeyValueBlocks, saved: LayerActivations,
     into result: UnsafeMutablePointer<Float>
   ) {
+    let normed = attend(
+      layer, index: index, rows: rows, positions: positions, plan: plan, blocks: blocks,
+      saved: saved)
+    layer.feedForward.forward(
+      normed, residual: saved.middle.pointer, into: result, rows: rows, model: self,
+      hidden: shared.hidden, saving: saved.feedForward)
+  }
+
+  /// Computes again what a layer keeps, from the input that it kept: the same operations on the same
+  /// numbers as in `runLayers`, so the same bits.
+  ///
+  /// What only the next layer needs is left out.
+  func recompute(
+    layer index: Int, of batch: PackedBatch, positions: UnsafePointer<Int32>,
+    blocks: KeyValueBlocks, saved: LayerActivations
+  ) {
+    let layer = parameters.layers[index]
+    let normed = attend(
+      layer, index: index, rows: batch.rowCount, positions: positions, plan: batch.plan,
+      blocks: blocks, saved: saved)
+    layer.feedForward.recompute(
+      normed, rows: batch.rowCount, model: self, hidden: shared.hidden, saving: saved.feedForward)
+  }
+
+  /// The first half of a layer.
+  /// - Returns: The second half's normed input, [R, C].
+  private func attend(
+    _ layer: LayerParameters, index: Int, rows: Int, positions: UnsafePointer<Int32>,
+    plan: AttentionPlan, blocks: KeyValueBlocks, saved: LayerActivations
+  ) -> UnsafeMutablePointer<Float> {
     let width = configuration.hiddenSize
     let normed = shared.normed.reserve(rows * width)
     norm(saved.input.pointer, layer.inputNorm, rows, normed, saved.inputInverseRMS)
@@ -94,9 +127,7 @@ public final class LanguageModel {
       normed, residual: saved.input.pointer, into: middle, rows: rows, layer: index, model: self,
       plan: plan, positions: positions, blocks: blocks, saving: saved.attention)
     norm(middle, layer.middleNorm, rows, normed, saved.middleInverseRMS)
-    layer.feedForward.forward(
-      normed, residual: middle, into: result, rows: rows, model: self, hidden: shared.hidden,
-      saving: saved.feedForward)
+    return normed
   }
 
   private func norm(

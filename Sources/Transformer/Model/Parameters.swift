@@ -65,102 +65,143 @@ public struct ParameterTensor {
   public let shape: [Int]
   /// Its numbers.
   public let storage: ParameterStorage
+
+  /// Its name and shape.
+  public var specification: TensorSpecification { TensorSpecification(name, shape) }
+
+  /// Makes a tensor of zeros; only a matrix may be held in another format than float32.
+  init(zero specification: TensorSpecification, format: WeightFormat = .float32) {
+    name = specification.name
+    shape = specification.shape
+    storage =
+      shape.count == 2
+      ? .matrix(PackedMatrix(rows: shape[0], columns: shape[1], format: format))
+      : .vector(FloatBuffer(count: specification.count))
+  }
 }
 
-/// All tensors of a model, in the fixed order of its configuration's layout.
+/// The tensors of a model, in the fixed order of its configuration's layout, and those of its adapters.
 ///
-/// A weight exists once, in the panels that the forward product reads; checkpoints unpack it.
+/// A weight exists once, in the panels that the forward product reads; checkpoints unpack it. Either all
+/// tensors are trained, in float32, or they are frozen, and what is trained is the adapters.
 public final class Parameters {
   /// The shape of the model.
   public let configuration: ModelConfiguration
-  /// Every tensor, in layout order; a tied head is not listed twice.
+  /// Every tensor of the model without adapters, in layout order; a tied head is not listed twice.
   public let tensors: [ParameterTensor]
+  /// The adapters' settings, where there are adapters.
+  public let adapter: AdapterConfiguration?
+  /// Whether the model's own tensors stay as they are.
+  public let isFrozen: Bool
+  /// What has gradients, moments and a place in checkpoints: every tensor, or the adapters' alone.
+  public let trained: [ParameterTensor]
   let embedding: PackedMatrix
   let head: PackedMatrix
   let finalNorm: FloatBuffer
   let layers: [LayerParameters]
 
-  /// Makes parameters that are all zero.
-  public init(zero configuration: ModelConfiguration) {
+  /// The places of gradients of tensors that no layer owns; nil where they are frozen.
+  let embeddingPlace: Int?
+  let headPlace: Int?
+  let finalNormPlace: Int?
+
+  /// Makes parameters that are all zero and all trained.
+  public convenience init(zero configuration: ModelConfiguration) {
+    let tensors = configuration.tensorLayout.map { ParameterTensor(zero: $0) }
+    self.init(configuration, tensors: tensors, trained: tensors, adapter: nil, isFrozen: false)
+  }
+
+  /// Makes a frozen model that is all zero, with adapters of zeros where they are asked for.
+  /// - Parameter format: How the matrix of a name is held.
+  public convenience init(
+    frozen configuration: ModelConfiguration, adapter: AdapterConfiguration?,
+    format: (_ name: String) -> WeightFormat
+  ) {
+    self.init(
+      configuration,
+      tensors: configuration.tensorLayout.map {
+        ParameterTensor(zero: $0, format: format($0.name))
+      },
+      trained: adapter?.tensorLayout(for: configuration).map { ParameterTensor(zero: $0) } ?? [],
+      adapter: adapter, isFrozen: true)
+  }
+
+  /// Makes a copy of what another model has trained; a frozen base is shared with it, not held twice.
+  public convenience init(copying other: Parameters) {
+    let trained = other.trained.map { ParameterTensor(zero: $0.specification) }
+    self.init(
+      other.configuration, tensors: other.isFrozen ? other.tensors : trained, trained: trained,
+      adapter: other.adapter, isFrozen: other.isFrozen)
+    copy(from: other)
+  }
+
+  private init(
+    _ configuration: ModelConfiguration, tensors: [ParameterTensor], trained: [ParameterTensor],
+    adapter: AdapterConfiguration?, isFrozen: Bool
+  ) {
+    self.isFrozen = isFrozen
     self.configuration = configuration
-    tensors = configuration.tensorLayout.map { specification in
-      let shape = specification.shape
-      let storage: ParameterStorage =
-        shape.count == 2
-        ? .matrix(PackedMatrix(rows: shape[0], columns: shape[1], format: .float32))
-        : .vector(FloatBuffer(count: shape.reduce(1, *)))
-      return ParameterTensor(name: specification.name, shape: shape, storage: storage)
-    }
-    let lookup = TensorLookup(tensors)
+    self.tensors = tensors
+    self.trained = trained
+    self.adapter = adapter
+    let lookup = TensorLookup(tensors, trained: trained, adapterScale: adapter?.scale)
     embedding = lookup.matrix("model.embed_tokens.weight")
     head = lookup.optionalMatrix("lm_head.weight") ?? embedding
     finalNorm = lookup.vector("model.norm.weight")
     layers = (0..<configuration.layerCount).map { LayerParameters(layer: $0, lookup) }
-    embeddingIndex = lookup.index("model.embed_tokens.weight")
-    headIndex = lookup.indexByName["lm_head.weight"] ?? embeddingIndex
-    finalNormIndex = lookup.index("model.norm.weight")
+    embeddingPlace = lookup.place("model.embed_tokens.weight")
+    headPlace = lookup.place("lm_head.weight") ?? embeddingPlace
+    finalNormPlace = lookup.place("model.norm.weight")
   }
 
   /// How many numbers are trained.
-  public var count: Int { tensors.reduce(0) { $0 + $1.storage.count } }
+  public var trainedCount: Int { trained.reduce(0) { $0 + $1.storage.count } }
 
   /// Whether the head is the embedding.
   public var tiesEmbeddings: Bool { head === embedding }
 
-  /// The places in `tensors` of those that no layer owns.
-  let embeddingIndex: Int
-  let headIndex: Int
-  let finalNormIndex: Int
-
-  /// Takes over another model's numbers.
+  /// Takes over what another model of the same shape has trained.
   public func copy(from other: Parameters) {
-    precondition(other.tensors.count == tensors.count, "models of different shape")
-    var scratch = [Float]()
-    for (mine, theirs) in zip(tensors, other.tensors) {
-      scratch = [Float](unsafeUninitializedCapacity: theirs.storage.count) { buffer, count in
-        if let base = buffer.baseAddress { theirs.storage.unpack(into: base) }
-        count = theirs.storage.count
-      }
-      mine.storage.pack(from: scratch)
+    precondition(
+      other.trained.map(\.specification) == trained.map(\.specification),
+      "models of different shape")
+    for (mine, theirs) in zip(trained, other.trained) {
+      mine.storage.pack(from: theirs.plainValues)
     }
   }
 }
 
 /// Finds the tensors of a layout by name; the layout is ours, so a missing name is our mistake.
 struct TensorLookup {
-  let indexByName: [String: Int]
-  private let tensors: [ParameterTensor]
+  /// What adapters' output is multiplied by, where there are adapters.
+  let adapterScale: Float?
+  private let storages: [String: ParameterStorage]
+  private let places: [String: Int]
 
-  init(_ tensors: [ParameterTensor]) {
-    self.tensors = tensors
-    indexByName = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+  init(_ tensors: [ParameterTensor], trained: [ParameterTensor], adapterScale: Float?) {
+    self.adapterScale = adapterScale
+    storages = Dictionary(
+      (tensors + trained).map { ($0.name, $0.storage) }, uniquingKeysWith: { first, _ in first })
+    places = Dictionary(uniqueKeysWithValues: trained.enumerated().map { ($1.name, $0) })
   }
 
-  func index(_ name: String) -> Int {
-    guard let index = indexByName[name] else {
-      preconditionFailure("the tensor layout lacks \(name)")
-    }
-    return index
-  }
+  /// Where a tensor's gradient lies; nil where it is frozen or there is none of the name.
+  func place(_ name: String) -> Int? { places[name] }
 
   func optionalMatrix(_ name: String) -> PackedMatrix? {
-    guard let index = indexByName[name], case .matrix(let matrix) = tensors[index].storage else {
-      return nil
-    }
+    guard case .matrix(let matrix)? = storages[name] else { return nil }
     return matrix
   }
 
   func matrix(_ name: String) -> PackedMatrix {
-    guard case .matrix(let matrix) = tensors[index(name)].storage else {
+    guard let matrix = optionalMatrix(name) else {
       preconditionFailure("\(name) is not a matrix in the layout")
     }
     return matrix
   }
 
   func optionalVector(_ name: String) -> FloatBuffer? {
-    guard let index = indexByName[name], case .vector(let vector) = tensors[index].storage else {
-      return nil
-    }
+    guard case .vector(let vector)? = storages[name] else { return nil }
     return vector
   }
 
@@ -188,49 +229,35 @@ struct LayerParameters {
   }
 }
 
-/// A linear map y = x Wᵀ + b of the layout, with the places of its gradients.
-struct Linear {
-  let weight: PackedMatrix
-  let bias: FloatBuffer?
-  let weightIndex: Int
-  let biasIndex: Int?
-
-  init(_ name: String, _ lookup: TensorLookup) {
-    weight = lookup.matrix(name + ".weight")
-    weightIndex = lookup.index(name + ".weight")
-    bias = lookup.optionalVector(name + ".bias")
-    biasIndex = lookup.indexByName[name + ".bias"]
-  }
-
-  var outputs: Int { weight.rows }
-  var inputs: Int { weight.columns }
-}
-
 /// A vector of the layout, with the place of its gradient.
 struct Vector {
   let values: FloatBuffer
-  let index: Int
+  /// Nil where it is frozen.
+  let place: Int?
 
   init(_ name: String, _ lookup: TensorLookup) {
     values = lookup.vector(name)
-    index = lookup.index(name)
+    place = lookup.place(name)
   }
 
   init?(optional name: String, _ lookup: TensorLookup) {
-    guard lookup.indexByName[name] != nil else { return nil }
+    guard lookup.optionalVector(name) != nil else { return nil }
     self.init(name, lookup)
   }
 }
 
-/// The gradient of every tensor, lying as the tensor does, in layout order; backward passes add to it.
+/// The gradient of every trained tensor, lying as the tensor does; backward passes add to it.
 public final class Gradients {
-  /// One buffer a tensor.
+  /// One buffer a trained tensor.
   public let buffers: [FloatBuffer]
 
   /// Makes gradients that are all zero.
   public init(of parameters: Parameters) {
-    buffers = parameters.tensors.map { FloatBuffer(count: $0.storage.storedCount) }
+    buffers = parameters.trained.map { FloatBuffer(count: $0.storage.storedCount) }
   }
+
+  /// The gradient at a place; nil for a tensor that has none.
+  func pointer(_ place: Int?) -> UnsafeMutablePointer<Float>? { place.map { buffers[$0].pointer } }
 
   /// Sets every gradient to zero.
   public func reset() {

@@ -99,7 +99,7 @@ public final class VocabularyHead {
   ) {
     let count = targets.count
     let parameters = model.parameters
-    let headGradient = gradients.buffers[headIndex].pointer
+    let headGradient = gradients.pointer(parameters.headPlace)
     let tokens = targets.map(\.token)
     let dx = dNormed.reserve(count * width)
     for chunk in chunks(of: count) {
@@ -111,9 +111,11 @@ public final class VocabularyHead {
         logSumExp: logSumExp.pointer + chunk.lowerBound,
         entropy: statistics.pointer + count + chunk.lowerBound,
         dLogProbability: Array(dLogProbability[chunk]), dEntropy: Array(dEntropy[chunk]))
-      model.compute.accumulateWeightGradient(
-        dz, normed.rows(width).from(row: chunk.lowerBound), rows: chunk.count,
-        layout: parameters.head.layout, into: headGradient)
+      if let headGradient {
+        model.compute.accumulateWeightGradient(
+          dz, normed.rows(width).from(row: chunk.lowerBound), rows: chunk.count,
+          layout: parameters.head.layout, into: headGradient)
+      }
       model.compute.backpropagateInput(
         dz, rows: chunk.count, through: parameters.head,
         into: Rows(dx + chunk.lowerBound * width, stride: width), accumulating: false)
@@ -131,7 +133,7 @@ public final class VocabularyHead {
       Rows(dx, stride: width), x: gathered.rows(width), rows: targets.count, columns: width,
       weight: model.parameters.finalNorm.pointer, inverseRMS: inverseRMS.pointer,
       into: Rows(dRows, stride: width), accumulating: false,
-      dWeight: gradients.buffers[finalNormIndex].pointer)
+      dWeight: gradients.pointer(model.parameters.finalNormPlace))
     // One row may serve several targets (a prompt's last, all first tokens): in order, on one thread.
     for (index, target) in targets.enumerated() {
       let from = dRows + index * width
@@ -174,7 +176,4 @@ public final class VocabularyHead {
   private func chunks(of count: Int) -> [Range<Int>] {
     stride(from: 0, to: count, by: rowsPerChunk).map { $0..<min($0 + rowsPerChunk, count) }
   }
-
-  private var headIndex: Int { model.parameters.headIndex }
-  private var finalNormIndex: Int { model.parameters.finalNormIndex }
 }

@@ -21,7 +21,7 @@ struct PolicyUpdaterTests {
     let policy = try SmallPolicy()
     let rollout = policy.rollout(sampling: sampling)
     let outcome = try policy.update(
-      by: rollout, microBatchTokens: microBatch, temperature: sampling.temperature)[0]
+      by: rollout, cut: UpdateCut(rows: microBatch), temperature: sampling.temperature)[0]
     #expect(outcome.metrics["sampler/logp_difference_max"] == 0)
     #expect(outcome.metrics["ratio/min"] ?? 1 == 1 && outcome.metrics["ratio/max"] ?? 1 == 1)
     let completions = rollout.groups.flatMap(\.completions)
@@ -103,7 +103,7 @@ struct PolicyUpdaterTests {
     let parted = try SmallPolicy()
     let rollout = whole.rollout()
     let one = try whole.update(by: rollout)[0]
-    let many = try parted.update(by: rollout, microBatchTokens: limit)[0]
+    let many = try parted.update(by: rollout, cut: UpdateCut(rows: limit))[0]
     for name in ["loss", "entropy"] {
       #expect(one.metrics[name] == many.metrics[name], "\(name)")
     }

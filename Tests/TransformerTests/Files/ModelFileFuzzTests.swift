@@ -1,60 +1,19 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 @testable import Transformer
 
-/// Makes small damage to bytes, the same for the same seed (SplitMix64).
-private struct Mutator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(max(limit, 1))) }
-
-  /// Pieces that parsers trip over.
-  static let pieces = [
-    "[", "]", "{", "}", "\"", ",", ":", "-", "0", "9223372036854775807", "-1", "1e308", "null",
-    "true", "\\u0000", "\u{FFFD}", "[[[[", "{\"a\":", "999999999999999999999", "\"F32\"", "1.5",
-  ].map { Array($0.utf8) }
-
-  mutating func mutated(_ original: [UInt8]) -> [UInt8] {
-    var bytes = original
-    for _ in 0...below(4) {
-      let place = below(bytes.count)
-      switch below(6) {
-      case 0 where !bytes.isEmpty: bytes[place] = UInt8(truncatingIfNeeded: next())
-      case 1 where !bytes.isEmpty: bytes[place] ^= 1 << UInt8(below(8))
-      case 2: bytes.insert(contentsOf: Self.pieces[below(Self.pieces.count)], at: place)
-      case 3: bytes.removeSubrange(place..<min(bytes.count, place + below(12)))
-      case 4: bytes.removeSubrange(place...)
-      default:
-        let end = min(bytes.count, place + below(60))
-        bytes.insert(contentsOf: Array(bytes[place..<end]), at: below(bytes.count))
-      }
-    }
-    return bytes
-  }
-}
-
 /// Every mutated input must be read or refused; a trap or a hang fails the run.
 @Suite("Mutated model files")
 struct ModelFileFuzzTests {
-  /// How many inputs each parser gets; `GRPO_FUZZ=100000` for the long run.
-  static let count = ProcessInfo.processInfo.environment["GRPO_FUZZ"].flatMap(Int.init) ?? 2000
-
   private func fuzz(
     _ seeds: [[UInt8]], keeping: (([UInt8]) throws -> Void)
   ) rethrows -> (read: Int, refused: Int) {
-    var mutator = Mutator(state: 20_240_607)
+    var mutator = ByteMutator(seed: 20_240_607)
     var tally = (read: 0, refused: 0)
-    for round in 0..<Self.count {
+    for round in 0..<ByteMutator.rounds {
       do {
         try keeping(mutator.mutated(seeds[round % seeds.count]))
         tally.read += 1
@@ -140,5 +99,29 @@ struct ModelFileFuzzTests {
       for name in weights.names { _ = try weights.file(of: name)?.values(name) }
     }
     #expect(tally.refused > 0 && tally.read > 0)
+  }
+
+  @Test("adapter_config.json, and the adapter's tensors")
+  func adapters() throws {
+    let folder = try TemporaryFolder()
+    let base = folder.url.appendingPathComponent("base", isDirectory: true)
+    let adapter = folder.url.appendingPathComponent("adapter", isDirectory: true)
+    for url in [base, adapter] {
+      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+    let parameters = try SmallModel.llama.adapted(
+      AdapterConfiguration(rank: 2, alpha: 4, targets: ["v_proj"]))
+    try writeBase(of: parameters, to: base)
+    try AdapterFolder.write(parameters, baseModel: base.path, to: adapter)
+    for name in [AdapterFolder.configuration, AdapterFolder.weights] {
+      let url = adapter.appendingPathComponent(name)
+      let seed = Array(try Data(contentsOf: url))
+      let tally = try fuzz([seed]) { bytes in
+        try Data(bytes).write(to: url)
+        _ = try ModelSource(adapter).frozenParameters()
+      }
+      #expect(tally.refused > 0 && tally.read > 0, "\(name)")
+      try Data(seed).write(to: url)
+    }
   }
 }

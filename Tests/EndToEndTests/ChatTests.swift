@@ -1,0 +1,178 @@
+import Foundation
+import Rollouts
+import TestSupport
+import Testing
+
+/// Conversations with the real tokenizers and templates, and small models of the real architectures.
+@Suite("Conversations from start to final/")
+struct ChatTests {
+  /// A family: where its shape, its words and its template come from.
+  struct Family: Sendable, CustomTestStringConvertible {
+    var name: String
+    var config: String
+    var tokenizer: String
+    /// A template in a file of its own, where the tokenizer's folder has none.
+    var template: String?
+
+    var testDescription: String { name }
+    var isThere: Bool {
+      [config, tokenizer, template].compactMap { $0 }.allSatisfy(SharedFiles.has)
+    }
+  }
+
+  static let families = [
+    Family(
+      name: "Qwen2.5", config: "models/configs/Qwen2.5-0.5B/config.json",
+      tokenizer: "tokenizers/qwen2.5"),
+    Family(
+      name: "Qwen3", config: "models/configs/Qwen3-0.6B/config.json",
+      tokenizer: "tokenizers/qwen3"),
+    Family(
+      name: "Llama 3.2", config: "models/configs/Llama-3.2-1B/config.json",
+      tokenizer: "tokenizers/llama3",
+      template: "tokenizers/chat_templates/meta-llama-Llama-3.2-3B-Instruct.jinja"),
+  ].filter(\.isThere)
+
+  private static let rows = [
+    #"{"prompt": [{"role": "user", "content": "What is 2+2?"}], "answer": "4"}"#,
+    #"{"prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Grüße! 🙂"}], "answer": "x"}"#,
+    #"{"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}], "answer": "d"}"#,
+  ].map { $0 + "\n" }.joined()
+
+  private static let turns =
+    #"{"messages": [{"role": "user", "content": "What is 2+2?"}, {"role": "assistant", "content": "4"}]}"#
+    + "\n"
+
+  private func run(_ words: [String], in folder: TemporaryFolder) throws -> BuiltCommand.Result {
+    let ended = try BuiltCommand.run(words, in: folder.url)
+    try #require(ended.code == 0, "\(words.joined(separator: " ")): \(ended.errors)")
+    return ended
+  }
+
+  /// Makes a model of the family's architecture, whose vocabulary is whole and all else small.
+  private func makeModel(_ family: Family, in folder: TemporaryFolder) throws {
+    _ = try run(
+      [
+        "init", "./base", "--like", SharedFiles.url(family.config).path, "--tokenizer",
+        SharedFiles.url(family.tokenizer).path, "--layers", "2", "--hidden-size", "16",
+        "--intermediate-size", "40", "--heads", "2", "--kv-heads", "1", "--head-size", "8",
+        "--context", "512",
+      ], in: folder)
+    try Data(Self.rows.utf8).write(to: folder["chat.jsonl"])
+    try Data(Self.turns.utf8).write(to: folder["turns.jsonl"])
+  }
+
+  private func template(_ family: Family) -> [String] {
+    family.template.map { ["--chat-template", SharedFiles.url($0).path] } ?? []
+  }
+
+  private func train(_ family: Family, _ more: [String], in folder: TemporaryFolder) throws {
+    let words = [
+      "train", "--run", "./run", "--dataset", "chat.jsonl", "--reward",
+      #"{"use": "length", "parameters": {"target": 8, "tolerance": 8}}"#, "--threads", "2",
+      "--max-steps", "2", "--prompts-per-step", "3", "--num-generations", "4",
+      "--max-completion-length", "6", "--learning-rate", "1e-3",
+    ]
+    _ = try run(words + template(family) + more, in: folder)
+  }
+
+  /// The rows of a run's log as rollouts.
+  private func rollouts(_ name: String, in folder: TemporaryFolder) throws -> [JSONObject] {
+    let exported = try run(["log", "export", "./\(name)"], in: folder)
+    return try exported.output.split(separator: "\n").map {
+      try #require(try JSONValue.parse(String($0)).object)
+    }
+  }
+
+  @Test("train, with a system message", .enabled(if: !families.isEmpty), arguments: families)
+  func trains(family: Family) throws {
+    let folder = try TemporaryFolder()
+    try makeModel(family, in: folder)
+    try train(family, ["--model", "./base", "--system", "Answer in one word."], in: folder)
+    let metrics = try RunResult.metrics(folder["run"])
+    #expect(metrics.filter { $0["reward"] != nil }.count >= 2)
+    let rows = try rollouts("run", in: folder)
+    #expect(rows.count == 24)
+    #expect(FileManager.default.fileExists(atPath: folder["run/final/tokenizer.json"].path))
+
+    guard let python = Self.python else { return }
+    try rows.map { JSONValue.object($0).jsonText + "\n" }.joined()
+      .write(to: folder["rollouts.jsonl"], atomically: true, encoding: .utf8)
+    let scored = try run(
+      ["score", "--model", "./run/final", "--input", "rollouts.jsonl"], in: folder)
+    try scored.output.write(to: folder["scored.jsonl"], atomically: true, encoding: .utf8)
+    let said = try Self.check(
+      python, final: folder["run/final"], folder: folder,
+      template: family.template.map { SharedFiles.url($0).path } ?? "")
+    #expect(said == "ok\n", "\(family.name): \(said)")
+  }
+
+  @Test(
+    "a turn that was learnt ends at the template's own token",
+    .enabled(if: !families.isEmpty), arguments: families)
+  func endOfTurn(family: Family) throws {
+    let folder = try TemporaryFolder()
+    try makeModel(family, in: folder)
+    _ = try run(
+      [
+        "sft", "--model", "./base", "--sft-dataset", "turns.jsonl", "--run", "./taught",
+        "--sft-steps", "60", "--sft-batch-size", "1", "--sft-learning-rate", "3e-2", "--threads",
+        "2",
+      ] + template(family), in: folder)
+    try train(family, ["--model", "./taught/final", "--max-steps", "1"], in: folder)
+    let answers = try rollouts("run", in: folder).filter { row in
+      row["prompt"]?.jsonText.contains("2+2") == true
+    }
+    #expect(answers.count == 4)
+    #expect(answers.allSatisfy { $0["finish"]?.string == "stop" })
+    #expect(answers.allSatisfy { $0["completion"]?.string == "4" })
+    #expect(answers.allSatisfy { $0["completion_ids"]?.array?.count == 2 })
+  }
+
+  // MARK: transformers
+
+  private static let python = ProcessInfo.processInfo.environment["GRPO_PYTHON"]
+
+  /// transformers renders the conversations, cuts them into the same tokens, and gives the same
+  /// log-probabilities on final/ (1e-5: float32 on both sides, summed in another order).
+  private static func check(
+    _ python: String, final: URL, folder: TemporaryFolder, template: String
+  ) throws -> String {
+    let script = """
+      import json, sys, torch
+      from transformers import AutoModelForCausalLM, AutoTokenizer
+      final, rows, scored, template = sys.argv[1:5]
+      model = AutoModelForCausalLM.from_pretrained(final, dtype=torch.float32)
+      tokenizer = None if template else AutoTokenizer.from_pretrained(final)
+      worst = 0
+      for row, score in zip(map(json.loads, open(rows)), map(json.loads, open(scored))):
+          prompt, completion = row["prompt_ids"], row["completion_ids"]
+          if tokenizer:
+              messages = row["prompt"]
+              if messages[0]["role"] != "system":
+                  messages = [{"role": "system", "content": "Answer in one word."}] + messages
+              text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+              assert tokenizer(text, add_special_tokens=False).input_ids == prompt, text
+          with torch.no_grad():
+              logits = model(torch.tensor([prompt + completion])).logits[0, len(prompt) - 1:-1].double()
+          theirs = torch.log_softmax(logits, -1)[range(len(completion)), completion].tolist()
+          assert len(theirs) == len(score["logprobs"])
+          worst = max([worst] + [abs(a - b) for a, b in zip(theirs, score["logprobs"])])
+      print("ok" if worst <= 1e-5 else f"log-probabilities differ by {worst}")
+      """
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: python)
+    process.arguments = [
+      "-c", script, final.path, folder["rollouts.jsonl"].path, folder["scored.jsonl"].path,
+      template,
+    ]
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let said = String(decoding: data, as: UTF8.self)
+    return process.terminationStatus == 0 && said.hasSuffix("ok\n") ? "ok\n" : said
+  }
+}
