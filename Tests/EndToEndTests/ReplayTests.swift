@@ -97,6 +97,39 @@ struct ReplayTests {
     #expect(ended.output.contains("token 1: \(quantity) is "), "\(ended.output)")
   }
 
+  private static let python = ["/usr/bin/python3", "/usr/local/bin/python3"].first {
+    FileManager.default.isExecutableFile(atPath: $0)
+  }
+
+  @Test(
+    "a reward that was altered in the log shows at the checkpoint after its update",
+    .enabled(if: python != nil, "needs Python's sqlite3"))
+  func alteredReward() throws {
+    _ = try ShortJob.referenceResult()
+    let folder = try TemporaryFolder()
+    try FileManager.default.copyItem(
+      at: #require(ShortJob.reference.folder)["run"], to: folder["run"])
+    let script = """
+      import sqlite3, sys
+      log = sqlite3.connect(sys.argv[1])
+      found = log.execute("SELECT min(completions.id) FROM completions "
+        "JOIN steps ON steps.id = step_id WHERE step = 4").fetchone()[0]
+      assert log.execute(
+        "UPDATE scores SET value = value - 0.5 WHERE completion_id = ?", (found,)).rowcount == 1
+      log.commit()
+      """
+    let altered = try ChildProcess.run([
+      Self.python ?? "", "-c", script, folder["run/trajectories.sqlite"].path,
+    ])
+    try #require(altered.code == 0, "\(altered.errors)")
+    let ended = try replay(["./run"], in: folder.url)
+    #expect(ended.code == 1, "\(ended.output)\(ended.errors)")
+    // Every completion was drawn before that update.
+    #expect(ended.output.contains("64 of 64 completions of 4 steps agree"), "\(ended.output)")
+    #expect(
+      ended.output.contains("step 4, checkpoints/step-000004: "), "\(ended.output)")
+  }
+
   @Test("what can't be replayed is a sentence")
   func refusals() throws {
     _ = try ShortJob.referenceResult()
