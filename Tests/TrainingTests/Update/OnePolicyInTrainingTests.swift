@@ -81,7 +81,9 @@ struct OnePolicyInTrainingTests {
     }
 
     var referred = rollout
-    ReferenceModel(copying: drawing, temperature: 1).score(&referred, rowLimit: 50)
+    ReferenceModel(
+      Parameters(copying: drawing.parameters), compute: drawing.compute, temperature: 1
+    ).score(&referred, rowLimit: 50)
     for completion in referred.groups.flatMap(\.completions) {
       #expect(
         bits(completion.referenceLogProbabilities) == bits(completion.samplerLogProbabilities))
