@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 /// Runs that train LoRA adapters keep every promise of runs that train all weights.

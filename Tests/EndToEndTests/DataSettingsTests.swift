@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 
 /// What `grpo data` makes and finds, and what a run does with several files.
