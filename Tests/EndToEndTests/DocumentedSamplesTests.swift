@@ -98,7 +98,8 @@ struct DocumentedSamplesTests {
   /// A line whose capitals and large numbers stand for what the sandbox has.
   private static func concrete(_ line: String) -> String {
     let stands = [
-      ("--model DIR", "--model models/small"), ("RUN1", "runs/a"), ("RUN2", "runs/b"),
+      ("--model DIR", "--model models/small"), ("RUN1", "runs/a"), ("RUN2", "runs/NAME"),
+      ("--same runs/a runs/b", "--same runs/a runs/NAME"),
       (" RUN", " runs/a"), ("~/.zfunc/", "./"), ("~/.config/fish/completions/", "./"),
       ("init models/small", "init models/new"), ("--into lenient", "--into lenient-too"),
       ("sft --resume runs/NAME", "sft --resume runs/imitated"),
