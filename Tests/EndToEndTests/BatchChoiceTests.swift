@@ -27,7 +27,8 @@ struct BatchChoiceTests {
     let ended = try ShortJob.train(
       "run", in: folder.url,
       [
-        "--dynamic-sampling", "--dynamic-sampling-limit", "20", "--reward",
+        // So slow that the policy keeps what its groups differ by.
+        "--learning-rate", "1e-6", "--dynamic-sampling", "--dynamic-sampling-limit", "20", "--reward",
         #"{"use": "regex", "parameters": {"pattern": "[13579]"}}"#,
       ])
     try #require(ended.code == 0, "\(ended.errors)")

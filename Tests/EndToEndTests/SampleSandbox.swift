@@ -76,7 +76,7 @@ final class SampleSandbox: Sendable {
     for name in [
       "rows.jsonl", "train.jsonl", "eval.jsonl", "test.jsonl", "out.jsonl", "rollouts.jsonl",
       "gsm8k/train.jsonl", "gsm8k/test.jsonl", "gsm_hard/test.jsonl", "gsm8k-train.jsonl",
-      "gsm8k-test.jsonl",
+      "gsm8k-test.jsonl", "prompts.jsonl",
     ] { try write(sums + "\n", to: name) }
     let dump = (0..<4).map {
       #"{"step": 1, "prompt": "1+1=", "completion": "\#($0)", "reward": \#($0 == 2 ? 1 : 0)}"#
@@ -93,6 +93,9 @@ final class SampleSandbox: Sendable {
     }
     let function = MarkdownSamples.blocks.first { $0.text.hasPrefix("def accuracy(") }
     try write(#require(function).text, to: "my_rewards.py")
+    try write(
+      "def cheerful(prompts, completions, **columns):\n    return [0.0 for _ in completions]\n",
+      to: "cheerful.py")
     let settings = MarkdownSamples.blocks.first {
       $0.page == "README.md" && $0.language == "json5"
     }
@@ -136,6 +139,7 @@ final class SampleSandbox: Sendable {
       "train", "--config", "gsm8k.json5", "--run", "./runs/gsm8k", "--max-steps", "1",
       "--prompts-per-step", "2", "--num-generations", "2", "--max-completion-length", "4",
       "--max-eval-rows", "2")
+    try FileManager.default.copyItem(at: folder["runs/gsm8k"], to: folder["runs/lora"])
     for name in ["sums", "NAME", "lenient"] {
       try FileManager.default.copyItem(at: folder["runs/a"], to: folder["runs/\(name)"])
     }
