@@ -28,7 +28,8 @@ struct BatchChoiceTests {
       "run", in: folder.url,
       [
         // So slow that the policy keeps what its groups differ by.
-        "--learning-rate", "1e-6", "--dynamic-sampling", "--dynamic-sampling-limit", "20", "--reward",
+        "--learning-rate", "1e-6", "--dynamic-sampling", "--dynamic-sampling-limit", "20",
+        "--reward",
         #"{"use": "regex", "parameters": {"pattern": "[13579]"}}"#,
       ])
     try #require(ended.code == 0, "\(ended.errors)")
