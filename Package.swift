@@ -7,6 +7,9 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// Tests whose own code computes little are not optimised: what they test is, and they build in half the time.
+let unoptimized = swift + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 let package = Package(
   name: "grpo",
   products: [
@@ -77,21 +80,21 @@ let package = Package(
     .testTarget(
       name: "RewardKitTests",
       dependencies: ["RewardKit", "BuiltInRewards", "TestSupport", "grpo-http-reward"],
-      swiftSettings: swift),
+      swiftSettings: unoptimized),
     .testTarget(
       name: "TrajectoryStoreTests", dependencies: ["TrajectoryStore", "TestSupport"],
-      swiftSettings: swift),
+      swiftSettings: unoptimized),
     .testTarget(
       name: "TrainingTests",
       dependencies: [
         "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
         "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
-      ], swiftSettings: swift),
+      ], swiftSettings: unoptimized),
     .testTarget(
       name: "CommandsTests", dependencies: ["Commands", "TestSupport"], exclude: ["Snapshots"],
-      swiftSettings: swift),
+      swiftSettings: unoptimized),
     .testTarget(
       name: "EndToEndTests", dependencies: ["grpo", "Rollouts", "TestSupport"],
-      swiftSettings: swift),
+      swiftSettings: unoptimized),
   ]
 )
