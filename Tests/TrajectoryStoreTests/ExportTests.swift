@@ -101,6 +101,23 @@ struct CanonicalTests {
     #expect(kept.place?.hasPrefix("step 2, draw 1, sample 3") == true)
   }
 
+  @Test func theSettingThatDiffersIsNamedAndALongTextIsCut() throws {
+    let (a, b) = (try TemporaryFolder(), try TemporaryFolder())
+    for folder in [a, b] { try writeLog(folder, name: "one") }
+    let connection = try Connection(path: b.log.path, mode: .readWrite)
+    try connection.execute("UPDATE runs SET config = json_set(config, '$.learning_rate', 0.5)")
+    let setting = try #require(try LogDifference.first(between: a.log, and: b.log))
+    #expect(setting.description.hasPrefix("runs.config.learning_rate (id 1): "))
+    #expect(setting.second == "0.5")
+    let (c, d) = (try TemporaryFolder(), try TemporaryFolder())
+    for folder in [c, d] { try writeLog(folder, name: "one") }
+    try Connection(path: d.log.path, mode: .readWrite).execute(
+      "UPDATE completions SET text = hex(zeroblob(500)) || 'x' WHERE id = 3")
+    let text = try #require(try LogDifference.first(between: c.log, and: d.log))
+    #expect(text.column == "text" && text.row == "id 3")
+    #expect(text.second?.hasSuffix("…") == true && (text.second ?? "").count < 120)
+  }
+
   @Test func marksAreReadFromTheSchema() {
     let marks = Circumstance(
       of: """

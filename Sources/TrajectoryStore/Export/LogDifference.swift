@@ -87,6 +87,7 @@ extension LogDifference {
     row = table.rowName(statement)
     place = try table.place(of: statement, in: connection)
     (first, second) = (values.0.plainText, values.1.plainText)
+    if case .text(let a) = values.0, case .text(let b) = values.1 { narrow(a, b) }
     guard case .blob(let a) = values.0, case .blob(let b) = values.1 else { return }
     let size = column == "advantages" ? 8 : ["clips", "kept_sets"].contains(column) ? 1 : 4
     let common = zip(a, b).enumerated().first { $1.0 != $1.1 }?.offset ?? min(a.count, b.count)
@@ -95,6 +96,25 @@ extension LogDifference {
       Self.element(of: a, at: common / size, size, column),
       Self.element(of: b, at: common / size, size, column)
     )
+  }
+
+  /// Of JSON objects names the first member that differs; of long texts keeps what surrounds the difference.
+  private mutating func narrow(_ a: String, _ b: String) {
+    if let mine = try? JSONValue.parse(a).object, let other = try? JSONValue.parse(b).object,
+      let key = (mine.map(\.key) + other.map(\.key)).first(where: { mine[$0] != other[$0] })
+    {
+      column = (column ?? "") + ".\(key)"
+      (first, second) = (mine[key]?.jsonText ?? "missing", other[key]?.jsonText ?? "missing")
+    }
+    guard let mine = first, let other = second else { return }
+    let common = zip(mine, other).prefix { $0 == $1 }.count
+    func excerpt(_ text: String) -> String {
+      guard text.count > 120 else { return text }
+      let start = max(0, common - 30)
+      let part = text.dropFirst(start).prefix(90)
+      return (start > 0 ? "…" : "") + part + (start + 90 < text.count ? "…" : "")
+    }
+    (first, second) = (excerpt(mine), excerpt(other))
   }
 
   /// An element of an array as text, nil beyond its end.
