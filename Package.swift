@@ -7,9 +7,6 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-// Tests whose own code computes little are not optimised: what they test is, and they build in half the time.
-let unoptimized = swift + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
-
 let package = Package(
   name: "grpo",
   products: [
@@ -80,21 +77,21 @@ let package = Package(
     .testTarget(
       name: "RewardKitTests",
       dependencies: ["RewardKit", "BuiltInRewards", "TestSupport", "grpo-http-reward"],
-      swiftSettings: unoptimized),
+      swiftSettings: swift),
     .testTarget(
       name: "TrajectoryStoreTests", dependencies: ["TrajectoryStore", "TestSupport"],
-      swiftSettings: unoptimized),
+      swiftSettings: swift),
     .testTarget(
       name: "TrainingTests",
       dependencies: [
         "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
         "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
-      ], swiftSettings: unoptimized),
+      ], swiftSettings: swift),
     .testTarget(
       name: "CommandsTests", dependencies: ["Commands", "TestSupport"], exclude: ["Snapshots"],
-      swiftSettings: unoptimized),
+      swiftSettings: swift),
     .testTarget(
       name: "EndToEndTests", dependencies: ["grpo", "Rollouts", "TestSupport"],
-      swiftSettings: unoptimized),
+      swiftSettings: swift),
   ]
 )
