@@ -17,15 +17,18 @@ struct MachineTests {
 
   @Test("The peak covers memory that was touched and given back")
   func peak() throws {
-    let before = try #require(MachineMemory.peakResident)
-    let size = before + 64 << 20
+    let size = 64 << 20
+    var during: Int?
     // Every page is written, or it would not be resident; the sum keeps the writes.
     let sum = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
       buffer.initialize(repeating: 1)
+      during = MachineMemory.resident
       count = size
     }.reduce(0) { $0 &+ Int($1) }
     #expect(sum == size)
-    #expect(try #require(MachineMemory.peakResident) >= size)
+    #expect(try #require(during) >= size)
+    // The kernel's two counters are kept per processor and may be some pages apart.
+    #expect(try #require(MachineMemory.peakResident) + 1 << 20 >= #require(during))
   }
 
   @Test("Numbers are found by their whole key")
