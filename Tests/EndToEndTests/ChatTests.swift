@@ -9,14 +9,20 @@ struct ChatTests {
   /// A family: where its shape, its words and its template come from.
   struct Family: Sendable, CustomTestStringConvertible {
     var name: String
+    /// The shape: a file of the shared inputs, or the text of a config.json.
     var config: String
     var tokenizer: String
+    /// The text of a `tokenizer_config.json`, where the tokenizer's folder has none.
+    var tokenizerConfig: String?
     /// A template in a file of its own, where the tokenizer's folder has none.
     var template: String?
+    /// Whether the template has a place for a system message.
+    var takesSystem = true
 
     var testDescription: String { name }
     var isThere: Bool {
-      [config, tokenizer, template].compactMap { $0 }.allSatisfy(SharedFiles.has)
+      [config.hasPrefix("{") ? nil : config, tokenizer, template].compactMap { $0 }
+        .allSatisfy(SharedFiles.has)
     }
   }
 
@@ -31,13 +37,46 @@ struct ChatTests {
       name: "Llama 3.2", config: "models/configs/Llama-3.2-1B/config.json",
       tokenizer: "tokenizers/llama3",
       template: "tokenizers/chat_templates/meta-llama-Llama-3.2-3B-Instruct.jinja"),
+    Family(
+      name: "SmolLM2", config: "models/configs/SmolLM2-135M/config.json",
+      tokenizer: "tokenizers/smollm2",
+      // As SmolLM2-135M-Instruct publishes it.
+      tokenizerConfig: #"""
+        {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<|im_end|>",
+         "unk_token": "<|endoftext|>", "tokenizer_class": "GPT2Tokenizer", "chat_template":
+         "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"}
+        """#),
+    Family(
+      name: "Mistral",
+      config: #"""
+        {"architectures": ["MistralForCausalLM"], "model_type": "mistral", "hidden_act": "silu",
+         "hidden_size": 4096, "intermediate_size": 14336, "num_attention_heads": 32,
+         "num_hidden_layers": 32, "num_key_value_heads": 8, "max_position_embeddings": 32768,
+         "rms_norm_eps": 1e-05, "rope_theta": 10000.0, "sliding_window": 4096,
+         "tie_word_embeddings": false, "vocab_size": 32000, "bos_token_id": 1, "eos_token_id": 2,
+         "torch_dtype": "bfloat16"}
+        """#,
+      tokenizer: "tokenizers/mistral-v1",
+      // As Mistral-7B-Instruct-v0.1 publishes it; the begin token is the template's business alone.
+      tokenizerConfig: #"""
+        {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
+         "tokenizer_class": "LlamaTokenizerFast", "chat_template":
+         "{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token + ' ' }}{% else %}{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}{% endfor %}"}
+        """#,
+      takesSystem: false),
   ].filter(\.isThere)
 
-  private static let rows = [
-    #"{"prompt": [{"role": "user", "content": "What is 2+2?"}], "answer": "4"}"#,
-    #"{"prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Grüße! 🙂"}], "answer": "x"}"#,
-    #"{"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}], "answer": "d"}"#,
-  ].map { $0 + "\n" }.joined()
+  /// Conversations: one turn, one with a system message where the template has a place for it, three turns.
+  private static func rows(_ family: Family) -> String {
+    let system = family.takesSystem ? #"{"role": "system", "content": "Be brief."}, "# : ""
+    return """
+      {"prompt": [{"role": "user", "content": "What is 2+2?"}], "answer": "4"}
+      {"prompt": [\(system){"role": "user", "content": "Grüße! 🙂"}], "answer": "x"}
+      {"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, \
+      {"role": "user", "content": "c"}], "answer": "d"}
+
+      """
+  }
 
   private static let turns =
     #"{"messages": [{"role": "user", "content": "What is 2+2?"}, {"role": "assistant", "content": "4"}]}"#
@@ -51,16 +90,33 @@ struct ChatTests {
 
   /// Makes a model of the family's architecture, whose vocabulary is whole and all else small.
   private func makeModel(_ family: Family, in folder: TemporaryFolder) throws {
+    var config = SharedFiles.url(family.config)
+    if family.config.hasPrefix("{") {
+      config = folder["config.json"]
+      try Data(family.config.utf8).write(to: config)
+    }
+    var tokenizer = SharedFiles.url(family.tokenizer)
+    if let text = family.tokenizerConfig {
+      let copy = folder["tokenizer"]
+      try FileManager.default.createDirectory(at: copy, withIntermediateDirectories: true)
+      try FileManager.default.copyItem(
+        at: tokenizer.appendingPathComponent("tokenizer.json"),
+        to: copy.appendingPathComponent("tokenizer.json"))
+      try Data(text.utf8).write(to: copy.appendingPathComponent("tokenizer_config.json"))
+      tokenizer = copy
+    }
     _ = try run(
       [
-        "init", "./base", "--like", SharedFiles.url(family.config).path, "--tokenizer",
-        SharedFiles.url(family.tokenizer).path, "--layers", "2", "--hidden-size", "16",
-        "--intermediate-size", "40", "--heads", "2", "--kv-heads", "1", "--head-size", "8",
-        "--context", "512",
+        "init", "./base", "--like", config.path, "--tokenizer", tokenizer.path, "--layers", "2",
+        "--hidden-size", "16", "--intermediate-size", "40", "--heads", "2", "--kv-heads", "1",
+        "--head-size", "8", "--context", "512",
       ], in: folder)
-    try Data(Self.rows.utf8).write(to: folder["chat.jsonl"])
+    try Data(Self.rows(family).utf8).write(to: folder["chat.jsonl"])
     try Data(Self.turns.utf8).write(to: folder["turns.jsonl"])
   }
+
+  private static let reward =
+    #"{"use": "length", "parameters": {"target": 8, "tolerance": 8}}"#
 
   private func template(_ family: Family) -> [String] {
     family.template.map { ["--chat-template", SharedFiles.url($0).path] } ?? []
@@ -69,7 +125,7 @@ struct ChatTests {
   private func train(_ family: Family, _ more: [String], in folder: TemporaryFolder) throws {
     let words = [
       "train", "--run", "./run", "--dataset", "chat.jsonl", "--reward",
-      #"{"use": "length", "parameters": {"target": 8, "tolerance": 8}}"#, "--threads", "2",
+      Self.reward, "--threads", "2",
       "--max-steps", "2", "--prompts-per-step", "3", "--num-generations", "4",
       "--max-completion-length", "6", "--learning-rate", "1e-3",
     ]
@@ -88,12 +144,30 @@ struct ChatTests {
   func trains(family: Family) throws {
     let folder = try TemporaryFolder()
     try makeModel(family, in: folder)
-    try train(family, ["--model", "./base", "--system", "Answer in one word."], in: folder)
+    let system = family.takesSystem ? "Answer in one word." : ""
+    try train(
+      family, ["--model", "./base"] + (system.isEmpty ? [] : ["--system", system]), in: folder)
     let metrics = try RunResult.metrics(folder["run"])
     #expect(metrics.filter { $0["reward"] != nil }.count >= 2)
     let rows = try rollouts("run", in: folder)
     #expect(rows.count == 24)
     #expect(FileManager.default.fileExists(atPath: folder["run/final/tokenizer.json"].path))
+    // What was learnt in one template is asked in the same, without being told.
+    let again = try run(
+      [
+        "train", "--run", "./again", "--model", "./run/final", "--dataset", "chat.jsonl",
+        "--reward", Self.reward, "--max-steps", "1", "--prompts-per-step", "3",
+        "--num-generations", "2", "--max-completion-length", "2",
+      ] + (system.isEmpty ? [] : ["--system", system]), in: folder)
+    #expect(again.code == 0)
+    let prompts = { (rows: [JSONObject]) in
+      Dictionary(
+        rows.map { ($0["prompt"]?.jsonText ?? "", $0["prompt_ids"]?.jsonText ?? "") },
+        uniquingKeysWith: { $1 })
+    }
+    for (prompt, ids) in prompts(try rollouts("again", in: folder)) {
+      #expect(prompts(rows)[prompt] == ids)
+    }
 
     guard let python = Self.python else { return }
     try rows.map { JSONValue.object($0).jsonText + "\n" }.joined()
@@ -102,8 +176,7 @@ struct ChatTests {
       ["score", "--model", "./run/final", "--input", "rollouts.jsonl"], in: folder)
     try scored.output.write(to: folder["scored.jsonl"], atomically: true, encoding: .utf8)
     let said = try Self.check(
-      python, final: folder["run/final"], folder: folder,
-      template: family.template.map { SharedFiles.url($0).path } ?? "")
+      python, final: folder["run/final"], folder: folder, system: system)
     #expect(said == "ok\n", "\(family.name): \(said)")
   }
 
@@ -136,23 +209,22 @@ struct ChatTests {
   /// transformers renders the conversations, cuts them into the same tokens, and gives the same
   /// log-probabilities on final/ (1e-5: float32 on both sides, summed in another order).
   private static func check(
-    _ python: String, final: URL, folder: TemporaryFolder, template: String
+    _ python: String, final: URL, folder: TemporaryFolder, system: String
   ) throws -> String {
     let script = """
       import json, sys, torch
       from transformers import AutoModelForCausalLM, AutoTokenizer
-      final, rows, scored, template = sys.argv[1:5]
+      final, rows, scored, system = sys.argv[1:5]
       model = AutoModelForCausalLM.from_pretrained(final, dtype=torch.float32)
-      tokenizer = None if template else AutoTokenizer.from_pretrained(final)
+      tokenizer = AutoTokenizer.from_pretrained(final)
       worst = 0
       for row, score in zip(map(json.loads, open(rows)), map(json.loads, open(scored))):
           prompt, completion = row["prompt_ids"], row["completion_ids"]
-          if tokenizer:
-              messages = row["prompt"]
-              if messages[0]["role"] != "system":
-                  messages = [{"role": "system", "content": "Answer in one word."}] + messages
-              text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-              assert tokenizer(text, add_special_tokens=False).input_ids == prompt, text
+          messages = row["prompt"]
+          if system and messages[0]["role"] != "system":
+              messages = [{"role": "system", "content": system}] + messages
+          text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+          assert tokenizer(text, add_special_tokens=False).input_ids == prompt, text
           with torch.no_grad():
               logits = model(torch.tensor([prompt + completion])).logits[0, len(prompt) - 1:-1].double()
           theirs = torch.log_softmax(logits, -1)[range(len(completion)), completion].tolist()
@@ -164,7 +236,7 @@ struct ChatTests {
     process.executableURL = URL(fileURLWithPath: python)
     process.arguments = [
       "-c", script, final.path, folder["rollouts.jsonl"].path, folder["scored.jsonl"].path,
-      template,
+      system,
     ]
     let pipe = Pipe()
     process.standardOutput = pipe

@@ -50,7 +50,7 @@ extension ParsedArguments {
     return PromptEncoder(
       tokenizer: tokenizer,
       chatTemplate: try string("chat-template").map {
-        try ChatTemplateFile.read($0, for: tokenizer)
+        try ChatTemplate(file: $0, specialTokens: tokenizer.specialTokens)
       },
       system: string("system"), contextLength: policy.model.configuration.maximumPositions,
       stop: stop)

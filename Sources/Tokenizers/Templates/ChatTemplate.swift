@@ -33,13 +33,27 @@ public struct ChatTemplate: Sendable {
     }
   }
 
+  /// The file of a folder that holds a template and nothing else.
+  public static let fileName = "chat_template.jinja"
+
+  /// Reads a template from a file that holds nothing else.
+  /// - Throws: `TokenizerError` where the file can't be read, `TemplateError` naming the line.
+  public init(file path: String, specialTokens: JSONObject) throws {
+    let url = URL(fileURLWithPath: path)
+    let folder = TokenizerFolder(folder: url.deletingLastPathComponent())
+    guard let source = try folder.text(url.lastPathComponent) else {
+      throw TokenizerError(file: path, reason: "there is no such file")
+    }
+    try self.init(source: source, name: path, specialTokens: specialTokens)
+  }
+
   /// The template of a folder: `chat_template.jinja`, else `chat_template.json`, else the member
   /// `chat_template` of `tokenizer_config.json`; of several named ones, `default`.
   init?(
     _ folder: TokenizerFolder, _ config: JSONValue?, specialTokens: JSONObject
   ) throws(TokenizerError) {
-    var source = try folder.text("chat_template.jinja")
-    var file = folder.path("chat_template.jinja")
+    var source = try folder.text(Self.fileName)
+    var file = folder.path(Self.fileName)
     if source == nil {
       source = try folder.json("chat_template.json")?["chat_template"]?.string
       file = folder.path("chat_template.json")

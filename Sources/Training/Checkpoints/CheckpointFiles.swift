@@ -2,6 +2,7 @@ import Foundation
 import PolicyOptimization
 import Rollouts
 import Tensors
+import Tokenizers
 import Transformer
 
 /// Writes and reads checkpoints: Hugging Face model folders, or PEFT's of an adapter, with the optimiser's
@@ -11,6 +12,9 @@ import Transformer
 struct CheckpointFiles {
   /// Where tokenizer files come from; nil where the model has none.
   var tokenizerFolder: URL?
+  /// The chat template that the run was given in place of the tokenizer's: the folder carries it, since what
+  /// was learnt in one template is asked in the same.
+  var chatTemplate: ChatTemplate?
   /// What an adapter's files call the model that it belongs to.
   var baseModel = ""
   /// The run's folder, where the model that adapters belong to is the run's own: it is named by the way
@@ -68,6 +72,10 @@ struct CheckpointFiles {
     }
     if let tokenizerFolder {
       try ModelWriter.copyTokenizer(from: tokenizerFolder, to: folder)
+      if let chatTemplate {
+        try AtomicFile.write(
+          chatTemplate.source, to: folder.appendingPathComponent(ChatTemplate.fileName))
+      }
     }
   }
 

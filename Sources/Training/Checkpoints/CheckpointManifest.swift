@@ -16,6 +16,8 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
   public var problemsDrawn: Int
   /// Tokens of all prompts and completions so far; nil in the checkpoints of a supervised stage.
   public var tokensSeen: Int?
+  /// The time that chat templates print, where no log records it: in the checkpoints of a supervised stage.
+  public var clock: Int?
   /// The adaptive entropy coefficient.
   public var entropy: EntropyController
   /// The fingerprint of the resolved settings.

@@ -20,7 +20,9 @@ extension RunConfiguration {
   ) throws -> PromptEncoder {
     PromptEncoder(
       tokenizer: tokenizer,
-      chatTemplate: try chatTemplate.map { try ChatTemplateFile.read($0, for: tokenizer) },
+      chatTemplate: try chatTemplate.map {
+        try ChatTemplate(file: $0, specialTokens: tokenizer.specialTokens)
+      },
       system: system, maxPromptLength: maxPromptLength, contextLength: contextLength,
       overlong: overlongPrompts, stop: stop, now: Date(timeIntervalSince1970: Double(clock)))
   }

@@ -65,8 +65,13 @@ public final class SupervisedRun {
       try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
       try AtomicFile.write(resolved.json.prettyJSONText + "\n", to: folder.configuration)
     }
-    let outcome = try stage.run(from: isNew ? 0 : try stage.takeUp())
-    return outcome
+    return try stage.run(from: try stage.takeUp())
+  }
+
+  private var newestCheckpoint: (url: URL, manifest: CheckpointManifest)? {
+    folder.newestCheckpoint { [observer] in
+      observer.observe(.warning("\($0); the one before it is used"))
+    }
   }
 
   /// The loop, with what it was assembled from.
@@ -79,6 +84,10 @@ public final class SupervisedRun {
     let held: [SupervisedExample]
     let files: CheckpointFiles
     let updates: Int
+    /// Where the run goes on; nil for one that begins.
+    let checkpoint: (url: URL, manifest: CheckpointManifest)?
+    /// The time that chat templates print, the same however often the run is taken up.
+    let clock: Int
 
     private var settings: RunConfiguration { run.settings }
 
@@ -86,15 +95,10 @@ public final class SupervisedRun {
       self.run = run
       self.policy = policy
       let settings = run.settings
-      let tokenizer = try policy.requireTokenizer()
-      let encoder = PromptEncoder(
-        tokenizer: tokenizer,
-        chatTemplate: try settings.chatTemplate.map {
-          try ChatTemplateFile.read($0, for: tokenizer)
-        },
-        system: settings.system, maxPromptLength: settings.maxPromptLength,
-        contextLength: policy.model.configuration.maximumPositions,
-        overlong: settings.overlongPrompts)
+      let resumed = run.isNew ? nil : run.newestCheckpoint
+      clock = resumed?.manifest.clock ?? Int(Date().timeIntervalSince1970)
+      checkpoint = resumed
+      let encoder = try settings.promptEncoder(for: policy, clock: clock)
       let examples = try Self.examples(run.train, encoder, policy, settings)
       guard !examples.isEmpty else {
         throw RunFolderError.nothingToTrainOn(run.train.map(\.name).joined(separator: ", "))
@@ -102,16 +106,8 @@ public final class SupervisedRun {
       held = try Self.examples(run.evaluation, encoder, policy, settings)
       let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
       updates = settings.sftSteps ?? max(1, Int(passes.rounded(.up)))
-      optimizer = ParameterOptimizer(
-        policy.model.parameters, compute: run.compute,
-        settings: ParameterOptimizer.Settings(
-          beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon,
-          maxGradientNorm: settings.maxGradNorm),
-        rules: ParameterRule.rules(
-          for: policy.model.parameters,
-          base: ParameterRule(
-            learningRate: settings.sftLearningRate, weightDecay: settings.weightDecay),
-          groups: settings.parameterGroups.map { ($0.match, $0.learningRate, $0.weightDecay) }))
+      optimizer = settings.optimizer(
+        for: policy.model, learningRate: settings.sftLearningRate)
       schedule = LearningRatePlan(
         settings.sftLrSchedulerType, warmupUpdates: settings.sftWarmupSteps, totalUpdates: updates)
       let cut = try Self.cut(examples, policy, settings)
@@ -123,6 +119,7 @@ public final class SupervisedRun {
           seed: UInt64(settings.seed)))
       files = CheckpointFiles(
         tokenizerFolder: policy.source.tokenizerFolder,
+        chatTemplate: settings.chatTemplate == nil ? nil : encoder.chatTemplate,
         baseModel: policy.source.baseName(named: settings.model),
         elementType: settings.saveDtype.elementType)
     }
@@ -163,23 +160,12 @@ public final class SupervisedRun {
       return least.cut
     }
 
-    /// Reads the newest whole checkpoint back; how many updates it has.
+    /// Reads the checkpoint back from which the run goes on; how many updates it has.
     func takeUp() throws -> Int {
-      for step in run.folder.checkpointSteps.reversed() {
-        let url = run.folder.checkpoint(step: step)
-        do throws(CheckpointError) {
-          let manifest = try CheckpointManifest.verified(in: url)
-          do {
-            try CheckpointFiles.read(
-              url, into: policy.model, optimizer: optimizer, manifest: manifest)
-          } catch { throw CheckpointError(folder: url, reason: "\(error)") }
-          run.observer.observe(.note("resuming after update \(manifest.step)"))
-          return manifest.step
-        } catch {
-          run.observer.observe(.warning("\(error); the one before it is used"))
-        }
-      }
-      return 0
+      guard let (url, manifest) = checkpoint else { return 0 }
+      try CheckpointFiles.read(url, into: policy.model, optimizer: optimizer, manifest: manifest)
+      run.observer.observe(.note("resuming after update \(manifest.step)"))
+      return manifest.step
     }
 
     func run(from first: Int) throws -> TrainingOutcome {
@@ -190,7 +176,7 @@ public final class SupervisedRun {
       if first == 0 { try evaluate(after: 0, metrics) }
       for update in first..<max(first, updates) {
         if run.observer.isCancelled() {
-          try checkpoint(after: update)
+          try writeCheckpoint(after: update)
           return .interrupted(step: update)
         }
         let result = try trainer.update(update)
@@ -211,7 +197,7 @@ public final class SupervisedRun {
         if isLast || isDue(update + 1, settings.evalSteps) {
           try evaluate(after: update + 1, metrics)
         }
-        if isDue(update + 1, settings.saveSteps), !isLast { try checkpoint(after: update + 1) }
+        if isDue(update + 1, settings.saveSteps), !isLast { try writeCheckpoint(after: update + 1) }
       }
       try writeFinal()
       return .done
@@ -243,7 +229,7 @@ public final class SupervisedRun {
 
     private static func text(_ value: Double) -> String { String(format: "%.4f", value) }
 
-    private func checkpoint(after update: Int) throws {
+    private func writeCheckpoint(after update: Int) throws {
       try FileManager.default.createDirectory(
         at: run.folder.checkpoints, withIntermediateDirectories: true)
       let url = run.folder.checkpoint(step: update)
@@ -252,7 +238,7 @@ public final class SupervisedRun {
         manifest: { hashes in
           CheckpointManifest(
             step: update, updates: optimizer.updates, problemsDrawn: update * settings.sftBatchSize,
-            entropy: EntropyController(settings.objective),
+            clock: clock, entropy: EntropyController(settings.objective),
             configurationHash: SHA256.digest(of: run.resolved.json.jsonText).hexadecimal,
             programVersion: ProgramVersion.current, files: hashes)
         }, to: url)

@@ -1,0 +1,91 @@
+import Foundation
+import PolicyOptimization
+import RewardKit
+import Rollouts
+import TrajectoryStore
+
+/// What a run learns from: problems that the policy answers, or rollouts that were recorded.
+extension TrainingRun {
+  /// What a run learns from: where its rollouts come from, and the rewards they carry.
+  struct Material {
+    var source: any RolloutSource
+    var rewards: [RecordedRollouts.Reward]
+    /// The training problems; empty where rollouts are recorded.
+    var problems: [EncodedProblem]
+    /// Problems of one epoch.
+    var epoch: Int
+    var steps: Int
+    var prompts: PromptLengths
+    /// The longest completion that there may be.
+    var completionLength: Int
+  }
+
+  func gatherMaterial(
+    _ policy: Policy, encoder: PromptEncoder?, rewards: RewardSuite
+  ) throws -> Material {
+    if let recorded = preparation.recorded {
+      return try recordedMaterial(recorded, policy: policy, encoder: encoder)
+    }
+    guard let encoder else { throw MissingTokenizer(folder: policy.folder) }
+    let problems = try preparation.encode(preparation.train, encoder)
+    guard !problems.isEmpty else {
+      throw RunFolderError.nothingToTrainOn(preparation.train.name)
+    }
+    let entries = preparation.epoch(of: problems)
+    let sampler = RolloutSampler(
+      settings.groupSampler(policy, engine: engine(policy), encoder: encoder), rewards: rewards,
+      problems: problems,
+      chooser: try chooser(of: entries, among: problems, rewards: rewards),
+      settings: RolloutSampler.Settings(
+        promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
+        replacement: settings.dynamicSampling
+          ? DynamicSampling(maximumDraws: settings.dynamicSamplingLimit) : nil))
+    return Material(
+      source: sampler,
+      rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
+      problems: problems, epoch: entries.count,
+      steps: settings.stepCount(problems: entries.count),
+      prompts: PromptLengths(problems.map(\.tokens.count), epoch: entries, of: preparation),
+      completionLength: settings.maxCompletionLength)
+  }
+
+  /// What decides which problems a step asks.
+  func chooser(
+    of entries: [Int], among problems: [EncodedProblem], rewards: RewardSuite
+  ) throws -> any ProblemChooser {
+    switch settings.promptPriority {
+    case .none:
+      return preparation.order(of: entries)
+    case .solveRate:
+      let reader = try TrajectoryReader(readOnly: folder.log)
+      let solved = rewards.fullReward
+      return PrioritizedProblems(
+        of: entries, indices: problems.map(\.problem.index), seed: UInt64(settings.seed),
+        history: { try reader.problemOutcomes(ofSteps: $0, solvedAt: solved) })
+    }
+  }
+
+  func recordedMaterial(
+    _ recorded: RecordedSource, policy: Policy, encoder: PromptEncoder?
+  ) throws -> Material {
+    let source: RecordedRollouts
+    switch recorded {
+    case .log(let log): source = try RecordedRollouts(log: log)
+    case .file(let url):
+      source = try RecordedRollouts(
+        file: url, policy: policy, encoder: encoder, promptsPerStep: settings.promptsPerStep)
+    }
+    // Weights that are given now win over those of the record; the names must be the record's.
+    let given = Dictionary(
+      preparation.specifications.map { ($0.name ?? $0.use, $0.weight) }, uniquingKeysWith: { $1 })
+    let rewards = source.rewards.map {
+      RecordedRollouts.Reward(name: $0.name, weight: given[$0.name] ?? $0.weight)
+    }
+    return Material(
+      source: source, rewards: rewards, problems: [], epoch: source.groupCount,
+      steps: min(settings.maxSteps ?? source.stepCount, source.stepCount),
+      prompts: PromptLengths(
+        longest: source.longest.prompt, promptsPerStep: settings.promptsPerStep),
+      completionLength: source.longest.completion)
+  }
+}

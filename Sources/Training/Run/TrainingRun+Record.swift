@@ -1,0 +1,68 @@
+import Foundation
+import RewardKit
+import Rollouts
+import TrajectoryStore
+import Transformer
+
+/// What a run records of itself before its first step, in the log and in what it writes.
+extension TrainingRun {
+  /// Records the run, or where it is recorded says what is different now.
+  func begin(_ means: Means) throws {
+    let circumstances = RunCircumstances(
+      now: preparation.compute, microBatchTokens: means.plan.cut.rows, clock: clock)
+    let reader = try TrajectoryReader(readOnly: folder.log)
+    guard try reader.runs().isEmpty else {
+      for sentence in recorded?.differences(to: circumstances) ?? [] {
+        observer.observe(.warning(sentence))
+      }
+      return
+    }
+    _ = try log.begin(
+      run: RunRecord(
+        name: folder.url.lastPathComponent, seed: settings.seed,
+        programVersion: ProgramVersion.current,
+        configuration: lastingSettings,
+        model: settings.model ?? "made from nothing",
+        modelHash: try weightsHash(of: means.policy.source),
+        dataset: preparation.train.name, datasetHash: preparation.train.contentHash,
+        provenance: provenance,
+        rewards: means.material.rewards.map { reward in
+          means.rewards.rewards.firstIndex { $0.name == reward.name }.map {
+            RewardRecord(means.rewards.rewards[$0], asGiven: settings.reward[$0])
+          } ?? RewardRecord(name: reward.name, weight: reward.weight, kind: "recorded")
+        },
+        host: circumstances.json))
+  }
+
+  /// The settings but the name of the folder, which is no part of what a run does.
+  var lastingSettings: JSONObject {
+    var settings = preparation.resolved.json.object ?? [:]
+    settings["run"] = nil
+    return settings
+  }
+
+  /// The fingerprint of the weights, an adapter's after those of its base.
+  func weightsHash(of source: ModelSource) throws -> String {
+    var hash = SHA256()
+    for folder in source.adapter == nil ? [source.base] : [source.base, source.folder] {
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        .filter { $0.hasSuffix(".safetensors") }.sorted()
+      for file in files {
+        let path = folder.appendingPathComponent(file).path
+        hash.update(Array(try SHA256.digest(ofFile: path).hexadecimal.utf8))
+      }
+    }
+    return hash.finalize().hexadecimal
+  }
+
+  var provenance: JSONObject {
+    [
+      "program": .string("grpo \(ProgramVersion.current)"),
+      "seed": .integer(Int64(settings.seed)),
+      "parent_model": .string(settings.model ?? "made from nothing"),
+      "dataset": .string(preparation.train.name),
+      "dataset_sha256": .string(preparation.train.contentHash),
+      "configuration": .object(lastingSettings),
+    ]
+  }
+}
