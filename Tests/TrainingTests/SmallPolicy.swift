@@ -78,9 +78,9 @@ struct SmallPolicy {
       model, optimizer: optimizer,
       settings: PolicyUpdater.Settings(
         objective: objective, updatesPerRollout: updatesPerRollout, maxCompletionLength: 12,
-        temperature: temperature, cut: cut,
-        learningRate: LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: 10),
-        baseLearningRate: learningRate, skipsNonfinite: skipsNonfinite))
+        temperature: temperature, cut: cut, baseLearningRate: learningRate,
+        skipsNonfinite: skipsNonfinite),
+      learningRate: LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: 10))
     let advantages = try AdvantageEstimator(objective, rewardWeights: [1]).advantages(
       of: rollout, rewardNames: ["even"], stepEnd: { _, _ in 1 })
     var outcomes: [PolicyUpdater.Outcome] = []

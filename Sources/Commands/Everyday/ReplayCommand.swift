@@ -95,9 +95,17 @@ struct ReplayCommand: Command {
       return report.completions == 1
         ? "the completion \(tokens) agrees in every bit"
         : "all \(count) completions of \(steps) \(tokens) agree in every bit" + checkpoints(report)
+          + pruned(report)
     }
     return "\(NumberFormat.grouped(report.agreeing)) of \(count) completions of \(steps) agree\n"
       + "first difference: \(difference)"
+  }
+
+  private static func pruned(_ report: ReplayReport) -> String {
+    guard report.pruned > 0 else { return "" }
+    return
+      "\nof \(NumberFormat.grouped(report.pruned)) of them the log has tokens and texts alone, since it "
+      + "was pruned"
   }
 
   private static func checkpoints(_ report: ReplayReport) -> String {
@@ -112,7 +120,8 @@ struct ReplayCommand: Command {
     var object: JSONObject = [
       "identical": .bool(report.isIdentical), "steps": .integer(Int64(report.steps)),
       "completions": .integer(Int64(report.completions)),
-      "agreeing": .integer(Int64(report.agreeing)), "tokens": .integer(Int64(report.tokens)),
+      "agreeing": .integer(Int64(report.agreeing)), "pruned": .integer(Int64(report.pruned)),
+      "tokens": .integer(Int64(report.tokens)),
       "redone_steps": .integer(Int64(report.redoneSteps)),
       "checkpoints": .integer(Int64(report.checkpoints)),
     ]

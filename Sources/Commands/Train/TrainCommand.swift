@@ -64,15 +64,28 @@ struct TrainCommand: Command {
   private func resume(
     _ name: String, _ arguments: ParsedArguments, _ context: CommandContext
   ) throws -> ExitCode {
-    let folder = try refusing { try RunFolder.find(name) }
-    let resolved = try arguments.reportingAllFaults {
-      try ResolvedConfiguration.resolve(
-        options: Self.settings(of: arguments), files: [folder.configuration.path],
-        preset: Self.preset)
+    for (option, isGiven) in [
+      ("config", !arguments.strings("config").isEmpty), ("dry-run", arguments.flag("dry-run")),
+    ] where isGiven {
+      throw UsageError(
+        "--\(option) can't be given with --resume: the run's settings are in its folder")
     }
+    let folder = try refusing { try RunFolder.find(name) }
+    func resolve(_ options: [String: [String]]) throws -> ResolvedConfiguration {
+      try ResolvedConfiguration.resolve(
+        options: options, files: [folder.configuration.path], preset: Self.preset)
+    }
+    let resolved = try arguments.reportingAllFaults { () throws in
+      try resolve(Self.settings(of: arguments))
+    }
+    let resumed = ResumedSettings(recorded: try refusing { try resolve([:]) }, asked: resolved)
+    guard resumed.faults.isEmpty else { throw UsageError(resumed.faults.joined(separator: "\n")) }
     let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
-    let run = try TrainingRun(
-      resuming: preparation, observer: TrainingView(context, preparation).observer)
+    let run = try refusing {
+      try TrainingRun(
+        resuming: preparation, changes: resumed.changes,
+        observer: TrainingView(context, preparation).observer)
+    }
     return try finish(run, preparation, context)
   }
 

@@ -82,9 +82,8 @@ public final class Benchmark {
       settings: PolicyUpdater.Settings(
         objective: objective, updatesPerRollout: 1,
         maxCompletionLength: workload.completionLength, temperature: 1,
-        cut: UpdateCut(rows: Self.rows),
-        learningRate: LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: 1),
-        baseLearningRate: 1e-6, skipsNonfinite: false))
+        cut: UpdateCut(rows: Self.rows), baseLearningRate: 1e-6, skipsNonfinite: false),
+      learningRate: LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: 1))
     let stream = Philox(seed: Self.seed, purpose: .data)
     prompts = (0..<workload.prompts).map { prompt in
       (0..<workload.promptLength).map {

@@ -41,7 +41,7 @@ struct CheckpointFiles {
         try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: false)
         try reference.write(to: inner.appendingPathComponent(reference.trainedFile))
       }
-      let data = try Self.encoder.encode(manifest(CheckpointManifest.hashes(of: aside)))
+      let data = try manifest(CheckpointManifest.hashes(of: aside)).sealed()
       try data.write(to: aside.appendingPathComponent(CheckpointManifest.name))
       CrashPoint.renaming.reach()
     }
@@ -51,11 +51,7 @@ struct CheckpointFiles {
   func writeFinal(_ parameters: Parameters, provenance: JSONObject, to folder: URL) throws {
     try FolderPublisher.publish(to: folder, replacing: true) { aside in
       try writeModel(parameters, elementType: elementType, to: aside)
-      var record = provenance
-      let hashes = try CheckpointManifest.hashes(of: aside)
-      record["files"] = .object(JSONObject(sorting: hashes.mapValues { .string($0) }))
-      let text = JSONValue.object(record).prettyJSONText + "\n"
-      try Data(text.utf8).write(to: aside.appendingPathComponent("provenance.json"))
+      try Provenance.write(provenance, to: aside)
     }
   }
 
@@ -113,11 +109,5 @@ struct CheckpointFiles {
       storage.pack(values, into: entry.values.pointer)
     }
     optimizer.resume(after: manifest.updates)
-  }
-
-  private static var encoder: JSONEncoder {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return encoder
   }
 }

@@ -4,7 +4,8 @@ import Rollouts
 
 /// `trainer.json` of a checkpoint: where the run stood, and the fingerprint of every other file.
 ///
-/// It is written last; a folder without it, or whose files don't match it, is no checkpoint.
+/// It is written last, and carries the fingerprint of itself; a folder without it, or whose files don't match
+/// it, is no checkpoint.
 public struct CheckpointManifest: Codable, Sendable, Equatable {
   /// The layout of a checkpoint.
   public var format = 1
@@ -26,8 +27,56 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
   public var programVersion: String
   /// SHA-256 by file name.
   public var files: [String: String]
+  /// SHA-256 of all the rest, as it is written without this.
+  private(set) var seal: String?
 
   static let name = "trainer.json"
+
+  /// Makes the manifest of a checkpoint that is being written.
+  init(
+    step: Int, updates: Int, problemsDrawn: Int, tokensSeen: Int? = nil, clock: Int? = nil,
+    entropy: EntropyController, configurationHash: String, programVersion: String,
+    files: [String: String]
+  ) {
+    self.step = step
+    self.updates = updates
+    self.problemsDrawn = problemsDrawn
+    self.tokensSeen = tokensSeen
+    self.clock = clock
+    self.entropy = entropy
+    self.configurationHash = configurationHash
+    self.programVersion = programVersion
+    self.files = files
+  }
+
+  /// The text of the file, sealed.
+  func sealed() throws -> Data {
+    var sealed = self
+    sealed.seal = try fingerprint()
+    return try Self.encoder.encode(sealed)
+  }
+
+  /// Reads what `sealed` wrote; nil where it is anything else.
+  init?(sealed data: Data) {
+    guard let manifest = try? JSONDecoder().decode(CheckpointManifest.self, from: data),
+      let seal = manifest.seal, (try? manifest.fingerprint()) == seal
+    else { return nil }
+    self = manifest
+  }
+
+  private func fingerprint() throws -> String {
+    var bare = self
+    bare.seal = nil
+    var hash = SHA256()
+    hash.update(Array(try Self.encoder.encode(bare)))
+    return hash.finalize().hexadecimal
+  }
+
+  private static var encoder: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return encoder
+  }
 
   /// Fingerprints every file of a folder.
   static func hashes(of folder: URL) throws -> [String: String] {
@@ -51,11 +100,16 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
   /// - Throws: `CheckpointError` saying what is damaged.
   public static func verified(in folder: URL) throws(CheckpointError) -> CheckpointManifest {
     let url = folder.appendingPathComponent(name)
-    let manifest: CheckpointManifest
-    do {
-      manifest = try JSONDecoder().decode(CheckpointManifest.self, from: Data(contentsOf: url))
-    } catch {
+    guard let data = try? Data(contentsOf: url) else {
       throw CheckpointError(folder: folder, reason: "\(name) is missing or can't be read")
+    }
+    guard let manifest = CheckpointManifest(sealed: data) else {
+      throw CheckpointError(
+        folder: folder, reason: "\(name) is damaged: its SHA-256 is not the one recorded")
+    }
+    let named = folder.lastPathComponent
+    if named.hasPrefix("step-"), Int(named.dropFirst("step-".count)) != manifest.step {
+      throw CheckpointError(folder: folder, reason: "it is the checkpoint of step \(manifest.step)")
     }
     for (file, hash) in manifest.files.sorted(by: { $0.key < $1.key }) {
       let found: String

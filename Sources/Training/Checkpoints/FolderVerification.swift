@@ -1,11 +1,6 @@
 import Foundation
 import Rollouts
 
-/// `provenance.json` of a model: what made it, and the fingerprint of every other file.
-enum Provenance {
-  static let name = "provenance.json"
-}
-
 /// Whether the files of a checkpoint or a final model are what was written.
 public struct FolderVerification: Sendable {
   /// What became of one file.
@@ -32,7 +27,9 @@ public struct FolderVerification: Sendable {
   /// - Throws: `CheckpointError` where the folder has no record of them.
   public init(of folder: URL) throws(CheckpointError) {
     let names = [CheckpointManifest.name, Provenance.name]
-    guard let (name, recorded) = names.lazy.compactMap({ Self.recorded($0, in: folder) }).first
+    guard
+      let (name, recorded, isSealed) = names.lazy.compactMap({ Self.recorded($0, in: folder) })
+        .first
     else {
       throw CheckpointError(
         folder: folder,
@@ -40,7 +37,7 @@ public struct FolderVerification: Sendable {
           + "name a checkpoint, a run's final/, or what 'grpo export' wrote")
     }
     record = name
-    var states: [(name: String, state: State)] = []
+    var states: [(name: String, state: State)] = [(name, isSealed ? .intact : .damaged)]
     for (file, hash) in recorded.sorted(by: { $0.key < $1.key }) {
       let path = folder.appendingPathComponent(file).path
       let found = (try? SHA256.digest(ofFile: path))?.hexadecimal
@@ -54,11 +51,18 @@ public struct FolderVerification: Sendable {
     files = states
   }
 
-  private static func recorded(_ name: String, in folder: URL) -> (String, [String: String])? {
+  /// The fingerprints that a record has, and whether the record itself is what was written.
+  private static func recorded(
+    _ name: String, in folder: URL
+  ) -> (name: String, files: [String: String], isSealed: Bool)? {
     let url = folder.appendingPathComponent(name)
     guard let text = try? String(contentsOf: url, encoding: .utf8),
-      let files = try? JSONValue.parse(text)["files"]?.object, !files.isEmpty
+      let record = try? JSONValue.parse(text).object, let files = record["files"]?.object,
+      !files.isEmpty
     else { return nil }
-    return (name, files.dictionary.compactMapValues(\.string))
+    let isSealed =
+      name == Provenance.name
+      ? Provenance.isIntact(record) : CheckpointManifest(sealed: Data(text.utf8)) != nil
+    return (name, files.dictionary.compactMapValues(\.string), isSealed)
   }
 }

@@ -190,13 +190,11 @@ private struct ContradictionCheck {
       unless: values.metricForBestModel == nil || values.evalSteps != nil,
       "metric_for_best_model \(values.metricForBestModel ?? "") needs evaluations to compare; "
         + "give eval_steps")
-    if let every = values.evalSteps, values.metricForBestModel != nil,
-      values.saveSteps % every != 0
-    {
-      warnings.append(
-        "save_steps \(values.saveSteps) is no multiple of eval_steps \(every): "
-          + "a checkpoint is judged by the evaluation before it")
-    }
+    refuse(
+      "metric_for_best_model",
+      unless: values.metricForBestModel.map(EvaluationReport.isMetric) ?? true,
+      "metric_for_best_model \(values.metricForBestModel ?? "") is no number of an evaluation; those are "
+        + EvaluationReport.metricNames.joined(separator: ", ") + ", eval_pass@K and eval_maj@K")
   }
 
   private func plain(_ number: Double) -> String { SettingDeclaration.text(of: number) }

@@ -48,6 +48,20 @@ public struct EvaluationReport: Sendable {
     return metrics
   }
 
+  /// The names that every evaluation has, or may have, but those with a number of completions in them.
+  static let metricNames = [
+    "eval_reward", "eval_accuracy", "eval_accuracy_low", "eval_accuracy_high", "eval_unscored",
+    "eval_completions/mean_length", "eval_wrong_form", "eval_wrong_answer",
+  ]
+
+  /// Whether an evaluation may have a number of that name.
+  static func isMetric(_ name: String) -> Bool {
+    metricNames.contains(name)
+      || ["eval_pass@", "eval_maj@"].contains { prefix in
+        name.hasPrefix(prefix) && (Int(name.dropFirst(prefix.count)) ?? 0) > 1
+      }
+  }
+
   /// The names of `metrics.jsonl`: TRL's prefix before each.
   static func prefixed(_ metrics: [String: Double]) -> [String: Double] {
     Dictionary(uniqueKeysWithValues: metrics.map { ("eval_" + $0.key, $0.value) })

@@ -52,6 +52,8 @@ public final class ParameterOptimizer {
     public var gradientNorm: Double
     /// Whether the weights moved: not where the gradient isn't finite.
     public var isApplied: Bool
+    /// The first tensor that has a weight which is not finite now; nil where all are finite.
+    public var nonfiniteTensor: String?
   }
 
   private let parameters: Parameters
@@ -106,7 +108,19 @@ public final class ParameterOptimizer {
           v: secondMoments[index].pointer, count: vector.count, step)
       }
     }
-    return Report(gradientNorm: norm, isApplied: true)
+    return Report(gradientNorm: norm, isApplied: true, nonfiniteTensor: nonfiniteTensor)
+  }
+
+  /// The first trained tensor with a weight that is not finite: its squares, summed in double precision, tell.
+  private var nonfiniteTensor: String? {
+    parameters.trained.first { tensor in
+      let pointer: UnsafeMutablePointer<Float>
+      switch tensor.storage {
+      case .matrix(let matrix): pointer = matrix.pointer
+      case .vector(let vector): pointer = vector.pointer
+      }
+      return !compute.squaredNorm(pointer, count: tensor.storage.storedCount).isFinite
+    }?.name
   }
 
   /// The moments of a tensor by name, for checkpoints: `exp_avg` and `exp_avg_sq`.

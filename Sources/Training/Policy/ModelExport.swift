@@ -49,10 +49,7 @@ public struct ModelExport {
       if merge != nil { record["merged_into"] = .string(source.base.path) }
       record["dtype"] = .string(elementType.torchName)
       record["program"] = .string("grpo \(ProgramVersion.current)")
-      let hashes = try CheckpointManifest.hashes(of: aside)
-      record["files"] = .object(JSONObject(sorting: hashes.mapValues { .string($0) }))
-      let text = JSONValue.object(record).prettyJSONText + "\n"
-      try AtomicFile.write(text, to: aside.appendingPathComponent(Provenance.name))
+      try Provenance.write(record, to: aside)
     }
   }
 

@@ -19,7 +19,10 @@ public struct RecordedRun {
   public init?(_ name: String) throws {
     let url = URL(fileURLWithPath: name)
     let log: URL
-    if name.hasSuffix(Self.logSuffix), FileManager.default.fileExists(atPath: name) {
+    var isFolder: ObjCBool = false
+    if name.hasSuffix(Self.logSuffix),
+      FileManager.default.fileExists(atPath: name, isDirectory: &isFolder), !isFolder.boolValue
+    {
       log = url
     } else if let run = try? RunFolder.find(name) {
       log = run.log
@@ -27,15 +30,23 @@ public struct RecordedRun {
       return nil
     }
     path = log == url ? url.path : log.deletingLastPathComponent().path
-    let run = try TrajectoryReader(readOnly: log).runs().last
+    let reader = try TrajectoryReader(readOnly: log)
+    let run = try reader.runs().last
     var settings = run?.record.configuration ?? [:]
     let origin = RunFolder(log.deletingLastPathComponent()).checkpoint(step: 0)
     if FileManager.default.fileExists(atPath: origin.path) {
+      _ = try CheckpointManifest.verified(in: origin)
       settings["model"] = .string(origin.path)
     }
-    // The cold start is behind those weights, and what was dropped when it was sampled stays dropped.
+    // The cold start is behind those weights; what was chosen and dropped when it was sampled stays so.
     settings["sft_dataset"] = .array([])
     settings["dynamic_sampling"] = .bool(false)
+    settings["prompt_priority"] = nil
+    if let run, let planned = try PlannedSteps(run, in: reader),
+      settings["max_steps"]?.integer != nil
+    {
+      settings["max_steps"] = .integer(Int64(planned.latest))
+    }
     self.settings = settings
   }
 }

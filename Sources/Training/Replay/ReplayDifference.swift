@@ -38,7 +38,11 @@ extension CompletionRecord {
     var replayed: String
   }
 
-  /// The first difference of what sampling made, in order of the tokens; every number by its bits.
+  /// Whether the log has dropped what it had of the tokens, as `grpo log prune` does.
+  var isPruned: Bool { samplerLogProbabilities == nil }
+
+  /// The first difference of what sampling made, in order of the tokens; every number by its bits. Of a pruned completion
+  /// there are only tokens and text.
   func firstDifference(to again: CompletionRecord) -> Difference? {
     let count = min(completion.tokens.count, again.completion.tokens.count)
     for token in 0..<count {
@@ -55,9 +59,11 @@ extension CompletionRecord {
     return whole("the number of tokens") { $0.completion.tokens.count }
       ?? whole("the reason of the end") { $0.completion.finish.rawValue }
       ?? whole("the text") { JSONValue.string($0.completion.text).jsonText }
-      ?? whole("the number of log-probabilities") { $0.samplerLogProbabilities?.count ?? 0 }
-      ?? whole("the number of entropies") { $0.entropies?.count ?? 0 }
-      ?? whole("the number of kept sets") { $0.keptSets?.count ?? 0 }
+      ?? (isPruned
+        ? nil
+        : whole("the number of log-probabilities") { $0.samplerLogProbabilities?.count ?? 0 }
+          ?? whole("the number of entropies") { $0.entropies?.count ?? 0 }
+          ?? whole("the number of kept sets") { $0.keptSets?.count ?? 0 })
   }
 
   private func difference(to again: CompletionRecord, at token: Int) -> Difference? {
@@ -73,6 +79,7 @@ extension CompletionRecord {
       return Difference(
         quantity: "the token", token: token, recorded: "\(ids.0)", replayed: "\(ids.1)")
     }
+    if isPruned { return nil }
     if let difference = number("the log-probability", \.samplerLogProbabilities) {
       return difference
     }

@@ -6,6 +6,8 @@ public struct ReplayReport: Sendable, Equatable {
   public var completions = 0
   /// Those of them that are the log's in every bit.
   public var agreeing = 0
+  /// Those of which the log has tokens and text alone, since it was pruned.
+  public var pruned = 0
   /// Tokens of the completions in the log.
   public var tokens = 0
   /// Steps whose updates were redone from the log.

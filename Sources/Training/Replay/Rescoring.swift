@@ -74,7 +74,7 @@ public final class Rescoring {
       at: folder.url.deletingLastPathComponent(), withIntermediateDirectories: true)
     return try Self.unlessStopped {
       var outcome = Outcome()
-      try FolderPublisher.publish(to: folder.url, replacing: true) { aside in
+      try FolderPublisher.publish(to: folder.url, replacing: folder.isEmpty) { aside in
         let aside = RunFolder(aside)
         try AtomicFile.write(
           JSONValue.object(configuration).prettyJSONText + "\n", to: aside.configuration)
@@ -94,9 +94,8 @@ public final class Rescoring {
     try FileManager.default.createDirectory(
       at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     let aside = url.deletingLastPathComponent()
-      .appendingPathComponent(url.lastPathComponent + ".partial", isDirectory: true)
+      .appendingPathComponent("\(url.lastPathComponent).\(getpid()).partial", isDirectory: true)
     defer { try? FileManager.default.removeItem(at: aside) }
-    try? FileManager.default.removeItem(at: aside)
     try FileManager.default.createDirectory(at: aside, withIntermediateDirectories: false)
     return try Self.unlessStopped {
       let log = aside.appendingPathComponent(url.lastPathComponent)

@@ -40,6 +40,7 @@ public final class RunReplay {
   private let sampler: GroupSampler
   private let optimizer: ParameterOptimizer
   private let updater: PolicyUpdater
+  private let planned: PlannedSteps
   private let estimator: AdvantageEstimator
   private let rewardNames: [String]
   private let start: CheckpointManifest
@@ -76,7 +77,12 @@ public final class RunReplay {
     let microBatchTokens = recorded?.microBatchTokens ?? settings.microBatchTokens ?? 2048
     updater = settings.updater(
       for: policy.model, optimizer: optimizer,
-      steps: try run.record.plannedSteps(settings), cut: UpdateCut(rows: microBatchTokens))
+      steps: settings.maxSteps ?? 1, cut: UpdateCut(rows: microBatchTokens))
+    if let recorded = try PlannedSteps(run, in: reader) {
+      planned = recorded
+    } else {
+      planned = PlannedSteps(try run.record.plannedSteps(settings))
+    }
     rewardNames = run.record.rewards.map(\.name)
     estimator = AdvantageEstimator(
       settings.objective, rewardWeights: run.record.rewards.map(\.weight))
@@ -113,7 +119,10 @@ public final class RunReplay {
   public func run() throws -> ReplayReport? {
     for step in (start.step + 1)...steps.upperBound {
       if observer.isCancelled() { return nil }
-      guard let record = try reader.step(step) else {
+      guard
+        let record = try reader.step(
+          step, vocabularySize: policy.model.configuration.vocabularySize)
+      else {
         throw ReplayError.missingStep(folder, step)
       }
       if steps.contains(step) {
@@ -149,6 +158,7 @@ public final class RunReplay {
       let logged = group.completions.filter { wanted == nil || $0.sample == wanted?.sample }
       for (mine, other) in zip(logged, again) {
         report.completions += 1
+        report.pruned += mine.isPruned ? 1 : 0
         report.tokens += mine.completion.tokens.count
         if let difference = mine.firstDifference(to: other) {
           try note(difference, of: mine, in: group, step: record.step)
@@ -206,6 +216,7 @@ public final class RunReplay {
       stepEnd: { [tokenizer = policy.tokenizer] in
         $0.tokenCount(reaching: $1, tokenizer: tokenizer)
       })
+    updater.learningRate = settings.learningRatePlan(steps: planned[record.step])
     try updater.update(
       SourcedRollout(record), advantages: advantages, beforeMove: {}, updated: { _ in })
     report.redoneSteps += 1
@@ -271,7 +282,7 @@ public final class RunReplay {
 }
 
 extension RunRecord {
-  /// How many steps the run was to have, which the course of the learning rate depends on.
+  /// How many steps the run was to have, by its settings and data, where its log doesn't say.
   fileprivate func plannedSteps(_ settings: RunConfiguration) throws -> Int {
     if let steps = settings.maxSteps { return steps }
     return settings.stepCount(problems: max(1, try RunData(settings).train.epoch.count))

@@ -24,12 +24,16 @@ final class RecordedRollouts: RolloutSource {
   /// The longest prompt and completion, in tokens.
   let longest: (prompt: Int, completion: Int)
 
+  /// How many steps the run was planned to have, where a log says so.
+  let planned: PlannedSteps?
+
   let isRecorded = true
 
   private let step: (Int) throws -> StepRecord?
   /// Advantages and foreign log-probabilities are a file's; a run's log has its own policy's.
   private let isForeign: Bool
   private var scoring: ScoringPass?
+  private var vocabularySize: Int?
   private var temperature: Float = 1
   private var correctsSampler = true
 
@@ -53,6 +57,7 @@ final class RecordedRollouts: RolloutSource {
     groupCount = groups
     self.longest = longest
     isForeign = false
+    planned = try PlannedSteps(run, in: reader)
     step = { index in
       guard steps.indices.contains(index - 1) else { return nil }
       return try reader.step(steps[index - 1])
@@ -68,6 +73,7 @@ final class RecordedRollouts: RolloutSource {
     for step in steps { Self.measure(step, into: &longest) }
     self.longest = longest
     isForeign = true
+    planned = nil
     step = { index in steps.indices.contains(index - 1) ? steps[index - 1] : nil }
   }
 
@@ -86,6 +92,7 @@ final class RecordedRollouts: RolloutSource {
   /// engine's.
   func complete(with model: LanguageModel, temperature: Float, correctsSampler: Bool) {
     scoring = ScoringPass(model)
+    vocabularySize = model.configuration.vocabularySize
     self.temperature = temperature
     self.correctsSampler = correctsSampler
   }
@@ -95,6 +102,7 @@ final class RecordedRollouts: RolloutSource {
     progress: @escaping (Int, Int) -> Void
   ) throws -> SourcedRollout? {
     guard !isCancelled(), var record = try step(number) else { return nil }
+    if let vocabularySize { try record.check(vocabularySize: vocabularySize) }
     record.step = number
     record.policyStep = policyStep
     let completions = record.groups.flatMap(\.completions)

@@ -9,6 +9,8 @@ import Transformer
 /// cut back to the step that training continues from, so that no step stands twice; the evaluation
 /// after that step goes too, since the run may have stopped before or after it.
 final class MetricsLog {
+  /// Whether the lines before that step are there, as far as the last of them tells.
+  let isWhole: Bool
   private let handle: FileHandle
   private let tensorBoard: TensorBoardFile?
 
@@ -22,6 +24,8 @@ final class MetricsLog {
     let lines = Self.lines(of: url, through: step)
     let kept = lines.map { $0 + "\n" }.joined()
     try AtomicFile.write(kept, to: url)
+    let last = lines.last.flatMap { try? JSONValue.parse($0) }
+    isWhole = step <= 0 || last?["step"]?.integer == step
     handle = try FileHandle(forWritingTo: url)
     try handle.seekToEnd()
     self.tensorBoard = try tensorBoard.map { folder throws(StoreError) in

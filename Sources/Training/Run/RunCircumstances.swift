@@ -19,6 +19,8 @@ struct RunCircumstances: Equatable {
   var microBatchTokens: Int
   /// The time that chat templates print, in seconds since 1970.
   var clock: Int
+  /// How many steps the run was to have when it began; nil in older records.
+  var plannedSteps: Int?
 
   /// As the log keeps it with the run.
   var json: JSONObject {
@@ -30,12 +32,13 @@ struct RunCircumstances: Equatable {
     ]
     json["processor"] = processor.map { .string($0) }
     json["math_library"] = mathLibrary.map { .string($0) }
+    json[PlannedSteps.name] = plannedSteps.map { .integer(Int64($0)) }
     return json
   }
 
   init(
     threads: Int, compute: String, processor: String? = nil, mathLibrary: String? = nil,
-    microBatchTokens: Int, clock: Int
+    microBatchTokens: Int, clock: Int, plannedSteps: Int? = nil
   ) {
     self.threads = threads
     self.compute = compute
@@ -43,13 +46,15 @@ struct RunCircumstances: Equatable {
     self.mathLibrary = mathLibrary
     self.microBatchTokens = microBatchTokens
     self.clock = clock
+    self.plannedSteps = plannedSteps
   }
 
   /// What a process computes under now.
-  init(now compute: Compute, microBatchTokens: Int, clock: Int) {
+  init(now compute: Compute, microBatchTokens: Int, clock: Int, plannedSteps: Int? = nil) {
     self.init(
       threads: compute.threads, compute: compute.description, processor: MachineProcessor.model,
-      mathLibrary: MachineProcessor.mathLibrary, microBatchTokens: microBatchTokens, clock: clock)
+      mathLibrary: MachineProcessor.mathLibrary, microBatchTokens: microBatchTokens, clock: clock,
+      plannedSteps: plannedSteps)
   }
 
   /// Reads what `json` wrote; nil where something of it is missing.
@@ -59,7 +64,8 @@ struct RunCircumstances: Equatable {
     else { return nil }
     self.init(
       threads: Int(threads), compute: compute, processor: json["processor"]?.string,
-      mathLibrary: json["math_library"]?.string, microBatchTokens: Int(tokens), clock: Int(clock))
+      mathLibrary: json["math_library"]?.string, microBatchTokens: Int(tokens), clock: Int(clock),
+      plannedSteps: json[PlannedSteps.name]?.integer.map { Int($0) })
   }
 
   /// A sentence where something is different now, so that the bits may be.

@@ -49,7 +49,7 @@ extension RunConfiguration {
   }
 
   /// What turns a rollout into updates.
-  /// - Parameter steps: Steps of the run, where the settings don't say.
+  /// - Parameter steps: Steps that the run is planned to have.
   func updater(
     for model: LanguageModel, optimizer: ParameterOptimizer, steps: Int, cut: UpdateCut
   ) -> PolicyUpdater {
@@ -58,10 +58,14 @@ extension RunConfiguration {
       settings: PolicyUpdater.Settings(
         objective: objective, updatesPerRollout: updatesPerRollout,
         maxCompletionLength: maxCompletionLength, temperature: Float(temperature),
-        cut: cut,
-        learningRate: LearningRatePlan(
-          lrSchedulerType, warmupUpdates: warmupSteps,
-          totalUpdates: (maxSteps ?? steps) * objective.iterations * updatesPerRollout),
-        baseLearningRate: learningRate, skipsNonfinite: onNonfinite == .skip))
+        cut: cut, baseLearningRate: learningRate, skipsNonfinite: onNonfinite == .skip),
+      learningRate: learningRatePlan(steps: steps))
+  }
+
+  /// The course of the learning rate of a run of so many steps.
+  func learningRatePlan(steps: Int) -> LearningRatePlan {
+    LearningRatePlan(
+      lrSchedulerType, warmupUpdates: warmupSteps,
+      totalUpdates: steps * objective.iterations * updatesPerRollout)
   }
 }

@@ -47,14 +47,19 @@ public struct RunFolder: Sendable, Equatable {
   /// The newest checkpoint whose files are all what was written.
   /// - Parameters:
   ///   - last: The last step after which it may have been written.
+  ///   - check: What else must hold of it.
   ///   - damaged: Told of each newer one that can't be used.
   func newestCheckpoint(
-    through last: Int = .max, damaged: (CheckpointError) -> Void
+    through last: Int = .max,
+    check: (URL, CheckpointManifest) throws(CheckpointError) -> Void = { _, _ in },
+    damaged: (CheckpointError) -> Void
   ) -> (url: URL, manifest: CheckpointManifest)? {
     for step in checkpointSteps.reversed() where step <= last {
       let url = checkpoint(step: step)
       do throws(CheckpointError) {
-        return (url, try CheckpointManifest.verified(in: url))
+        let manifest = try CheckpointManifest.verified(in: url)
+        try check(url, manifest)
+        return (url, manifest)
       } catch {
         damaged(error)
       }
@@ -64,12 +69,28 @@ public struct RunFolder: Sendable, Equatable {
 
   /// Whether something stands there that a new run would overwrite.
   public var isTaken: Bool {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+      return (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil
+    }
+    guard isFolder.boolValue else { return true }
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-    return contents.contains { !$0.hasSuffix(Self.unfinished) }
+    return contents.contains { !Self.isUnfinished($0) }
   }
 
-  /// What the names of files and folders that are not whole yet end in.
-  private static let unfinished = ".partial"
+  /// Whether a folder is there, with nothing in it.
+  var isEmpty: Bool {
+    (try? FileManager.default.contentsOfDirectory(atPath: url.path))?.isEmpty ?? false
+  }
+
+  /// Whether a name is that of one of the run's own files or folders which is not whole yet.
+  private static func isUnfinished(_ name: String) -> Bool {
+    let ending = ".partial"
+    guard name.hasSuffix(ending) else { return false }
+    let whole = name.dropLast(ending.count)
+    return ["metrics.jsonl", "initial", "final", "iterations"].contains(whole)
+      || whole.hasPrefix("config.json") || whole.hasPrefix("step-")
+  }
 
   /// Removes everything of a run that never began.
   func removeContents() {
@@ -82,7 +103,7 @@ public struct RunFolder: Sendable, Equatable {
   func removeUnfinished() {
     for folder in [url, checkpoints] {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-      for name in names where name.hasSuffix(Self.unfinished) {
+      for name in names where Self.isUnfinished(name) {
         try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
       }
     }

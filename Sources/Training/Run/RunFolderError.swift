@@ -12,6 +12,12 @@ public enum RunFolderError: Error, CustomStringConvertible {
   case taken(RunFolder)
   /// There is no run to go on with.
   case notARun(URL)
+  /// A run with checkpoints, whose log is gone.
+  case logMissing(RunFolder)
+  /// A run that is to end before where it stands.
+  case endsBefore(RunFolder, steps: Int, stands: Int)
+  /// What a run was made of is another now.
+  case inputsChanged(RunFolder, [String])
   /// A data set without a usable row.
   case nothingToTrainOn(String)
 
@@ -25,6 +31,19 @@ public enum RunFolderError: Error, CustomStringConvertible {
     case .notARun(let url):
       return
         "\(url.path) is not a run's folder: there is no config.json in it"
+    case .logMissing(let folder):
+      return
+        "\(folder.log.path) is missing, though the run has checkpoints: put it back from a copy, or begin a "
+        + "new run from the last of them: grpo train --config \(folder.configuration.path) "
+        + "--model \(folder.checkpoint(step: folder.checkpointSteps.last ?? 0).path) --run NEW"
+    case .endsBefore(let folder, let steps, let stands):
+      return
+        "the run is to have \(steps) steps, and stands after step \(stands): its weights after step "
+        + "\(steps) are in \(folder.checkpoints.path), if they were saved"
+    case .inputsChanged(let folder, let changes):
+      return
+        "\(folder.url.path) can't be taken up, since what it was made of is another now: "
+        + changes.joined(separator: "; ") + "; put it back, or begin a new run"
     case .nothingToTrainOn(let name):
       return "\(name) has no row to train on; give --dataset FILE with a row at least that is not "
         + "filtered out"

@@ -33,6 +33,10 @@ final class Trainer {
     var provenance: JSONObject
     var configurationHash: String
     var warnings: () -> [String]
+    /// The course of the learning rate of a run of so many steps.
+    var learningRate: (_ steps: Int) -> LearningRatePlan
+    /// Whether the run computes as it did when it began, so that what is redone must come out the same.
+    var repeatsExactly: Bool
     /// What is run between two iterations.
     var iterationHook: IterationHook?
   }
@@ -40,6 +44,8 @@ final class Trainer {
   /// When a run does what, counted in steps.
   struct Schedule {
     var steps: Int
+    /// How many steps there were to be, step by step: the learning rate follows it.
+    var planned: PlannedSteps
     var evaluationSteps: Int?
     var evaluatesFirst: Bool
     var checkpointSteps: Int
@@ -80,6 +86,12 @@ final class Trainer {
       parts.folder.metrics,
       tensorBoard: parts.writesTensorBoard ? parts.folder.tensorboard : nil,
       keepingStepsThrough: position.step == 0 ? -1 : position.step)
+    if !metricsLog.isWhole {
+      observer.observe(
+        .warning(
+          "metrics.jsonl lacks lines before step \(position.step + 1); the log has their numbers: "
+            + "grpo query \(parts.folder.displayPath) steps"))
+    }
     reader =
       position.lastCommitted > position.step
       ? try TrajectoryReader(readOnly: parts.folder.log) : nil
@@ -100,9 +112,7 @@ final class Trainer {
       guard try trainStep(position.step + 1) else { return try interrupted() }
       let step = position.step
       if isEvaluated(after: step), try !evaluate(step: step) { return try interrupted() }
-      if isDue(step, every: parts.schedule.checkpointSteps) || step == parts.schedule.steps {
-        try checkpoint()
-      }
+      if isSaved(after: step) { try checkpoint() }
     }
     try parts.checkpoints.writeFinal(
       parts.policy.model.parameters, provenance: finalProvenance, to: parts.folder.final)
@@ -117,6 +127,12 @@ final class Trainer {
     return step % period == 0
   }
 
+  /// Whether a step has a checkpoint: by the schedule, or since it is the best so far.
+  private func isSaved(after step: Int) -> Bool {
+    isDue(step, every: parts.schedule.checkpointSteps) || step == parts.schedule.steps
+      || step == best?.step
+  }
+
   private func isEvaluated(after step: Int) -> Bool {
     isDue(step, every: parts.schedule.evaluationSteps) || step == parts.schedule.steps
   }
@@ -126,7 +142,7 @@ final class Trainer {
   private func takeUpEvaluation() throws -> Bool {
     for (step, logged) in position.evaluations.sorted(by: { $0.key < $1.key })
     where step < position.step {
-      noteBest(step: step, logged.metrics)
+      noteBest(step: step, EvaluationReport.prefixed(logged.metrics))
     }
     return try !isEvaluated(after: position.step) || evaluate(step: position.step)
   }
@@ -154,6 +170,7 @@ final class Trainer {
       rollout: rollout, rewards: advantages.metrics, rewardNames: parts.rewardNames)
     var updates: [UpdateRecord] = []
     var updateTokens = 0
+    parts.updater.learningRate = parts.learningRate(parts.schedule.planned[step])
     try parts.updater.update(
       sourced, advantages: advantages,
       beforeMove: {
@@ -166,10 +183,12 @@ final class Trainer {
         metrics.add(outcome.metrics)
         updates.append(outcome.record)
         updateTokens += outcome.tokens
+        if let skipped = outcome.skipped { try noteSkipped(skipped, step: step) }
         refreshReference(after: outcome.record.policyStep)
       })
     clock.lap("update")
     try commit?.wait()
+    if isReplayed, !parts.source.isRecorded { try checkRedone(step, metrics) }
     position.step = step
     position.problemsDrawn += rollout.groups.count
     position.tokensSeen += Int(metrics["num_tokens"] ?? 0)
@@ -186,6 +205,22 @@ final class Trainer {
     return true
   }
 
+  /// Says which trajectory made an update be left out, on the screen and in the log.
+  private func noteSkipped(_ fault: NonfiniteError, step: Int) throws {
+    observer.observe(.warning("\(fault.finding): the update is left out"))
+    try parts.log.append(
+      event: EventRecord(step: step, kind: "skipped update", message: fault.finding))
+  }
+
+  /// A step that is redone from this run's own log has the log-probabilities that it was drawn with: the policy
+  /// is the one that drew it.
+  private func checkRedone(_ step: Int, _ metrics: StepMetrics) throws {
+    guard parts.repeatsExactly, let difference = metrics["sampler/logp_difference_max"],
+      difference > 0
+    else { return }
+    throw AlteredLog(log: parts.folder.log, step: step, difference: difference)
+  }
+
   private func estimateAdvantages(of sourced: SourcedRollout) throws -> StepAdvantages {
     var estimated = try parts.estimator.advantages(
       of: sourced.record, rewardNames: parts.rewardNames,
@@ -200,7 +235,9 @@ final class Trainer {
 
   private func rollout(of step: Int, isReplayed: Bool) throws -> SourcedRollout? {
     if isReplayed, !parts.source.isRecorded, let reader {
-      return try reader.step(step).map { SourcedRollout($0) }
+      return try reader.step(
+        step, vocabularySize: parts.policy.model.configuration.vocabularySize
+      ).map { SourcedRollout($0) }
     }
     let updates = parts.optimizer.updates
     if let hook = parts.iterationHook, !isReplayed,
@@ -340,8 +377,7 @@ final class Trainer {
     if !parts.folder.checkpointSteps.contains(position.step) {
       let step = position.step
       try checkpoint(
-        isScheduled: step == 0 || step == parts.schedule.steps
-          || isDue(step, every: parts.schedule.checkpointSteps))
+        isScheduled: step == 0 || isSaved(after: step))
     }
     try metricsLog.synchronize()
     try parts.log.append(
@@ -359,31 +395,15 @@ final class Trainer {
   }
 }
 
-/// Seconds by phase of a step, under `time/…`; a phase may come several times.
-struct PhaseClock {
-  private var last = ContinuousClock.now
-  private(set) var phases: [(name: String, seconds: Double)] = []
+/// A log that doesn't say what its run's policy drew.
+struct AlteredLog: Error, CustomStringConvertible {
+  var log: URL
+  var step: Int
+  var difference: Double
 
-  /// Ends a phase that began where the one before ended.
-  mutating func lap(_ name: String) {
-    let now = ContinuousClock.now
-    let seconds = (now - last).seconds
-    if let place = phases.firstIndex(where: { $0.name == name }) {
-      phases[place].seconds += seconds
-    } else {
-      phases.append((name, seconds))
-    }
-    last = now
-  }
-
-  /// Tokens a second in a phase.
-  func rate(_ tokens: Int, _ name: String) -> Double {
-    let seconds = phases.first { $0.name == name }?.seconds ?? 0
-    return seconds > 0 ? Double(tokens) / seconds : 0
-  }
-
-  var metrics: [(name: String, value: Double)] {
-    phases.map { ("time/\($0.name)", $0.seconds) }
-      + [("time/step", phases.reduce(0) { $0 + $1.seconds })]
+  var description: String {
+    "\(log.path), step \(step): the log-probabilities in the log are not those of the policy that drew the step "
+      + "(they differ by \(difference)); the log or the checkpoint before the step was changed since it was "
+      + "written: put it back from a copy, or see 'grpo replay' for where they part"
   }
 }

@@ -14,7 +14,10 @@ extension TrainingRun {
     var problems: [EncodedProblem]
     /// Problems of one epoch.
     var epoch: Int
+    /// Steps that it is enough for.
     var steps: Int
+    /// Steps that the run is planned to have, on which the course of the learning rate depends.
+    var planned: PlannedSteps
     var prompts: PromptLengths
     /// The longest completion that there may be.
     var completionLength: Int
@@ -45,6 +48,7 @@ extension TrainingRun {
       rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
       problems: problems, epoch: entries.count,
       steps: settings.stepCount(problems: entries.count),
+      planned: PlannedSteps(settings.stepCount(problems: entries.count)),
       prompts: PromptLengths(problems.map(\.tokens.count), epoch: entries, of: preparation),
       completionLength: settings.maxCompletionLength)
   }
@@ -81,9 +85,14 @@ extension TrainingRun {
     let rewards = source.rewards.map {
       RecordedRollouts.Reward(name: $0.name, weight: given[$0.name] ?? $0.weight)
     }
+    // A run that was changed on its way is made again with its changes, unless another number is asked for.
+    let asked = settings.maxSteps.map(PlannedSteps.init)
+    let planned =
+      source.planned.flatMap { asked == nil || asked?.latest == $0.latest ? $0 : nil } ?? asked
     return Material(
       source: source, rewards: rewards, problems: [], epoch: source.groupCount,
       steps: min(settings.maxSteps ?? source.stepCount, source.stepCount),
+      planned: planned ?? PlannedSteps(source.stepCount),
       prompts: PromptLengths(
         longest: source.longest.prompt, promptsPerStep: settings.promptsPerStep),
       completionLength: source.longest.completion)

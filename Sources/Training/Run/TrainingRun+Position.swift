@@ -1,5 +1,6 @@
 import Foundation
 import PolicyOptimization
+import Rollouts
 import TrajectoryStore
 import Transformer
 
@@ -14,9 +15,14 @@ extension TrainingRun {
       position.evaluations[evaluation.step] = evaluation
     }
     let needsReference = settings.objective.needsReference
-    let newest = folder.newestCheckpoint { [observer] in
-      observer.observe(.warning("\($0); the one before it is used"))
-    }
+    let newest = folder.newestCheckpoint(
+      check: { url, manifest throws(CheckpointError) in
+        guard (try? Self.isLogged(manifest, in: reader)) ?? false else {
+          throw CheckpointError(
+            folder: url, reason: "the log lacks what was done up to step \(manifest.step)")
+        }
+      },
+      damaged: { [observer] in observer.observe(.warning("\($0); the one before it is used")) })
     guard let found = newest else {
       try coldStart(parts)
       if needsReference { parts.reference = try makeReference(parts.policy, moved: nil) }
@@ -29,11 +35,44 @@ extension TrainingRun {
     position.problemsDrawn = found.manifest.problemsDrawn
     position.tokensSeen = found.manifest.tokensSeen ?? 0
     if needsReference { parts.reference = try makeReference(parts.policy, moved: found.url) }
+    try takeUpPlan(&parts, after: position.step)
     observer.observe(
       .note(
         "resuming after step \(position.step); \(max(0, position.lastCommitted - position.step)) "
           + "committed steps are redone from the log"))
     return position
+  }
+
+  /// Whether the log has the step that a checkpoint was written after, and the updates of it.
+  private static func isLogged(
+    _ manifest: CheckpointManifest, in reader: TrajectoryReader
+  ) throws(StoreError) -> Bool {
+    guard manifest.step > 0 else { return true }
+    guard let before = try reader.policyStep(ofStep: manifest.step) else { return false }
+    if manifest.updates == before { return true }
+    return try reader.hasUpdates(ofStep: manifest.step)
+  }
+
+  /// Goes on by the plan that is recorded, and from here by another where one is asked for; says what is
+  /// different.
+  private func takeUpPlan(_ parts: inout Trainer.Parts, after step: Int) throws {
+    guard parts.schedule.steps >= step else {
+      throw RunFolderError.endsBefore(folder, steps: parts.schedule.steps, stands: step)
+    }
+    var detail = JSONObject(changes.map { ($0.name, $0.new) })
+    if var plan = recordedPlan, !parts.source.isRecorded {
+      let asked = parts.schedule.planned.latest
+      if asked != plan.latest {
+        plan.change(to: asked, after: step)
+        detail[PlannedSteps.name] = .integer(Int64(asked))
+      }
+      parts.schedule.planned = plan
+    }
+    guard !detail.isEmpty else { return }
+    let sentence = changes.map(\.description).joined(separator: "; ")
+    observer.observe(.note("from here on: \(sentence)"))
+    try log.append(
+      event: EventRecord(step: step, kind: "settings", message: sentence, detail: detail))
   }
 
   /// The reference: where it was moved, as the checkpoint has it; else the named model, or the policy
@@ -56,7 +95,9 @@ extension TrainingRun {
     if let kept, isKept {
       try parameters.readTrained(folder: kept)
     } else if checkpoint != nil {
-      try parameters.readTrained(folder: folder.checkpoint(step: 0))
+      let first = folder.checkpoint(step: 0)
+      _ = try CheckpointManifest.verified(in: first)
+      try parameters.readTrained(folder: first)
     }
     return ReferenceModel(parameters, compute: preparation.compute, temperature: temperature)
   }

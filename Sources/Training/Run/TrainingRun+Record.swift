@@ -8,12 +8,15 @@ import Transformer
 extension TrainingRun {
   /// Records the run, or where it is recorded says what is different now.
   func begin(_ means: Means) throws {
-    let circumstances = RunCircumstances(
-      now: preparation.compute, microBatchTokens: means.plan.cut.rows, clock: clock)
-    let reader = try TrajectoryReader(readOnly: folder.log)
-    guard try reader.runs().isEmpty else {
+    let circumstances = circumstances(of: means)
+    if let recordedRun {
+      try check(means, against: recordedRun.record)
       for sentence in recorded?.differences(to: circumstances) ?? [] {
         observer.observe(.warning(sentence))
+      }
+      if !changes.isEmpty {
+        try AtomicFile.write(
+          preparation.resolved.json.prettyJSONText + "\n", to: folder.configuration)
       }
       return
     }
@@ -32,6 +35,42 @@ extension TrainingRun {
           } ?? RewardRecord(name: reward.name, weight: reward.weight, kind: "recorded")
         },
         host: circumstances.json))
+  }
+
+  /// What this process computes under.
+  func circumstances(of means: Means) -> RunCircumstances {
+    RunCircumstances(
+      now: preparation.compute, microBatchTokens: means.plan.cut.rows, clock: clock,
+      plannedSteps: means.material.planned.latest)
+  }
+
+  /// Holds what the run is made of now against what it was made of.
+  ///
+  /// Other data or another model would make it a run that nobody began; a reward may be mended on the way, which
+  /// is said.
+  private func check(_ means: Means, against record: RunRecord) throws {
+    var changed: [String] = []
+    if preparation.recorded == nil, preparation.train.contentHash != record.datasetHash {
+      changed.append("the rows of \(preparation.train.name)")
+    }
+    if try weightsHash(of: means.policy.source) != record.modelHash {
+      changed.append("the weights of \(settings.model ?? folder.initial.path)")
+    }
+    let now = lastingSettings
+    for (name, old) in record.configuration where !ResumedSettings.changeable.contains(name) {
+      guard let value = now[name], value.jsonText != old.jsonText else { continue }
+      changed.append("\(name), which was \(old.jsonText) and is \(value.jsonText)")
+    }
+    guard changed.isEmpty else { throw RunFolderError.inputsChanged(folder, changed) }
+    for reward in means.rewards.rewards {
+      guard let old = record.rewards.first(where: { $0.name == reward.name }),
+        old.contentHash != reward.contentHash
+      else { continue }
+      let sentence =
+        "the reward \(reward.name) is another than when the run began: from here completions are scored by it"
+      observer.observe(.warning(sentence))
+      try log.append(event: EventRecord(kind: "reward changed", message: sentence))
+    }
   }
 
   /// The settings but the name of the folder, which is no part of what a run does.

@@ -14,8 +14,14 @@ public final class TrainingRun {
   let log: TrajectoryLog
   let isNew: Bool
   private let madeFolder: Bool
+  /// What the log says of the run, where it is taken up again.
+  let recordedRun: LoggedRun?
   /// What the run was begun under, where it is taken up again.
   let recorded: RunCircumstances?
+  /// How many steps it was planned to have, where that is recorded.
+  let recordedPlan: PlannedSteps?
+  /// What is another setting now than when the run stopped.
+  let changes: [ResumedSettings.Change]
   /// The time that chat templates print, the same however often the run is taken up.
   let clock: Int
   private var sharedEngine: GenerationEngine?
@@ -32,39 +38,56 @@ public final class TrainingRun {
     self.preparation = preparation
     self.observer = observer
     isNew = true
+    recordedRun = nil
     recorded = nil
+    recordedPlan = nil
+    changes = []
     clock = Int(Date().timeIntervalSince1970)
     let folder = preparation.folder
     guard !folder.isTaken else { throw RunFolderError.taken(folder) }
     madeFolder = !FileManager.default.fileExists(atPath: folder.url.path)
     try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
-    try AtomicFile.write(
-      preparation.resolved.json.prettyJSONText + "\n", to: folder.configuration)
+    // Of two runs that begin here at once, one has the folder.
+    let isOurs = try AtomicFile.create(
+      preparation.resolved.json.prettyJSONText + "\n", at: folder.configuration)
+    guard isOurs else { throw RunFolderError.taken(folder) }
     log = try TrajectoryLog(creating: folder.log)
   }
 
   /// Opens a run that stopped, wherever it did.
+  /// - Parameter changes: The settings that are others now.
   /// - Throws: `StoreError` where the log is damaged, or another process trains the run.
-  public init(resuming preparation: RunPreparation, observer: TrainingObserver) throws {
+  public init(
+    resuming preparation: RunPreparation, changes: [ResumedSettings.Change] = [],
+    observer: TrainingObserver
+  ) throws {
     self.preparation = preparation
     self.observer = observer
+    self.changes = changes
     isNew = false
     madeFolder = false
-    log = try Self.openLog(preparation.folder.log)
+    log = try Self.openLog(of: preparation.folder)
     preparation.folder.removeUnfinished()
-    let run = try TrajectoryReader(readOnly: preparation.folder.log).runs().last
-    recorded = run.flatMap { RunCircumstances($0.record.host) }
+    let reader = try TrajectoryReader(readOnly: preparation.folder.log)
+    recordedRun = try reader.runs().last
+    recorded = recordedRun.flatMap { RunCircumstances($0.record.host) }
+    recordedPlan = try recordedRun.flatMap { run throws(StoreError) in
+      try PlannedSteps(run, in: reader)
+    }
     clock = recorded?.clock ?? Int(Date().timeIntervalSince1970)
   }
 
   /// Opens a log, or makes it where the run stopped before its first commit.
-  private static func openLog(_ url: URL) throws(StoreError) -> TrajectoryLog {
+  private static func openLog(of folder: RunFolder) throws -> TrajectoryLog {
     do throws(StoreError) {
-      return try TrajectoryLog(opening: url)
+      return try TrajectoryLog(opening: folder.log)
     } catch {
       // Making one refuses whatever is not an empty file, so that nothing can be overwritten.
       guard error.kind == .notALog || error.kind == .unreachable else { throw error }
-      do throws(StoreError) { return try TrajectoryLog(creating: url) } catch _ { throw error }
+      guard folder.checkpointSteps.isEmpty else { throw RunFolderError.logMissing(folder) }
+      do throws(StoreError) { return try TrajectoryLog(creating: folder.log) } catch _ {
+        throw error
+      }
     }
   }
 
@@ -155,13 +178,12 @@ public final class TrainingRun {
   private func assemble(_ means: Means) throws -> Trainer.Parts {
     let (policy, encoder, rewards) = (means.policy, means.encoder, means.rewards)
     let (material, plan) = (means.material, means.plan)
-    let steps = material.steps
     (material.source as? RecordedRollouts)?.complete(
       with: policy.model, temperature: Float(settings.temperature),
       correctsSampler: settings.objective.correctsSampler)
     let optimizer = settings.optimizer(for: policy.model, learningRate: settings.learningRate)
     let updater = settings.updater(
-      for: policy.model, optimizer: optimizer, steps: steps, cut: plan.cut)
+      for: policy.model, optimizer: optimizer, steps: material.planned.latest, cut: plan.cut)
     func evaluator(_ problems: [EncodedProblem], samples: Int) -> Evaluator? {
       guard let encoder, !problems.isEmpty else { return nil }
       return Evaluator(
@@ -189,7 +211,8 @@ public final class TrainingRun {
         ownBase: preparation.source == nil ? folder : nil,
         elementType: settings.saveDtype.elementType),
       schedule: Trainer.Schedule(
-        steps: steps, evaluationSteps: settings.evalSteps, evaluatesFirst: settings.evalOnStart,
+        steps: material.steps, planned: material.planned, evaluationSteps: settings.evalSteps,
+        evaluatesFirst: settings.evalOnStart,
         checkpointSteps: settings.saveSteps, checkpointLimit: settings.saveTotalLimit,
         problemCount: material.epoch,
         bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
@@ -197,7 +220,10 @@ public final class TrainingRun {
       writesTensorBoard: settings.tensorboard, provenance: provenance,
       configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
         .hexadecimal,
-      warnings: { rewards.takeWarnings() }, iterationHook: try iterationHook(rewards))
+      warnings: { rewards.takeWarnings() },
+      learningRate: { [settings] in settings.learningRatePlan(steps: $0) },
+      repeatsExactly: recorded?.differences(to: circumstances(of: means)).isEmpty ?? true,
+      iterationHook: try iterationHook(rewards))
   }
 
   private func iterationHook(_ rewards: RewardSuite) throws -> IterationHook? {

@@ -109,5 +109,8 @@ public struct NonfiniteError: Error, CustomStringConvertible {
   public var remedy: String
 
   /// The sentence for the user.
-  public var description: String { "\(what) is not finite in \(place); \(remedy)" }
+  public var description: String { "\(finding); \(remedy)" }
+
+  /// What is not finite and where, without what to do about it.
+  var finding: String { "\(what) is not finite in \(place)" }
 }

@@ -18,7 +18,6 @@ final class PolicyUpdater {
     var maxCompletionLength: Int
     var temperature: Float
     var cut: UpdateCut
-    var learningRate: LearningRatePlan
     var baseLearningRate: Double
     var skipsNonfinite: Bool
   }
@@ -28,6 +27,8 @@ final class PolicyUpdater {
     var record: UpdateRecord
     var metrics: [String: Double]
     var tokens: Int
+    /// Why nothing moved, where something was not finite.
+    var skipped: NonfiniteError?
   }
 
   private let model: LanguageModel
@@ -36,11 +37,14 @@ final class PolicyUpdater {
   private let pass: TrainingPass
   /// The adaptive entropy coefficient, part of a checkpoint.
   var entropy: EntropyController
+  /// The course of the learning rate over the updates.
+  var learningRate: LearningRatePlan
 
   init(
     _ model: LanguageModel, optimizer: ParameterOptimizer, settings: Settings,
-    entropy: EntropyController? = nil
+    learningRate: LearningRatePlan, entropy: EntropyController? = nil
   ) {
+    self.learningRate = learningRate
     self.model = model
     self.optimizer = optimizer
     self.settings = settings
@@ -141,32 +145,43 @@ final class PolicyUpdater {
       sum = try accumulate(part, members, context: context)
     } catch let error as ObjectiveError {
       guard let quantity = error.nonfiniteQuantity else { throw error }
-      guard settings.skipsNonfinite else {
-        throw NonfiniteError(
-          what: quantity, place: place(of: error, in: members, step: step, index: index),
-          remedy: "lower learning_rate, or set on_nonfinite to skip")
-      }
+      let fault = NonfiniteError(
+        what: quantity, place: place(of: error, in: members, step: step, index: index),
+        remedy: Self.remedy)
+      guard settings.skipsNonfinite else { throw fault }
       try beforeMove()
       pass.gradients.reset()
       return Outcome(
         record: UpdateRecord(
           step: step, update: index, policyStep: optimizer.updates, completions: [],
           metrics: ["skipped_updates": 1]),
-        metrics: ["skipped_updates": 1], tokens: 0)
+        metrics: ["skipped_updates": 1], tokens: 0, skipped: fault)
     }
     try beforeMove()
-    let factor = settings.learningRate.factor(at: optimizer.updates)
+    let factor = learningRate.factor(at: optimizer.updates)
     let report = optimizer.update(by: pass.gradients, learningRateFactor: factor)
-    if !report.isApplied, !settings.skipsNonfinite {
+    let place = "step \(step), update \(index + 1)"
+    var skipped: NonfiniteError?
+    if !report.isApplied {
+      let fault = NonfiniteError(what: "the gradient's norm", place: place, remedy: Self.remedy)
+      guard settings.skipsNonfinite else { throw fault }
+      skipped = fault
+    }
+    if let tensor = report.nonfiniteTensor {
+      // The weights are gone: leaving out this update is no longer possible.
       throw NonfiniteError(
-        what: "the gradient's norm", place: "step \(step), update \(index + 1)",
-        remedy: "lower learning_rate, or set on_nonfinite to skip")
+        what: "the weight \(tensor)", place: place,
+        remedy: "lower learning_rate and go on from the last checkpoint")
     }
     entropy.update(meanEntropy: sum.statistics.meanBonusEntropy, settings: settings.objective)
-    return outcome(
+    var outcome = outcome(
       members, sum: sum, report: report, step: step, index: index,
       learningRate: settings.baseLearningRate * factor)
+    outcome.skipped = skipped
+    return outcome
   }
+
+  private static let remedy = "lower learning_rate, or set on_nonfinite to skip"
 
   /// Forward, objective and backward of a part, micro-batch by micro-batch.
   private func accumulate(

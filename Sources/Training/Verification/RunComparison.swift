@@ -21,7 +21,8 @@ public struct RunDifference: Sendable, Equatable, CustomStringConvertible {
   }
 }
 
-/// Compares what two runs came to: metrics outside `time/`, and the weights of every checkpoint.
+/// Compares what two runs came to: metrics outside `time/`, and every file of checkpoints and `final/` but those
+/// that say how it was made.
 ///
 /// Their logs are compared by `LogDifference`.
 public struct RunComparison {
@@ -44,20 +45,51 @@ public struct RunComparison {
     let steps = Set(first.checkpointSteps).intersection(second.checkpointSteps).sorted()
     for step in steps {
       let folders = (first.checkpoint(step: step), second.checkpoint(step: step))
-      for file in ["model.safetensors", CheckpointFiles.optimizerFile] {
-        let files = (
-          folders.0.appendingPathComponent(file), folders.1.appendingPathComponent(file)
-        )
-        if let difference = try tensorDifference(files.0, files.1, "\(file) after step \(step)") {
-          return difference
-        }
+      if let difference = try folderDifference(folders.0, folders.1, "after step \(step)") {
+        return difference
       }
     }
-    let finals = (
-      first.final.appendingPathComponent("model.safetensors"),
-      second.final.appendingPathComponent("model.safetensors")
-    )
-    return try tensorDifference(finals.0, finals.1, "final/model.safetensors")
+    return try folderDifference(first.final, second.final, "in final/")
+  }
+
+  // MARK: Folders
+
+  /// What says how a folder was made, not what is in it: two runs with other settings may come to the same.
+  private static let records: Set<String> = [CheckpointManifest.name, Provenance.name]
+
+  /// The first file in which two model folders differ: weights by their tensors, the rest by its bytes.
+  private func folderDifference(_ a: URL, _ b: URL, _ place: String) throws -> RunDifference? {
+    let names = Set(Self.files(in: a)).union(Self.files(in: b)).subtracting(Self.records)
+    // Weights first: they are what one looks for.
+    let weights = names.filter { $0.hasSuffix(".safetensors") }.sorted()
+    for name in weights + names.subtracting(weights).sorted() {
+      let files = (a.appendingPathComponent(name), b.appendingPathComponent(name))
+      let difference =
+        weights.contains(name)
+        ? try tensorDifference(files.0, files.1, "\(name) \(place)")
+        : try byteDifference(files.0, files.1, "\(name) \(place)")
+      if let difference { return difference }
+    }
+    return nil
+  }
+
+  /// The files of a folder and of those in it, by their paths from it.
+  private static func files(in folder: URL) -> [String] {
+    let paths = (try? FileManager.default.subpathsOfDirectory(atPath: folder.path)) ?? []
+    return paths.filter { path in
+      var isFolder: ObjCBool = false
+      let url = folder.appendingPathComponent(path)
+      return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
+        && !isFolder.boolValue
+    }
+  }
+
+  private func byteDifference(_ a: URL, _ b: URL, _ place: String) throws -> RunDifference? {
+    let hashes = [a, b].map { try? SHA256.digest(ofFile: $0.path).hexadecimal }
+    guard hashes[0] != hashes[1] else { return nil }
+    return RunDifference(
+      place: place, first: hashes[0].map { "SHA-256 \($0.prefix(12))…" },
+      second: hashes[1].map { "SHA-256 \($0.prefix(12))…" })
   }
 
   // MARK: Metrics

@@ -128,6 +128,20 @@ public final class TrajectoryReader {
     return step
   }
 
+  /// The updates behind the policy that sampled a step; nil where the step isn't committed.
+  public func policyStep(ofStep step: Int, run: Int? = nil) throws(StoreError) -> Int? {
+    try row(of: step, run: run)?.policyStep
+  }
+
+  /// Whether an update of a step is committed.
+  public func hasUpdates(ofStep step: Int, run: Int? = nil) throws(StoreError) -> Bool {
+    guard let row = try row(of: step, run: run) else { return false }
+    let statement = try connection.prepared("SELECT 1 FROM updates WHERE step_id = ? LIMIT 1")
+    try statement.bind(row.id)
+    defer { statement.reset() }
+    return try statement.step()
+  }
+
   /// The columns that rewards can read: those of any problem of a run, sorted.
   public func columnNames(run: Int? = nil) throws(StoreError) -> [String] {
     let statement = try connection.prepared(

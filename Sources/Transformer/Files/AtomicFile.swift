@@ -21,6 +21,26 @@ public enum AtomicFile {
     try write(Array(text.utf8), to: url)
   }
 
+  /// Writes a text as `write(_:to:)` does, but never over a file that is there: of several processes that try at
+  /// once, one succeeds.
+  /// - Returns: Whether the file is this text's.
+  public static func create(_ text: String, at url: URL) throws(FileError) -> Bool {
+    let aside = URL(fileURLWithPath: "\(url.path).\(getpid()).partial")
+    try write(text, to: aside)
+    defer { unlink(aside.path) }
+    var code = link(aside.path, url.path) == 0 ? 0 : errno
+    if code == EPERM || code == ENOTSUP || code == ENOSYS {
+      // The file system has no links: between this look and the renaming another may come first.
+      code = WholeFile.exists(url) ? EEXIST : rename(aside.path, url.path) == 0 ? 0 : errno
+    }
+    if code == EEXIST { return false }
+    guard code == 0 else { throw FileError(path: url.path, action: "make the file", code: code) }
+    do throws(SystemFailure) { try syncFolder(url.deletingLastPathComponent()) } catch {
+      throw FileError(path: url.path, action: "make the file", code: error.code)
+    }
+    return true
+  }
+
   /// Copies a regular file, links followed, as durably as `write(_:to:)`.
   public static func copy(_ source: URL, to target: URL) throws(FileError) {
     let output = try PartialFile(target)
