@@ -7,6 +7,9 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// What tests compile with: they wait for the code they test, which is optimised, and for the compiler.
+let tests = swift + [.unsafeFlags(["-Onone"])]
+
 let package = Package(
   name: "grpo",
   products: [
@@ -61,37 +64,37 @@ let package = Package(
       name: "TestSupport", dependencies: ["Rollouts"], path: "Tests/TestSupport",
       swiftSettings: swift),
     .testTarget(
-      name: "RolloutsTests", dependencies: ["Rollouts", "TestSupport"], swiftSettings: swift),
+      name: "RolloutsTests", dependencies: ["Rollouts", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "PolicyOptimizationTests", dependencies: ["PolicyOptimization", "TestSupport"],
-      swiftSettings: swift),
+      swiftSettings: tests),
     .testTarget(
       name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"],
-      swiftSettings: swift),
+      swiftSettings: tests),
     .testTarget(
       name: "TransformerTests",
       dependencies: ["Transformer", "Tensors", "Rollouts", "TestSupport"],
-      exclude: ["Goldens"], swiftSettings: swift),
+      exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
-      name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: swift),
+      name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: tests),
     .testTarget(
       name: "RewardKitTests",
       dependencies: ["RewardKit", "BuiltInRewards", "TestSupport", "grpo-http-reward"],
-      swiftSettings: swift),
+      swiftSettings: tests),
     .testTarget(
       name: "TrajectoryStoreTests", dependencies: ["TrajectoryStore", "TestSupport"],
-      swiftSettings: swift),
+      swiftSettings: tests),
     .testTarget(
       name: "TrainingTests",
       dependencies: [
         "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
         "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
-      ], swiftSettings: swift),
+      ], swiftSettings: tests),
     .testTarget(
       name: "CommandsTests", dependencies: ["Commands", "TestSupport"], exclude: ["Snapshots"],
-      swiftSettings: swift),
+      swiftSettings: tests),
     .testTarget(
       name: "EndToEndTests", dependencies: ["grpo", "Rollouts", "TestSupport"],
-      swiftSettings: swift),
+      swiftSettings: tests),
   ]
 )

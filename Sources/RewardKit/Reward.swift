@@ -2,7 +2,8 @@
 
 /// A judge of completions, one at a time.
 ///
-/// The value that `score` returns is the reward; it must be finite. Throw `Unscorable` where a
+/// The value that `score` returns is the reward; it must be finite and at most 1e100 in
+/// magnitude. Throw `Unscorable` where a
 /// completion can't be judged (it is then left out of its group's mean), and any other error where
 /// judging failed (its effect is the reward's `on_error` setting). Never answer 0 for either.
 public protocol Reward: Sendable {
@@ -42,6 +43,9 @@ extension Reward {
 }
 
 extension Score {
+  /// The greatest magnitude of a score: sums of the squares of as many as there may be stay finite.
+  package static let greatest = 1e100
+
   /// The score as an outcome, failed where it breaks the contract of a score.
   ///
   /// The value, the parts and the steps' scores are finite; the steps' ends ascend strictly, from
@@ -49,6 +53,12 @@ extension Score {
   package func checked(against completion: Completion) -> Scoring {
     guard value.isFinite else {
       return .failed(error: "the score is \(value), which is no number: say unscorable instead")
+    }
+    guard value.magnitude <= Self.greatest else {
+      return .failed(
+        error:
+          "the score is \(value): scores beyond ±\(Self.greatest) have no spread that can be computed"
+      )
     }
     for (name, part) in parts where !part.isFinite {
       return .failed(error: "the part \"\(name)\" of the score is \(part), which is no number")

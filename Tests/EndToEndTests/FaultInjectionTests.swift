@@ -154,6 +154,13 @@ struct FaultInjectionTests {
     #expect(ended.code == 0, "\(ended.errors)")
     let skipped = try RunResult.metrics(folder["run"]).compactMap { $0["skipped_updates"]?.double }
     #expect(skipped.count == 3 && skipped.allSatisfy { $0 == 1 })
+    // The trajectory at fault is named, on the screen and in the log.
+    let events = try BuiltCommand.run(
+      ["query", "./run", "SELECT message FROM events WHERE kind = 'skipped update'", "--csv"],
+      in: folder.url)
+    for said in [ended.errors, events.output] {
+      #expect(said.contains("is not finite in step 2, update 1, row "), "\(said)")
+    }
   }
 
   @Test("a reward that is no finite number is the completion's failure, not the run's score")

@@ -156,7 +156,7 @@ struct RoundTripTests {
   @Test(
     arguments: [
       [[5, 6, 7, 8, 9, 10, 11, 12, 13, 40]], [nil], [[]], [[31999, 0, 5]], [nil, [7], nil],
-      [Array(0..<TokenID.max).prefix(0).map { $0 }, [TokenID.max, 0]], [[-3, 2]],
+      [[], [TokenID.max, 0]], [[-3, 2]],
     ] as [[[TokenID]?]])
   func keptSetsComeBack(_ sets: [[TokenID]?]) {
     let bytes = KeptSets.encoded(sets)

@@ -33,7 +33,7 @@ public enum RunFolderError: Error, CustomStringConvertible {
         "\(url.path) is not a run's folder: there is no config.json in it"
     case .logMissing(let folder):
       return
-        "\(folder.log.path) is missing, though the run has checkpoints: put it back from a copy, or begin a "
+        "\(folder.log.path) is missing or empty, though the run has checkpoints: put it back from a copy, or begin a "
         + "new run from the last of them: grpo train --config \(folder.configuration.path) "
         + "--model \(folder.checkpoint(step: folder.checkpointSteps.last ?? 0).path) --run NEW"
     case .endsBefore(let folder, let steps, let stands):

@@ -91,6 +91,21 @@ struct ParameterOptimizerTests {
     }
   }
 
+  @Test("weights that an update throws out of the numbers are named")
+  func nonfiniteWeights() throws {
+    let policy = try SmallPolicy()
+    let parameters = policy.model.parameters
+    let optimizer = ParameterOptimizer(
+      parameters, compute: policy.model.compute, settings: ParameterOptimizer.Settings(),
+      rules: parameters.trained.indices.map { index in
+        ParameterRule(learningRate: index == 2 ? 1e300 : 1e-3, weightDecay: 0)
+      })
+    let gradients = Gradients(of: parameters)
+    _ = setGradients(gradients, parameters, step: 1)
+    let report = optimizer.update(by: gradients, learningRateFactor: 1)
+    #expect(report.nonfiniteTensor == parameters.trained[2].name)
+  }
+
   @Test(
     "a gradient that isn't finite moves nothing, counts nothing and is gone",
     arguments: [

@@ -80,6 +80,20 @@ struct RunFilesTests {
     #expect(!RunFolder(root.url).isTaken)
     try Data().write(to: root["config.json"])
     #expect(RunFolder(root.url).isTaken)
+    // A file is not overwritten, and other people's unfinished files are not ours.
+    #expect(RunFolder(root["config.json"]).isTaken)
+    try FileManager.default.removeItem(at: root["config.json"])
+    try Data().write(to: root["thesis.partial"])
+    #expect(RunFolder(root.url).isTaken)
+  }
+
+  @Test("of several that make a file at once, one does")
+  func exclusiveFile() throws {
+    let root = try TemporaryFolder()
+    #expect(try AtomicFile.create("first", at: root["file"]))
+    #expect(try !AtomicFile.create("second", at: root["file"]))
+    #expect(try String(contentsOf: root["file"], encoding: .utf8) == "first")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: root.url.path) == ["file"])
   }
 
   @Test("what is no run is refused in a sentence")
@@ -107,8 +121,9 @@ struct RunFilesTests {
     }
     let written = manifest(try CheckpointManifest.hashes(of: folder.url))
     #expect(Set(written.files.keys) == ["model.safetensors", "reference/m"])
-    try JSONEncoder().encode(written).write(to: folder[CheckpointManifest.name])
-    #expect(try CheckpointManifest.verified(in: folder.url) == written)
+    let sealed = try written.sealed()
+    try sealed.write(to: folder[CheckpointManifest.name])
+    #expect(try CheckpointManifest.verified(in: folder.url).files == written.files)
 
     func reason() throws -> String {
       let error = #expect(throws: CheckpointError.self) {
@@ -116,6 +131,14 @@ struct RunFilesTests {
       }
       return try #require(error).reason
     }
+    // Every digit of the manifest itself is covered by its seal.
+    for (place, byte) in sealed.enumerated() where (48...57).contains(byte) {
+      var bytes = sealed
+      bytes[place] = byte == 48 ? 49 : byte - 1
+      try bytes.write(to: folder[CheckpointManifest.name])
+      #expect(try reason().contains("trainer.json is damaged"))
+    }
+    try sealed.write(to: folder[CheckpointManifest.name])
     try Data("weightz".utf8).write(to: folder["model.safetensors"])
     #expect(try reason().contains("model.safetensors is damaged"))
     try Data("weight".utf8).write(to: folder["model.safetensors"])
