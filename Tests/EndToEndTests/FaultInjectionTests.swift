@@ -131,7 +131,7 @@ struct FaultInjectionTests {
   // MARK: Numbers that are not finite
 
   private let exploding = [
-    "--learning-rate", "1e38", "--lr-scheduler-type", "constant", "--max-grad-norm", "0",
+    "--learning-rate", "1e15", "--lr-scheduler-type", "constant", "--max-grad-norm", "0",
     "--eval-steps", "100",
   ]
 
@@ -145,6 +145,16 @@ struct FaultInjectionTests {
     for part in ["step 2", "update 1", "row ", "sample ", "on_nonfinite"] {
       #expect(sentence.contains(part), "\(sentence)")
     }
+  }
+
+  @Test("weights beyond all numbers stop it at once, and nothing of them is saved")
+  func nonfiniteWeights() throws {
+    let folder = try TemporaryFolder()
+    let more = ["--learning-rate", "1e300", "--on-nonfinite", "skip", "--max-steps", "1"]
+    let ended = try ShortJob.train("run", in: folder.url, more)
+    #expect(ended.code == 1)
+    #expect(ended.errors.contains("is not finite in step 1, update 1"), "\(ended.errors)")
+    #expect(!FileManager.default.fileExists(atPath: folder["run/final"].path))
   }
 
   @Test("or its updates are skipped, as configured, and counted")

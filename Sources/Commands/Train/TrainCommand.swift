@@ -81,12 +81,14 @@ struct TrainCommand: Command {
     let resumed = ResumedSettings(recorded: try refusing { try resolve([:]) }, asked: resolved)
     guard resumed.faults.isEmpty else { throw UsageError(resumed.faults.joined(separator: "\n")) }
     let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
-    let run = try refusing {
-      try TrainingRun(
+    do {
+      let run = try TrainingRun(
         resuming: preparation, changes: resumed.changes,
         observer: TrainingView(context, preparation).observer)
+      return try finish(run, preparation, context)
+    } catch let error as RunFolderError {
+      throw UsageError(error.description)
     }
-    return try finish(run, preparation, context)
   }
 
   private func finish(

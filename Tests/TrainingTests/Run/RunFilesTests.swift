@@ -3,6 +3,7 @@ import PolicyOptimization
 import Rollouts
 import Testing
 import TrajectoryStore
+import Transformer
 
 @testable import Training
 
