@@ -16,6 +16,7 @@ import Transformer
 ///     logits                                4·min(targets, chunk)·V
 ///     keys and values while sampling        4·L·2KD·16·blocks
 ///     sampling's own activations            4S·(a + C)
+///     records of completions in hand        a step's and an evaluation's, measured; 48 bytes a token
 public struct MemoryPlan: Sendable {
   /// One line of the plan.
   public struct Item: Sendable {
@@ -57,6 +58,7 @@ public struct MemoryPlan: Sendable {
     if demand.logCacheBytes > 0 {
       resident.append(Item(name: "log's cache", bytes: demand.logCacheBytes))
     }
+    resident.append(Item(name: "completions' records", bytes: demand.recordBytes))
     if demand.adapter != nil { resident.append(Item(name: "adapters", bytes: trained)) }
     resident += [
       Item(name: "gradients", bytes: trained),

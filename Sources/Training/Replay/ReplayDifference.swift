@@ -41,7 +41,9 @@ extension CompletionRecord {
   /// Whether the log has dropped what it had of the tokens, as `grpo log prune` does.
   var isPruned: Bool { samplerLogProbabilities == nil }
 
-  /// The first difference of what sampling made, in order of the tokens; every number by its bits. Of a pruned completion
+  /// The first difference of what sampling made, in order of the tokens; every number by its bits.
+  ///
+  /// Of a pruned completion
   /// there are only tokens and text.
   func firstDifference(to again: CompletionRecord) -> Difference? {
     let count = min(completion.tokens.count, again.completion.tokens.count)

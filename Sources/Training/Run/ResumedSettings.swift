@@ -16,7 +16,9 @@ public struct ResumedSettings {
     public var description: String { "\(name) was \(old.jsonText) and is \(new.jsonText)" }
   }
 
-  /// The settings that may change. Those that name inputs may, since what they name is held against the record.
+  /// The settings that may change.
+  ///
+  /// Those that name inputs may, since what they name is held against the record.
   static let changeable: Set<String> = [
     "max_steps", "num_train_epochs",
     "model", "dataset", "threads", "memory_limit", "gradient_checkpointing", "on_nonfinite",
