@@ -8,20 +8,20 @@ import Rollouts
 /// goes wrong belongs to that line's completions. Where a line held a batch, its unanswered
 /// completions are asked again one by one.
 final class HostLoop {
-  private var plugins: [HostedPlugin]
-  private let scoreboard: Scoreboard
-  private let wakeUp: Int32
-  private var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
+  var plugins: [HostedPlugin]
+  let scoreboard: Scoreboard
+  let wakeUp: Int32
+  var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
   /// Keepers that have said their last word and are to be reaped.
-  private var endedKeepers: [Int32] = []
-  private var finishDeadline: Double?
-  private var nextID = 1
-  private var settled: [(Ticket, RewardOutcome)] = []
+  var endedKeepers: [Int32] = []
+  var finishDeadline: Double?
+  var nextID = 1
+  var settled: [(Ticket, RewardOutcome)] = []
 
   /// Seconds for a keeper to kill everything, after which it is killed itself.
-  private static let killGrace = 6.0
+  static let killGrace = 6.0
   /// Seconds between the end of standard output and that of the process.
-  private static let endGrace = 0.5
+  static let endGrace = 0.5
 
   init(
     plugins: [(reward: Int, recipe: PluginRecipe)], scoreboard: Scoreboard, wakeUp: Int32
@@ -53,7 +53,7 @@ final class HostLoop {
 
   // MARK: Commands
 
-  private func take(_ command: PluginHost.Command) {
+  func take(_ command: PluginHost.Command) {
     switch command {
     case .score(let reward, let requests):
       guard let plugin = plugins.first(where: { $0.reward == reward }) else { return }
@@ -73,7 +73,7 @@ final class HostLoop {
   }
 
   /// Hands the outcomes of this round to the scoreboard.
-  private func report() {
+  func report() {
     guard !settled.isEmpty else { return }
     scoreboard.settle(settled)
     settled.removeAll(keepingCapacity: true)
@@ -81,7 +81,7 @@ final class HostLoop {
 
   // MARK: Starting and assigning
 
-  private func startWorker(of plugin: HostedPlugin) {
+  func startWorker(of plugin: HostedPlugin) {
     let recipe = plugin.recipe
     let isolated = recipe.sandbox == .isolated
     let limits = recipe.specification
@@ -114,7 +114,7 @@ final class HostLoop {
   }
 
   /// Gives queued requests to idle workers, and starts workers while there is a need.
-  private func assign(_ plugin: HostedPlugin) {
+  func assign(_ plugin: HostedPlugin) {
     guard finishDeadline == nil, !plugin.isQueueEmpty else { return }
     let isGivenUp = plugin.failuresInRow >= plugin.specification.restartLimit
     if isGivenUp, plugin.workers.isEmpty {
@@ -136,7 +136,7 @@ final class HostLoop {
     }
   }
 
-  private func sendBatch(to worker: Worker, of plugin: HostedPlugin) {
+  func sendBatch(to worker: Worker, of plugin: HostedPlugin) {
     var line: [UInt8] = []
     var count = 0
     while count == 0, !plugin.isQueueEmpty {
@@ -175,7 +175,7 @@ final class HostLoop {
 
   // MARK: Waiting
 
-  private func wait() {
+  func wait() {
     let time = now()
     var descriptors = [pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)]
     var nextDeadline = finishDeadline ?? .infinity
@@ -211,7 +211,7 @@ final class HostLoop {
     }
   }
 
-  private func enforceDeadlines() {
+  func enforceDeadlines() {
     let time = now()
     for plugin in plugins {
       for worker in plugin.workers where worker.deadline <= time {
@@ -245,7 +245,7 @@ final class HostLoop {
     }
   }
 
-  private func kill(_ worker: Worker, _ fault: String) {
+  func kill(_ worker: Worker, _ fault: String) {
     guard !worker.isEnding else { return }
     worker.fault = fault
     worker.kill(by: now() + Self.killGrace)
@@ -253,7 +253,7 @@ final class HostLoop {
 
   // MARK: Reading
 
-  private func readErrors(_ worker: Worker) {
+  func readErrors(_ worker: Worker) {
     // A bounded number of reads, so that a flood doesn't keep the other workers waiting.
     for _ in 0..<16 {
       switch worker.readErrors(buffer) {
@@ -266,7 +266,7 @@ final class HostLoop {
     }
   }
 
-  private func readOutput(_ worker: Worker, of plugin: HostedPlugin) {
+  func readOutput(_ worker: Worker, of plugin: HostedPlugin) {
     for _ in 0..<16 {
       let result = worker.readOutput(buffer)
       takeLines(worker, of: plugin)
@@ -287,7 +287,7 @@ final class HostLoop {
     }
   }
 
-  private func takeLines(_ worker: Worker, of plugin: HostedPlugin) {
+  func takeLines(_ worker: Worker, of plugin: HostedPlugin) {
     while !worker.isEnding, let line = worker.lines.next() {
       if line.isEmpty { continue }
       do throws(WireFault) {
@@ -307,7 +307,7 @@ final class HostLoop {
     }
   }
 
-  private func greet(_ worker: Worker, of plugin: HostedPlugin, _ greeting: RewardGreeting) {
+  func greet(_ worker: Worker, of plugin: HostedPlugin, _ greeting: RewardGreeting) {
     if plugin.greeting == nil { plugin.greeting = greeting }
     worker.state = .idle
     if !plugin.startIsSettled {
@@ -316,7 +316,7 @@ final class HostLoop {
     }
   }
 
-  private func take(_ reply: WireReply, from worker: Worker, of plugin: HostedPlugin) {
+  func take(_ reply: WireReply, from worker: Worker, of plugin: HostedPlugin) {
     guard let pending = worker.inFlight.removeValue(forKey: reply.id) else {
       kill(worker, "replied to id \(reply.id), which it was not asked")
       return
@@ -337,98 +337,6 @@ final class HostLoop {
       worker.state = .idle
       plugin.batchLimit = plugin.batchLimit > Int.max / 2 ? .max : plugin.batchLimit * 2
     }
-  }
-
-  // MARK: Ending
-
-  /// The keeper has spoken its last: every process of the worker is gone.
-  private func finish(_ worker: Worker, of plugin: HostedPlugin) {
-    if worker.fault == nil {
-      // What it wrote before it ended still counts.
-      for _ in 0..<64 {
-        guard case .some = worker.readOutput(buffer), !worker.lines.isOverlong else { break }
-        takeLines(worker, of: plugin)
-      }
-    }
-    for _ in 0..<64 { guard case .some = worker.readErrors(buffer) else { break } }
-    let isInnocent = worker.fault == nil && worker.leftLastLineUnread
-    worker.closeAll()
-    endedKeepers.append(worker.keeper)
-    plugin.workers.removeAll { $0 === worker }
-    let isolated = plugin.recipe.sandbox == .isolated
-    let fault = worker.fault ?? worker.endDescription(isolated: isolated)
-    let standardError = worker.errorTail.text
-    if worker.wasRefusedIsolation, !plugin.startIsSettled {
-      settleStart(
-        of: plugin,
-        "\(fault). Isolation is what keeps model-written code from this machine; to run without "
-          + "it, say so: {use: \"\(plugin.specification.use)\", sandbox: \"none\"}",
-        standardError: "")
-      return
-    }
-    if worker.faultIsTime, worker.batchCount > 1 {
-      plugin.batchLimit = max(1, worker.batchCount / 2)
-    }
-    let unanswered = worker.inFlight.sorted { $0.key < $1.key }.map(\.value)
-    if isInnocent, plugin.startIsSettled {
-      plugin.requeue(unanswered)
-    } else if unanswered.count == 1, worker.batchCount == 1 || unanswered[0].isSuspect {
-      settle(
-        unanswered[0], .failed(error: "the plugin \(fault)"), of: plugin,
-        seconds: now() - worker.startedAt, standardError: standardError)
-    } else if !unanswered.isEmpty {
-      plugin.requeue(unanswered, asSuspects: true)
-    }
-    // A plugin that ends between two requests has done nothing wrong, as long as it replies.
-    if isInnocent, worker.hasReplied { return }
-    noteFailure(of: plugin, fault, standardError: standardError)
-  }
-
-  /// Counts a worker's end, and tells of a start that failed.
-  private func noteFailure(of plugin: HostedPlugin, _ fault: String, standardError: String) {
-    plugin.failuresInRow += 1
-    plugin.lastFault = fault
-    plugin.startsAfter = now() + plugin.backOff
-    if !plugin.startIsSettled { settleStart(of: plugin, fault, standardError: standardError) }
-  }
-
-  private func settleStart(of plugin: HostedPlugin, _ fault: String, standardError: String) {
-    plugin.startIsSettled = true
-    var sentence = "reward \"\(plugin.recipe.name)\": the plugin \(fault)"
-    if !standardError.isEmpty {
-      sentence += ". It wrote:\n" + redacted(standardError, plugin)
-    }
-    scoreboard.settleStart(plugin.reward, .failure(.init(sentence: sentence)))
-  }
-
-  private func giveUp(_ plugin: HostedPlugin) {
-    let error =
-      "the plugin failed \(plugin.failuresInRow) times in a row and was given up for this step; "
-      + "the last time it \(plugin.lastFault)"
-    for pending in plugin.takeAll() {
-      settle(pending, .failed(error: error), of: plugin, seconds: 0)
-    }
-  }
-
-  private func settle(
-    _ pending: PendingRequest, _ scoring: Scoring, of plugin: HostedPlugin, seconds: Double,
-    standardError: String = "", isRemembered: Bool = false
-  ) {
-    var scoring = scoring
-    if case .failed(let error) = scoring { scoring = .failed(error: redacted(error, plugin)) }
-    settled.append(
-      (
-        pending.ticket,
-        RewardOutcome(
-          scoring: scoring, value: scoring.value(onFailure: plugin.specification.onError),
-          seconds: seconds,
-          standardError: standardError.isEmpty ? "" : redacted(standardError, plugin),
-          isRemembered: isRemembered)
-      ))
-  }
-
-  private func redacted(_ text: String, _ plugin: HostedPlugin) -> String {
-    ChildEnvironment.redact(text, names: plugin.specification.environment)
   }
 }
 

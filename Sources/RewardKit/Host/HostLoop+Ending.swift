@@ -1,0 +1,96 @@
+import CProcesses
+import Foundation
+import Rollouts
+
+/// What becomes of a worker that ended, and of the completions that it held.
+extension HostLoop {
+  /// The keeper has spoken its last: every process of the worker is gone.
+  func finish(_ worker: Worker, of plugin: HostedPlugin) {
+    if worker.fault == nil {
+      // What it wrote before it ended still counts.
+      for _ in 0..<64 {
+        guard case .some = worker.readOutput(buffer), !worker.lines.isOverlong else { break }
+        takeLines(worker, of: plugin)
+      }
+    }
+    for _ in 0..<64 { guard case .some = worker.readErrors(buffer) else { break } }
+    let isInnocent = worker.fault == nil && worker.leftLastLineUnread
+    worker.closeAll()
+    endedKeepers.append(worker.keeper)
+    plugin.workers.removeAll { $0 === worker }
+    let isolated = plugin.recipe.sandbox == .isolated
+    let fault = worker.fault ?? worker.endDescription(isolated: isolated)
+    let standardError = worker.errorTail.text
+    if worker.wasRefusedIsolation, !plugin.startIsSettled {
+      settleStart(
+        of: plugin,
+        "\(fault). Isolation is what keeps model-written code from this machine; to run without "
+          + "it, say so: {use: \"\(plugin.specification.use)\", sandbox: \"none\"}",
+        standardError: "")
+      return
+    }
+    if worker.faultIsTime, worker.batchCount > 1 {
+      plugin.batchLimit = max(1, worker.batchCount / 2)
+    }
+    let unanswered = worker.inFlight.sorted { $0.key < $1.key }.map(\.value)
+    if isInnocent, plugin.startIsSettled {
+      plugin.requeue(unanswered)
+    } else if unanswered.count == 1, worker.batchCount == 1 || unanswered[0].isSuspect {
+      settle(
+        unanswered[0], .failed(error: "the plugin \(fault)"), of: plugin,
+        seconds: now() - worker.startedAt, standardError: standardError)
+    } else if !unanswered.isEmpty {
+      plugin.requeue(unanswered, asSuspects: true)
+    }
+    // A plugin that ends between two requests has done nothing wrong, as long as it replies.
+    if isInnocent, worker.hasReplied { return }
+    noteFailure(of: plugin, fault, standardError: standardError)
+  }
+
+  /// Counts a worker's end, and tells of a start that failed.
+  func noteFailure(of plugin: HostedPlugin, _ fault: String, standardError: String) {
+    plugin.failuresInRow += 1
+    plugin.lastFault = fault
+    plugin.startsAfter = now() + plugin.backOff
+    if !plugin.startIsSettled { settleStart(of: plugin, fault, standardError: standardError) }
+  }
+
+  func settleStart(of plugin: HostedPlugin, _ fault: String, standardError: String) {
+    plugin.startIsSettled = true
+    var sentence = "reward \"\(plugin.recipe.name)\": the plugin \(fault)"
+    if !standardError.isEmpty {
+      sentence += ". It wrote:\n" + redacted(standardError, plugin)
+    }
+    scoreboard.settleStart(plugin.reward, .failure(.init(sentence: sentence)))
+  }
+
+  func giveUp(_ plugin: HostedPlugin) {
+    let error =
+      "the plugin failed \(plugin.failuresInRow) times in a row and was given up for this step; "
+      + "the last time it \(plugin.lastFault)"
+    for pending in plugin.takeAll() {
+      settle(pending, .failed(error: error), of: plugin, seconds: 0)
+    }
+  }
+
+  func settle(
+    _ pending: PendingRequest, _ scoring: Scoring, of plugin: HostedPlugin, seconds: Double,
+    standardError: String = "", isRemembered: Bool = false
+  ) {
+    var scoring = scoring
+    if case .failed(let error) = scoring { scoring = .failed(error: redacted(error, plugin)) }
+    settled.append(
+      (
+        pending.ticket,
+        RewardOutcome(
+          scoring: scoring, value: scoring.value(onFailure: plugin.specification.onError),
+          seconds: seconds,
+          standardError: standardError.isEmpty ? "" : redacted(standardError, plugin),
+          isRemembered: isRemembered)
+      ))
+  }
+
+  func redacted(_ text: String, _ plugin: HostedPlugin) -> String {
+    ChildEnvironment.redact(text, names: plugin.specification.environment)
+  }
+}
