@@ -44,13 +44,13 @@ struct ComponentReader {
     return value
   }
 
-  /// Refuses steps that together could make a text so much longer that memory would not do.
+  /// Refuses steps that together could make every text so much longer that memory would not do.
   func checkGrowth(_ factors: [Int]) throws(TokenizerError) {
     var growth = 1
     for factor in factors {
       growth = growth.multipliedReportingOverflow(by: factor).partialValue
-      guard factors.count <= 64, factor <= 1 << 10, growth <= 1 << 16 else {
-        throw fault("the steps could make a text thousands of times longer")
+      guard factors.count <= 64, factor <= 1 << 10, growth <= 1 << 8 else {
+        throw fault("the steps could make a text hundreds of times longer")
       }
     }
   }

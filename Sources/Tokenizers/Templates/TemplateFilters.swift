@@ -133,10 +133,11 @@ enum TemplateFilters {
   }
 
   private static func wordCount(_ text: String) -> Int {
+    let table = ScalarProperties.Table.shared
     var count = 0
     var isInside = false
     for scalar in text.unicodeScalars {
-      let isWord = ScalarProperties(of: scalar.value).isWord
+      let isWord = table[scalar.value].isWord
       if isWord, !isInside { count += 1 }
       isInside = isWord
     }
