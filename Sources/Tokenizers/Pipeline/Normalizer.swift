@@ -114,7 +114,9 @@ enum Normalizer: Sendable {
     case .strip(let left, _):
       let rest = Self.stripped(bytes, left: left, right: false)
       return max(reach - (bytes.count - rest.count), 0)
-    case .form, .lowercase, .byteLevel: return result.scalar(at: 0).length
+    case .form, .lowercase, .byteLevel:
+      let count = normalized(bytes.slice(0..<reach))?.count ?? reach
+      return min(max(count, result.scalar(at: 0).length), result.count)
     }
   }
 
