@@ -40,7 +40,7 @@ struct TemplateValueTests {
   ]
 
   @Test("texts and lists", arguments: renderings)
-  func texts(source: String, expected: String) throws {
+  func spellings(source: String, expected: String) throws {
     #expect(try render(source) == expected)
   }
 
@@ -58,7 +58,7 @@ struct TemplateValueTests {
   ]
 
   @Test("long chains of objects are released", arguments: chains)
-  func chains(step: String) throws {
+  func releases(step: String) throws {
     let source =
       "{% set n = namespace(x=namespace()) %}{% for i in range(100000) %}\(step){% endfor %}ok"
     #expect(try render(source) == "ok")
