@@ -15,8 +15,9 @@ final class TemplateEvaluator {
   static let listLimit = 1_000_000
   /// Nested evaluations; macros that call themselves end here, well before the stack does.
   static let depthLimit = 400
-  /// Lists, tuples and dictionaries within each other; deeper ones would be released by a recursion
-  /// that outgrows the stack. Above the depth of any JSON that is read.
+  /// Lists, tuples and dictionaries within each other, more than any JSON that is read has.
+  ///
+  /// Much deeper ones would be released by a recursion that outgrows the stack.
   static let nestingLimit = 1_000
 
   let now: Date

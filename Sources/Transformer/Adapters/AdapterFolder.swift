@@ -101,8 +101,10 @@ public struct AdapterFolder: Sendable {
     return faults
   }
 
-  /// The initialisations that leave the base model's weights as they are. The others (PiSSA, OLoRA,
-  /// CorDA, LoftQ, LoRA-GA …) take a part out of them when PEFT loads the adapter.
+  /// The initialisations that leave the base model's weights as they are.
+  ///
+  /// The others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA …) take a part out of them when PEFT loads the
+  /// adapter.
   private static let plainInitializations: Set<String> = ["gaussian", "orthogonal", "eva"]
 
   private static func initializationFault(_ value: JSONValue?) -> ModelError.Fault? {
