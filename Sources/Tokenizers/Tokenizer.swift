@@ -130,7 +130,7 @@ public struct Tokenizer: Sendable {
     throw TokenizerError(
       file: "tokenizer.json", place: "normalizer",
       reason:
-        "\(step.name) would make this text of \(text.utf8.count) bytes longer than 64 MiB and "
+        "\(step.name) would make this text of \(text.utf8.count) bytes longer than 16 MiB and "
         + "eight times its length", remedy: "shorten the text")
   }
 

@@ -58,7 +58,7 @@ struct HostileTests {
         normalizer: "{\"type\": \"Sequence\", \"normalizers\": ["
           + Array(
             repeating: #"{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}"#,
-            count: 9
+            count: 13
           ).joined(separator: ",") + "]}"), "longer"
     ),
     (

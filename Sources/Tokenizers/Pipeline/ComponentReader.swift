@@ -49,8 +49,8 @@ struct ComponentReader {
     var growth = 1
     for factor in factors {
       growth = growth.multipliedReportingOverflow(by: factor).partialValue
-      guard factors.count <= 64, factor <= 1 << 10, growth <= 1 << 8 else {
-        throw fault("the steps could make a text hundreds of times longer")
+      guard factors.count <= 64, factor <= 1 << 10, growth <= 1 << 12 else {
+        throw fault("the steps could make a text thousands of times longer")
       }
     }
   }

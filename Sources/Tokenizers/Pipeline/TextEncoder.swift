@@ -48,10 +48,10 @@ final class TextEncoder: Sendable {
     normalizedTokens = normalized
   }
 
-  /// The normalizer that would make a text longer than 64 MiB and eight times its length.
+  /// The normalizer that would make a text longer than 16 MiB and eight times its length.
   func excessiveNormalizer(for text: String) -> Normalizer? {
     var text = text
-    return text.withUTF8 { normalizers.firstBeyond(64 << 20 + 8 * $0.count, for: $0) }
+    return text.withUTF8 { normalizers.firstBeyond(16 << 20 + 8 * $0.count, for: $0) }
   }
 
   /// The tokens of a text, surrounded by the post-processor's where asked for.
