@@ -23,17 +23,23 @@ public struct FileReadError: Error, Sendable, Hashable, CustomStringConvertible 
 }
 
 /// A file read from its beginning in pieces, whatever its length; also a pipe.
-struct FileReader: ~Copyable {
+package struct FileReader: ~Copyable {
   /// The piece that was read last.
-  private(set) var piece: [UInt8] = []
+  package private(set) var piece: [UInt8] = []
+  /// What came while a pipe's writer was waited for.
+  private var first: [UInt8] = []
   private let path: String
   private let descriptor: Int32
 
   static let pieceLength = 1 << 20
 
-  init(_ path: String) throws(FileReadError) {
+  /// Opens a file, or a pipe.
+  /// - Parameter patience: For how many seconds a named pipe may be without a writer.
+  /// - Throws: `FileReadError`, also for a folder and for a named pipe that nobody writes to.
+  package init(_ path: String, patience: Double = 10) throws(FileReadError) {
     self.path = path
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Opening a named pipe would wait for a writer, for ever if there is none.
+    descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw FileReadError(path: path, reason: Self.systemReason(errno))
     }
@@ -42,12 +48,46 @@ struct FileReader: ~Copyable {
       close(descriptor)
       throw FileReadError(path: path, reason: "is a folder, where a file was expected")
     }
+    let isPipe = status.st_mode & S_IFMT == S_IFIFO
+    // What a shell passes by <(…) or by | has had its writer from the beginning.
+    let isNamed = !path.hasPrefix("/dev/") && !path.hasPrefix("/proc/")
+    if isPipe, isNamed {
+      guard let first = Self.awaitWriter(of: descriptor, patience: patience) else {
+        close(descriptor)
+        throw FileReadError(path: path, reason: "is a named pipe that nobody writes to")
+      }
+      self.first = first
+    }
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
+  }
+
+  /// Waits until a pipe has a writer and gives what it has written so far; nil where none came.
+  private static func awaitWriter(of descriptor: Int32, patience: Double) -> [UInt8]? {
+    let deadline = Date() + patience
+    while true {
+      var question = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      let hasNews = poll(&question, 1, 50) > 0
+      var failure: Int32 = 0
+      let bytes = [UInt8](unsafeUninitializedCapacity: pieceLength) { buffer, count in
+        let read = read(descriptor, buffer.baseAddress, buffer.count)
+        failure = read < 0 ? errno : 0
+        count = max(0, read)
+      }
+      // No bytes and no complaint: there is no writer; news of that means that one came and went.
+      if !bytes.isEmpty || failure == EAGAIN || hasNews && failure == 0 { return bytes }
+      if Date() >= deadline { return nil }
+    }
   }
 
   deinit { close(descriptor) }
 
   /// Reads the next piece; false at the end.
-  mutating func readPiece() throws(FileReadError) -> Bool {
+  package mutating func readPiece() throws(FileReadError) -> Bool {
+    if !first.isEmpty {
+      piece = first
+      first = []
+      return true
+    }
     while true {
       var failure: Int32 = 0
       piece = [UInt8](unsafeUninitializedCapacity: Self.pieceLength) { buffer, count in

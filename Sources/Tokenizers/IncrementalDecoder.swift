@@ -5,7 +5,7 @@ import Rollouts
 /// Text comes out in whole characters (Unicode scalars): bytes that may yet become one are held
 /// back, as is a run of byte tokens until a token of another kind or the end.
 public struct IncrementalDecoder: Sendable {
-  private let vocabulary: Vocabulary
+  private let encoder: TextEncoder
   private let skippedIDs: Set<TokenID>
   private var stream: DecoderStream
   /// Without a decoder in its file, a tokenizer's tokens are joined by spaces.
@@ -13,8 +13,8 @@ public struct IncrementalDecoder: Sendable {
   private var isAtStart = true
   private var text: [UInt8] = []
 
-  init(vocabulary: Vocabulary, steps: [Decoder]?, skippedIDs: Set<TokenID>) {
-    self.vocabulary = vocabulary
+  init(encoder: TextEncoder, steps: [Decoder]?, skippedIDs: Set<TokenID>) {
+    self.encoder = encoder
     self.skippedIDs = skippedIDs
     stream = DecoderStream(steps ?? [])
     joinsBySpaces = steps == nil
@@ -24,7 +24,7 @@ public struct IncrementalDecoder: Sendable {
   public mutating func append(_ id: TokenID) -> String {
     guard !skippedIDs.contains(id) else { return "" }
     text.removeAll(keepingCapacity: true)
-    let isToken = vocabulary.withContent(of: id) { content in
+    let isToken = encoder.withSpelling(of: id) { content in
       if joinsBySpaces, !isAtStart { text.append(0x20) }
       stream.push(content, into: &text)
       return true

@@ -121,6 +121,19 @@ public struct Tokenizer: Sendable {
 
   // MARK: Encoding
 
+  /// Refuses a text that the normalizers would make so long that memory might not do.
+  ///
+  /// Encoding itself takes any text; what comes from a file is asked about first.
+  /// - Throws: `TokenizerError` naming the normalizer.
+  public func checkLength(of text: String) throws(TokenizerError) {
+    guard let step = encoder.excessiveNormalizer(for: text) else { return }
+    throw TokenizerError(
+      file: "tokenizer.json", place: "normalizer",
+      reason:
+        "\(step.name) would make this text of \(text.utf8.count) bytes longer than 16 MiB and "
+        + "eight times its length", remedy: "shorten the text")
+  }
+
   /// The tokens of a text.
   /// - Parameters:
   ///   - text: The text.
@@ -137,9 +150,7 @@ public struct Tokenizer: Sendable {
     if let steps = decoders, steps.count == 1, case .byteLevel = steps[0] {
       var bytes: [UInt8] = []
       for id in ids where !(skipSpecialTokens && specialIDs.contains(id)) {
-        _ = encoder.model.vocabulary.withContent(of: id) {
-          ByteLevelAlphabet.unspell($0, into: &bytes)
-        }
+        _ = encoder.withSpelling(of: id) { ByteLevelAlphabet.unspell($0, into: &bytes) }
       }
       return String(decoding: bytes, as: UTF8.self)
     }
@@ -152,7 +163,7 @@ public struct Tokenizer: Sendable {
   /// A decoder that takes tokens one by one.
   public func makeIncrementalDecoder(skipSpecialTokens: Bool) -> IncrementalDecoder {
     IncrementalDecoder(
-      vocabulary: encoder.model.vocabulary, steps: decoders,
+      encoder: encoder, steps: decoders,
       skippedIDs: skipSpecialTokens ? specialIDs : [])
   }
 

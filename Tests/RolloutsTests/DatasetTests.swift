@@ -64,6 +64,36 @@ struct DatasetTests {
     #expect(try data.contentHash == SHA256.digest(ofFile: path).hexadecimal)
   }
 
+  @Test("A content of parts, or none, is read as text and kept for templates that look at it")
+  func contentParts() throws {
+    let parts: JSONValue = [
+      ["type": "text", "text": "a "], ["type": "text", "text": "b"],
+    ]
+    let message = try ChatMessage(json: ["role": "user", "content": parts])
+    #expect(message.content == "a b")
+    #expect(message.json["content"] == parts)
+    let empty = try ChatMessage(json: ["role": "assistant", "content": .null])
+    #expect(empty.content == "" && empty.json["content"] == .null)
+    #expect(try ChatMessage(json: message.json) == message)
+  }
+
+  @Test("A named pipe is read while somebody writes to it, and refused where nobody does")
+  func namedPipes() async throws {
+    let path = files.folder.appendingPathComponent("pipe.jsonl").path
+    #expect(mkfifo(path, 0o600) == 0)
+    let error = #expect(throws: FileReadError.self) {
+      _ = try FileReader(path, patience: 0.2)
+    }
+    #expect(error?.reason.contains("nobody writes") == true)
+    let writer = Task.detached {
+      let pipe = try #require(FileHandle(forWritingAtPath: path))
+      try pipe.write(contentsOf: Data("{\"prompt\": \"a\"}\n".utf8))
+      try pipe.close()
+    }
+    #expect(try Dataset.read(path).problems.count == 1)
+    try await writer.value
+  }
+
   @Test("JSON lists and CSV give the same problems as JSON lines")
   func forms() throws {
     let lines = try files.write("{\"prompt\":\"a,\\n\\\"q\\\"\",\"n\":\"1\"}\n", "a.jsonl")

@@ -56,6 +56,15 @@ struct ProceduralTaskTests {
       error?.description.hasPrefix("arithmetic at this level has hardly more than 55") == true)
   }
 
+  @Test("A level that is used up is known to be long before as many draws as rows")
+  func exhaustedSoon() {
+    let error = #expect(throws: ProceduralTaskError.self) {
+      try ProceduralDataset(
+        ArithmeticTask(level: 1), train: 1_000_000_000_000, evaluation: 0, seed: 1)
+    }
+    #expect(error?.found == 55)
+  }
+
   @Test(
     "What ships under Datasets/arithmetic is what the generator makes", arguments: [true, false])
   func shipped(isTrain: Bool) throws {

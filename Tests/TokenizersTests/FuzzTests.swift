@@ -84,7 +84,7 @@ struct FuzzTests {
       for text in texts {
         let ids = encoder.encode(text, addSpecialTokens: true)
         var decoder = IncrementalDecoder(
-          vocabulary: encoder.model.vocabulary, steps: description.decoders, skippedIDs: [])
+          encoder: encoder, steps: description.decoders, skippedIDs: [])
         for id in ids + [-1, 7, 2, .max] { _ = decoder.append(id) }
         _ = decoder.finish()
       }

@@ -30,7 +30,8 @@ extension Prompt {
 extension ChatMessage {
   /// Reads `{"role": …, "content": …}`; other members are kept.
   ///
-  /// A content of parts, `[{"type": "text", "text": …}]`, is joined; null is the empty text.
+  /// A content of parts, `[{"type": "text", "text": …}]`, is joined; null is the empty text. Both are
+  /// kept in `extra` besides, for templates that look at them.
   /// - Throws: `PromptFormError` with the fault as a clause.
   package init(json: JSONValue) throws(PromptFormError) {
     guard var members = json.object else {
@@ -46,7 +47,7 @@ extension ChatMessage {
     default: throw PromptFormError("has no content")
     }
     members["role"] = nil
-    members["content"] = nil
+    if case .string? = members["content"] { members["content"] = nil }
     self.init(role: role, content: content, extra: members)
   }
 

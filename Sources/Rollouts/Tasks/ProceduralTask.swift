@@ -74,16 +74,22 @@ package struct ProceduralDataset: Sendable {
     var problems: [ProceduralProblem] = []
     var seen: Set<String> = []
     let wanted = trainCount + evaluationCount
-    // Where most draws repeat what was drawn, the problems are nearly used up.
+    // Where most draws repeat what was drawn, the problems are nearly used up; and so they are where
+    // many draws in a row do, of which a small level needs few.
     var attemptsLeft = 1000 + 50 * wanted
+    var repeats = 0
     while problems.count < wanted {
-      guard attemptsLeft > 0 else {
+      guard attemptsLeft > 0, repeats <= 1000 + 20 * problems.count else {
         throw ProceduralTaskError(
           task: type(of: task).name, found: problems.count, wanted: wanted)
       }
       attemptsLeft -= 1
       let problem = task.draw(&random)
-      if seen.insert(problem.identity).inserted { problems.append(problem) }
+      repeats += 1
+      if seen.insert(problem.identity).inserted {
+        problems.append(problem)
+        repeats = 0
+      }
     }
     evaluation = Array(problems.prefix(evaluationCount))
     train = Array(problems.dropFirst(evaluationCount))

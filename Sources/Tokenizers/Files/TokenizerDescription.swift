@@ -77,7 +77,7 @@ struct TokenizerDescription {
     cutsAtWordStarts =
       keepsWordStarts && preTokenizers.isEmpty && !model.ignoresMerges
       && model.continuingPrefix.isEmpty && model.endSuffix.isEmpty
-      && model.vocabulary.id(of: VocabularyReader.wordStart) != nil
+      && VocabularyReader.wordStart.withUnsafeBufferPointer { model.ownID(of: $0) } != nil
   }
 
   /// The byte ranges of an object's members.
@@ -224,7 +224,7 @@ struct TokenizerDescription {
       model.vocabulary.insert($0, id: Int(token.id))
     }
     switch insertion {
-    case .added: break
+    case .added: model.addedOnly.insert(token.id)
     case .duplicateContent(let id):
       guard id == token.id else {
         throw reader.fault("\"\(name)\" has id \(token.id) here, but \(id) in the vocabulary")

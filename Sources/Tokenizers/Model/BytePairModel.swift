@@ -15,6 +15,8 @@ struct BytePairModel: Sendable {
   }
 
   var vocabulary: Vocabulary
+  /// Tokens of the vocabulary that are added ones only: the model's own steps don't know them.
+  var addedOnly: Set<UInt32> = []
   var merges: MergeTable
   var alphabet = Alphabet.scalars
   /// What stands for a symbol without a token; nil drops it.
@@ -51,8 +53,15 @@ struct BytePairModel: Sendable {
         guard byte < 0x80 else { continue }
         symbol = [UInt8(byte)]
       }
-      if let id = vocabulary.id(of: symbol) { byteSymbols[byte] = id }
+      if let id = symbol.withUnsafeBufferPointer({ ownID(of: $0) }) { byteSymbols[byte] = id }
     }
+  }
+
+  /// The id of a token that belongs to the model itself.
+  @inline(__always)
+  func ownID(of token: UTF8Bytes) -> UInt32? {
+    guard let id = vocabulary.id(of: token) else { return nil }
+    return addedOnly.isEmpty || !addedOnly.contains(id) ? id : nil
   }
 
   /// Buffers that outlive a word.
@@ -91,11 +100,11 @@ struct BytePairModel: Sendable {
     guard ignoresMerges else { return false }
     var id: UInt32?
     switch alphabet {
-    case .scalars: id = vocabulary.id(of: word)
+    case .scalars: id = ownID(of: word)
     case .bytes:
       scratch.spelling.removeAll(keepingCapacity: true)
       ByteLevelAlphabet.spell(word, into: &scratch.spelling)
-      id = vocabulary.id(of: scratch.spelling)
+      id = scratch.spelling.withUnsafeBufferPointer { ownID(of: $0) }
     }
     guard let id else { return false }
     output.append(TokenID(bitPattern: id))
@@ -156,7 +165,7 @@ struct BytePairModel: Sendable {
     if spelling.count == 1, byteSymbols[Int(spelling[0])] != Self.none, alphabet == .scalars {
       return byteSymbols[Int(spelling[0])]
     }
-    return vocabulary.id(of: spelling)
+    return spelling.withUnsafeBufferPointer { ownID(of: $0) }
   }
 
   private func fallback(for spelling: [UInt8]) -> [UInt32]? {

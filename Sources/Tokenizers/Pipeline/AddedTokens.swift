@@ -72,6 +72,12 @@ struct AddedTokenMatcher: Sendable {
       index = after
       if token.isSingleWord, touchesWord(bytes, start, after) { continue }
       let (left, right) = widened(token, bytes, start, after, limit: end)
+      // What the token before has taken along already is no token of its own: the reference library
+      // moves the start of one that strips its left there, and may find nothing left.
+      if token.stripsLeft, max(left, end) >= right {
+        end = right
+        continue
+      }
       if left > end { body(.text(end..<left)) }
       body(.token(token.id))
       end = right

@@ -44,12 +44,12 @@ struct ComponentReader {
     return value
   }
 
-  /// Refuses steps that together could make a text so much longer that memory would not do.
+  /// Refuses steps that together could make every text so much longer that memory would not do.
   func checkGrowth(_ factors: [Int]) throws(TokenizerError) {
     var growth = 1
     for factor in factors {
       growth = growth.multipliedReportingOverflow(by: factor).partialValue
-      guard factors.count <= 64, factor <= 1 << 10, growth <= 1 << 16 else {
+      guard factors.count <= 64, factor <= 1 << 10, growth <= 1 << 12 else {
         throw fault("the steps could make a text thousands of times longer")
       }
     }

@@ -11,7 +11,12 @@ final class TextEncoder: Sendable {
   private let postProcessor: PostProcessor
   private let cutsAtWordStarts: Bool
   private let rawTokens: AddedTokenMatcher
+  /// Whether a step asks if a piece starts where the text does, which normalizers may change.
+  private let asksForStart: Bool
   private let normalizedTokens: AddedTokenMatcher
+  /// How the added tokens that are looked for in normalized text are spelt there, where that differs
+  /// from their content: decoding gives this spelling, as the reference library does.
+  let normalizedSpellings: [TokenID: [UInt8]]
   /// Buffers and word cache, used by whoever finds them free.
   private let sharedScratch = Mutex(BytePairModel.Scratch())
 
@@ -21,8 +26,12 @@ final class TextEncoder: Sendable {
     preTokenizers = description.preTokenizers
     postProcessor = description.postProcessor
     cutsAtWordStarts = description.cutsAtWordStarts
+    asksForStart = preTokenizers.contains {
+      if case .metaspace(_, .first, _) = $0 { true } else { false }
+    }
     var raw = AddedTokenMatcher()
     var normalized = AddedTokenMatcher()
+    var spellings: [TokenID: [UInt8]] = [:]
     for token in description.addedTokens {
       guard token.isNormalized else {
         raw.insert(token, spelt: token.content)
@@ -32,9 +41,17 @@ final class TextEncoder: Sendable {
         description.normalizers.withNormalized(content) { Array($0) }
       }
       normalized.insert(token, spelt: text)
+      if text != token.content { spellings[TokenID(bitPattern: token.id)] = text }
     }
+    normalizedSpellings = spellings
     rawTokens = raw
     normalizedTokens = normalized
+  }
+
+  /// The normalizer that would make a text longer than 16 MiB and eight times its length.
+  func excessiveNormalizer(for text: String) -> Normalizer? {
+    var text = text
+    return text.withUTF8 { normalizers.firstBeyond(16 << 20 + 8 * $0.count, for: $0) }
   }
 
   /// The tokens of a text, surrounded by the post-processor's where asked for.
@@ -43,6 +60,15 @@ final class TextEncoder: Sendable {
     if let ids { return ids }
     var scratch = BytePairModel.Scratch()
     return encode(text, addSpecialTokens, &scratch)
+  }
+
+  /// Lends what decoding makes text of; nil for an id without a token.
+  @inline(__always)
+  func withSpelling<Result>(of id: TokenID, _ body: (UTF8Bytes) -> Result) -> Result? {
+    if !normalizedSpellings.isEmpty, let spelling = normalizedSpellings[id] {
+      return spelling.withUnsafeBufferPointer(body)
+    }
+    return model.vocabulary.withContent(of: id, body)
   }
 
   private func encode(
@@ -69,13 +95,14 @@ final class TextEncoder: Sendable {
     _ bytes: UTF8Bytes, isFirst: Bool, into output: inout [TokenID],
     _ scratch: inout BytePairModel.Scratch
   ) {
+    let reach = isFirst && asksForStart ? normalizers.firstCharacterReach(bytes) : 1
     normalizers.withNormalized(bytes) { text in
       normalizedTokens.forEachPiece(in: text) { piece in
         switch piece {
         case .token(let id): output.append(TokenID(bitPattern: id))
         case .text(let range):
           encodeWords(
-            of: text.slice(range), isFirst: isFirst && range.lowerBound == 0, into: &output,
+            of: text.slice(range), isFirst: isFirst && range.lowerBound < reach, into: &output,
             &scratch)
         }
       }

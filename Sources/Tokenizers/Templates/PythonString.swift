@@ -1,7 +1,5 @@
 /// Python's string methods, on Unicode scalars as Python has them.
 enum PythonString {
-  typealias Scalars = [Unicode.Scalar]
-
   static func string(_ scalars: some Sequence<Unicode.Scalar>) -> String {
     var view = String.UnicodeScalarView()
     view.append(contentsOf: scalars)
@@ -9,19 +7,33 @@ enum PythonString {
   }
 
   /// The byte offset of the first place where one text stands in another.
-  static func find(_ part: String, in text: String, from start: Int = 0) -> Int? {
-    let part = Array(part.utf8)
-    let text = Array(text.utf8)
-    guard !part.isEmpty else { return start <= text.count ? start : nil }
-    guard text.count >= part.count else { return nil }
-    var index = start
-    while index + part.count <= text.count {
-      if text[index] == part[0], text[index..<index + part.count].elementsEqual(part) {
-        return index
-      }
-      index += 1
+  static func find(_ part: String, in text: String) -> Int? {
+    guard !part.isEmpty else { return 0 }
+    guard part.utf8.count <= text.utf8.count else { return nil }
+    var found: Int?
+    forEachPlace(of: part, in: text) { place in
+      found = place
+      return false
     }
-    return nil
+    return found
+  }
+
+  /// How often one text stands in another, without overlaps; the part isn't empty.
+  static func count(_ part: String, in text: String) -> Int {
+    guard part.utf8.count <= text.utf8.count else { return 0 }
+    var count = 0
+    forEachPlace(of: part, in: text) { _ in
+      count += 1
+      return true
+    }
+    return count
+  }
+
+  private static func forEachPlace(
+    of part: String, in text: String, _ body: (Int) -> Bool
+  ) {
+    var text = text
+    text.withUTF8 { TextSearch(part.utf8).forEachPlace(in: $0, body) }
   }
 
   /// Removes white space, or the given characters, from the ends.
@@ -30,30 +42,35 @@ enum PythonString {
     func isStripped(_ scalar: Unicode.Scalar) -> Bool {
       wanted.map { $0.contains(scalar) } ?? scalar.isPythonSpace
     }
-    var scalars = Array(text.unicodeScalars)[...]
-    while left, let first = scalars.first, isStripped(first) { scalars.removeFirst() }
-    while right, let last = scalars.last, isStripped(last) { scalars.removeLast() }
-    return string(scalars)
+    let scalars = text.unicodeScalars
+    var (start, end) = (scalars.startIndex, scalars.endIndex)
+    while left, start < end, isStripped(scalars[start]) { start = scalars.index(after: start) }
+    while right, end > start {
+      let last = scalars.index(before: end)
+      guard isStripped(scalars[last]) else { break }
+      end = last
+    }
+    return String(scalars[start..<end])
   }
 
   /// Splits at a separator, from the left at most so many times; nil splits at white space.
   static func split(_ text: String, _ separator: String?, limit: Int) -> [String] {
     guard let separator else { return splitWhitespace(text, limit: limit) }
-    let bytes = Array(text.utf8)
-    let mark = Array(separator.utf8)
+    guard limit != 0, separator.utf8.count <= text.utf8.count else { return [text] }
+    let length = separator.utf8.count
+    let search = TextSearch(separator.utf8)
     var pieces: [String] = []
-    var start = 0
-    var index = 0
-    while index + mark.count <= bytes.count, limit < 0 || pieces.count < limit {
-      if bytes[index..<index + mark.count].elementsEqual(mark) {
-        pieces.append(String(decoding: bytes[start..<index], as: UTF8.self))
-        index += mark.count
-        start = index
-      } else {
-        index += 1
+    var text = text
+    text.withUTF8 { bytes in
+      var start = 0
+      search.forEachPlace(in: bytes) { place in
+        pieces.append(String(decoding: bytes[start..<place], as: UTF8.self))
+        start = place + length
+        return limit < 0 || pieces.count < limit
       }
+      pieces.append(String(decoding: bytes[start...], as: UTF8.self))
     }
-    return pieces + [String(decoding: bytes[start...], as: UTF8.self)]
+    return pieces
   }
 
   /// Splits at a separator, from the right at most so many times; nil splits at white space.
@@ -66,43 +83,47 @@ enum PythonString {
   }
 
   private static func splitWhitespace(_ text: String, limit: Int) -> [String] {
+    let scalars = text.unicodeScalars
     var pieces: [String] = []
-    var rest = Array(text.unicodeScalars)[...]
+    var index = scalars.startIndex
     while true {
-      while let first = rest.first, first.isPythonSpace { rest.removeFirst() }
-      guard !rest.isEmpty else { return pieces }
-      if limit >= 0, pieces.count == limit {
-        return pieces + [strip(string(rest), nil, left: false, right: true)]
+      while index < scalars.endIndex, scalars[index].isPythonSpace {
+        index = scalars.index(after: index)
       }
-      let end = rest.firstIndex(where: \.isPythonSpace) ?? rest.endIndex
-      pieces.append(string(rest[..<end]))
-      rest = rest[end...]
+      guard index < scalars.endIndex else { return pieces }
+      if limit >= 0, pieces.count == limit {
+        return pieces + [strip(String(scalars[index...]), nil, left: false, right: true)]
+      }
+      let start = index
+      while index < scalars.endIndex, !scalars[index].isPythonSpace {
+        index = scalars.index(after: index)
+      }
+      pieces.append(String(scalars[start..<index]))
     }
   }
 
-  /// The lines, without their breaks unless they are to be kept.
-  static func lines(_ text: String, keepingEnds: Bool) -> [String] {
+  /// The lines, at most so many, without their breaks unless they are to be kept.
+  static func lines(_ text: String, keepingEnds: Bool, limit: Int = .max) -> [String] {
+    let scalars = text.unicodeScalars
     var lines: [String] = []
-    var line = Scalars()
-    let scalars = Array(text.unicodeScalars)
-    var index = 0
-    while index < scalars.count {
+    var start = scalars.startIndex
+    var index = start
+    while index < scalars.endIndex, lines.count < limit {
+      let end = index
       let scalar = scalars[index]
-      index += 1
+      index = scalars.index(after: index)
       switch scalar {
       case "\n", "\r", "\u{B}", "\u{C}", "\u{1C}", "\u{1D}", "\u{1E}", "\u{85}", "\u{2028}",
         "\u{2029}":
-        if keepingEnds { line.append(scalar) }
-        if scalar == "\r", index < scalars.count, scalars[index] == "\n" {
-          if keepingEnds { line.append("\n") }
-          index += 1
+        if scalar == "\r", index < scalars.endIndex, scalars[index] == "\n" {
+          index = scalars.index(after: index)
         }
-        lines.append(string(line))
-        line = []
-      default: line.append(scalar)
+        lines.append(String(scalars[start..<(keepingEnds ? index : end)]))
+        start = index
+      default: continue
       }
     }
-    if !line.isEmpty { lines.append(string(line)) }
+    if start < scalars.endIndex, lines.count < limit { lines.append(String(scalars[start...])) }
     return lines
   }
 

@@ -55,7 +55,7 @@ struct PythonText {
   }
 
   private mutating func writeItems(
-    _ items: [TemplateValue], _ open: String, _ close: String, depth: Int
+    _ items: TemplateList, _ open: String, _ close: String, depth: Int
   ) throws(Overflow) {
     try write(open)
     for (index, item) in items.enumerated() {
@@ -209,15 +209,17 @@ struct PythonText {
     try put(open)
     for index in 0..<count {
       if index > 0 { try put(layout.itemSeparator) }
-      if let indentation = layout.indentation {
-        try put("\n" + String(repeating: indentation, count: depth + 1))
-      }
+      try breakLine(layout, depth: depth + 1)
       try item(index, &self)
     }
-    if let indentation = layout.indentation {
-      try put("\n" + String(repeating: indentation, count: depth))
-    }
+    try breakLine(layout, depth: depth)
     try put(close)
+  }
+
+  private mutating func breakLine(_ layout: JSONLayout, depth: Int) throws(JSONFault) {
+    guard let indentation = layout.indentation else { return }
+    guard indentation.utf8.count * depth <= room else { throw .overflow }
+    try put("\n" + String(repeating: indentation, count: depth))
   }
 
   private static func jsonEntries(

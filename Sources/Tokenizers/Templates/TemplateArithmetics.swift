@@ -17,20 +17,20 @@ extension TemplateEvaluator {
       return .string(first + second)
     case (.add, .list(let first), .list(let second)):
       try checkList(first.count + second.count, line)
-      return .list(first + second)
+      return .list(first.items + second.items)
     case (.add, .tuple(let first), .tuple(let second)):
       try checkList(first.count + second.count, line)
-      return .tuple(first + second)
+      return .tuple(first.items + second.items)
     case (.multiply, .string(let text), let count):
       return try repeated(text, count, line)
     case (.multiply, let count, .string(let text)): return try repeated(text, count, line)
     case (.multiply, .list(let items), let count):
-      return .list(try repeated(items, count, line))
+      return .list(try repeated(items.items, count, line))
     case (.multiply, let count, .list(let items)):
-      return .list(try repeated(items, count, line))
+      return .list(try repeated(items.items, count, line))
     case (.modulo, .string(let format), _):
       let values: [TemplateValue]
-      if case .tuple(let items) = right { values = items } else { values = [right] }
+      if case .tuple(let items) = right { values = items.items } else { values = [right] }
       return try self.format(format, values, line)
     default: return try numeric(operation, left, right, line)
     }
@@ -136,6 +136,7 @@ extension TemplateEvaluator {
   func format(
     _ format: String, _ values: [TemplateValue], _ line: Int
   ) throws(TemplateFault) -> TemplateValue {
+    try chargeReading(format, line)
     var result = ""
     var place = 0
     let scalars = Array(format.unicodeScalars)
@@ -173,6 +174,7 @@ extension TemplateEvaluator {
       let piece = try formatted(values[place], conversion, precision, flags, line)
       place += 1
       let padding = max(min(width, 1 << 16) - piece.unicodeScalars.count, 0)
+      try checkText(piece.utf8.count + padding, line)
       if flags.contains("-") {
         result += piece + String(repeating: " ", count: padding)
       } else if flags.contains("0"), conversion != "s", conversion != "r" {
@@ -181,7 +183,7 @@ extension TemplateEvaluator {
       } else {
         result += String(repeating: " ", count: padding) + piece
       }
-      try checkText(result.utf8.count, line)
+      if result.utf8.count > Self.textLimit { try checkText(result.utf8.count, line) }
     }
     guard place == values.count || values.count == 1 && place == 0 && values[0].elements != nil
     else {
@@ -210,6 +212,7 @@ extension TemplateEvaluator {
     switch conversion {
     case "s", "r":
       var text = try string(of: value, line)
+      try chargeReading(text, line)
       if conversion == "r", case .string(let plain) = value {
         text = PythonText.representation(of: plain)
       }

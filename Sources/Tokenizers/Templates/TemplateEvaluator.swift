@@ -2,8 +2,10 @@ import Foundation
 
 /// Runs a template's statements.
 ///
-/// Three limits hold whatever the template: on steps (also charged for the size of what a step
-/// makes), on the size of any text, and on the depth of nested calls.
+/// Limits hold whatever the template: on steps, on the size of any text and list, on the depth of
+/// nested calls and of nested values. A step is also charged for the bytes it looks at and for those
+/// it makes, 32 of them a step, so that a rendering makes less than 160 MiB of text in all and ends
+/// within seconds.
 final class TemplateEvaluator {
   /// Steps of a run: a long conversation takes some hundred thousand.
   static let stepLimit = 5_000_000
@@ -13,6 +15,10 @@ final class TemplateEvaluator {
   static let listLimit = 1_000_000
   /// Nested evaluations; macros that call themselves end here, well before the stack does.
   static let depthLimit = 400
+  /// Lists, tuples and dictionaries within each other, more than any JSON that is read has.
+  ///
+  /// Much deeper ones would be released by a recursion that outgrows the stack.
+  static let nestingLimit = 1_000
 
   let now: Date
   private var steps = 0
@@ -21,6 +27,8 @@ final class TemplateEvaluator {
   private var output = ""
   /// What the innermost filter block has captured.
   private var captured: [TemplateValue] = []
+  /// What values refer to, to be emptied at the end.
+  private var references: [any TemplateReference] = []
 
   init(now: Date) { self.now = now }
 
@@ -31,8 +39,15 @@ final class TemplateEvaluator {
   func render(
     _ statements: [TemplateStatement], _ scope: TemplateScope
   ) throws(TemplateFault) -> String {
+    defer { for reference in references { reference.empty() } }
     _ = try run(statements, scope)
     return output
+  }
+
+  /// Holds what a value will refer to until the rendering ends.
+  func keep<Reference: TemplateReference>(_ reference: Reference) -> Reference {
+    references.append(reference)
+    return reference
   }
 
   // MARK: Limits
@@ -44,6 +59,11 @@ final class TemplateEvaluator {
       throw TemplateFault(
         line: line, reason: "the template runs for more than \(Self.stepLimit) steps")
     }
+  }
+
+  /// Counts looking at a text scalar by scalar.
+  func chargeReading(_ text: String, _ line: Int) throws(TemplateFault) {
+    try charge(text.utf8.count / 16, line)
   }
 
   /// Checks and counts the making of a text.
@@ -85,6 +105,13 @@ final class TemplateEvaluator {
     try charge(1 + count / 32, line)
   }
 
+  /// Appends a piece, checked and counted, to a text that is being made.
+  func append(_ piece: String, to text: inout String, _ line: Int) throws(TemplateFault) {
+    let size = text.utf8.count + piece.utf8.count
+    try checkText(size <= Self.textLimit ? piece.utf8.count : size, line)
+    text += piece
+  }
+
   /// Checks and counts the making of a list of a size, before it is made.
   func checkList(_ count: Int, _ line: Int) throws(TemplateFault) {
     guard count <= Self.listLimit else {
@@ -109,18 +136,14 @@ final class TemplateEvaluator {
     } catch {
       throw TemplateFault(line: line, reason: "the value is too large or too deep to print")
     }
-    try charge(writer.text.utf8.count / 64, line)
+    try charge(writer.text.utf8.count / 16, line)
     return writer.text
   }
 
   // MARK: Statements
 
   private func write(_ text: String, _ line: Int) throws(TemplateFault) {
-    try checkText(text.utf8.count, line)
-    guard output.utf8.count + text.utf8.count <= Self.textLimit else {
-      throw TemplateFault(line: line, reason: "the text grows beyond \(Self.textLimit >> 20) MiB")
-    }
-    output += text
+    try append(text, to: &output, line)
   }
 
   /// Runs statements and gives what they wrote instead of writing it.
@@ -168,9 +191,9 @@ final class TemplateEvaluator {
     case .setBlock(let target, let filter, let body):
       let text = try captured(body, scope, filter, line)
       try assign(text, to: target, scope, line)
-    case .macro(let macro): scope.set(macro.name, .macro(TemplateClosure(macro, scope)))
+    case .macro(let macro): scope.set(macro.name, .macro(keep(TemplateClosure(macro, scope))))
     case .call(let call, let caller):
-      let value = try evaluateCall(call, scope, caller: TemplateClosure(caller, scope))
+      let value = try evaluateCall(call, scope, caller: keep(TemplateClosure(caller, scope)))
       try write(try string(of: value, line), line)
     case .filterBlock(let filter, let body):
       try write(try string(of: try captured(body, scope, filter, line), line), line)
@@ -218,6 +241,7 @@ final class TemplateEvaluator {
     if let filter = loop.filter {
       var kept: [TemplateValue] = []
       for item in items {
+        try charge(1, line)
         let inner = TemplateScope(parent: scope)
         try assign(item, to: loop.target, inner, line)
         if try evaluate(filter, inner).isTrue { kept.append(item) }
@@ -228,7 +252,7 @@ final class TemplateEvaluator {
       try run(loop.otherwise, TemplateScope(parent: scope))
       return
     }
-    let state = TemplateLoopState(loop, scope, items, depth: loopDepth)
+    let state = keep(TemplateLoopState(loop, scope, items, depth: loopDepth))
     for (index, item) in items.enumerated() {
       try charge(1, line)
       state.index = index
@@ -278,7 +302,11 @@ final class TemplateEvaluator {
 
   /// The elements to iterate over.
   func elements(of value: TemplateValue, _ line: Int) throws(TemplateFault) -> [TemplateValue] {
-    if case .string(let text) = value { try checkList(text.utf8.count, line) }
+    switch value {
+    case .string(let text): try checkList(text.utf8.count, line)
+    case .dictionary(let members): try checkList(members.count, line)
+    default: break
+    }
     guard let elements = value.elements else {
       throw TemplateFault(line: line, reason: "a \(value.typeName) can't be iterated over")
     }
@@ -296,6 +324,8 @@ final class TemplateEvaluator {
     defer { depth -= 1 }
     let macro = closure.macro
     let scope = TemplateScope(parent: closure.scope)
+    // Each parameter is looked for among the named arguments.
+    try charge(macro.parameters.count * (1 + arguments.named.count / 16), line)
     var named = arguments.named
     for (index, parameter) in macro.parameters.enumerated() {
       if index < arguments.positional.count {

@@ -7,9 +7,15 @@ extension TemplateEvaluator {
   ) throws(TemplateFault) -> TemplateValue {
     let line = expression.line
     try charge(1, line)
-    return try deepened(line) { () throws(TemplateFault) -> TemplateValue in
+    let value = try deepened(line) { () throws(TemplateFault) -> TemplateValue in
       try evaluateKind(expression, scope, line)
     }
+    // Whatever a larger value is made of has come by here.
+    guard value.depth <= Self.nestingLimit else {
+      throw TemplateFault(
+        line: line, reason: "lists and dictionaries nest more than \(Self.nestingLimit) deep")
+    }
+    return value
   }
 
   private func evaluateKind(
@@ -17,13 +23,16 @@ extension TemplateEvaluator {
   ) throws(TemplateFault) -> TemplateValue {
     switch expression.kind {
     case .literal(let literal): return Self.value(of: literal)
-    case .name(let name): return name == "self" ? .undefined(name) : lookUp(name, scope)
+    case .name(let name):
+      try charge(name.utf8.count / 32, line)
+      return name == "self" ? .undefined(name) : lookUp(name, scope)
     case .list(let items): return .list(try evaluate(all: items, scope))
     case .tuple(let items): return .tuple(try evaluate(all: items, scope))
     case .dictionary(let members):
       var dictionary = TemplateDictionary()
       for member in members {
         let key = try evaluate(member.key, scope)
+        try charge(key.keyCost, line)
         guard dictionary.set(key, try evaluate(member.value, scope)) else {
           throw TemplateFault(line: line, reason: "a \(key.typeName) can't be a key")
         }
@@ -79,13 +88,16 @@ extension TemplateEvaluator {
   ) throws(TemplateFault) -> TemplateCall {
     var call = TemplateCall(positional: try evaluate(all: arguments.positional, scope))
     if let spread = arguments.spread {
-      call.positional += try elements(of: try evaluate(spread, scope), line)
+      let elements = try elements(of: try evaluate(spread, scope), line)
+      try checkList(elements.count, line)
+      call.positional += elements
     }
     for (name, value) in arguments.named { call.named.append((name, try evaluate(value, scope))) }
     if let spread = arguments.namedSpread {
       guard case .dictionary(let members) = try evaluate(spread, scope) else {
         throw TemplateFault(line: line, reason: "expected a dictionary after **")
       }
+      try checkList(members.count, line)
       for entry in members.entries {
         call.named.append((try string(of: entry.key, line), entry.value))
       }
@@ -124,9 +136,7 @@ extension TemplateEvaluator {
     case .concatenation(let items):
       var text = ""
       for item in items {
-        let piece = try string(of: try evaluate(item, scope), line)
-        try checkText(text.utf8.count + piece.utf8.count, line)
-        text += piece
+        try append(try string(of: try evaluate(item, scope), line), to: &text, line)
       }
       return .string(text)
     case .comparison(let first, let rest):
@@ -188,9 +198,11 @@ extension TemplateEvaluator {
       guard case .string(let part) = element else {
         throw TemplateFault(line: line, reason: "a text can't hold a \(element.typeName)")
       }
-      try charge(1 + text.utf8.count / 64, line)
+      try charge(1 + (text.utf8.count + part.utf8.count) / 64, line)
       return PythonString.find(part, in: text) != nil
-    case .dictionary(let members): return members.value(element) != nil
+    case .dictionary(let members):
+      try charge(element.keyCost, line)
+      return members.value(element) != nil
     default:
       let elements = try elements(of: container, line)
       return try comparing(line) { budget in
@@ -205,6 +217,7 @@ extension TemplateEvaluator {
   func attribute(
     _ name: String, of value: TemplateValue, _ line: Int
   ) throws(TemplateFault) -> TemplateValue {
+    try charge(name.utf8.count / 32, line)
     switch value {
     case .undefined(let hint): throw TemplateFault(line: line, reason: Self.sentence(hint))
     case .namespace(let namespace):
@@ -257,6 +270,7 @@ extension TemplateEvaluator {
     switch value {
     case .undefined(let hint): throw TemplateFault(line: line, reason: Self.sentence(hint))
     case .dictionary(let members):
+      try charge(key.keyCost, line)
       if let item = members.value(key) { return item }
     case .list(let items), .tuple(let items):
       if let index = key.int {
@@ -305,17 +319,30 @@ extension TemplateEvaluator {
     guard step != 0 else { throw TemplateFault(line: line, reason: "a slice's step can't be zero") }
     switch value {
     case .list(let items):
-      return .list(PythonSlice.indices(items.count, start, stop, step).map { items[$0] })
+      let slice = PythonSlice(of: items.count, start, stop, step)
+      try checkList(slice.count, line)
+      return .list(slice.indices.map { items[$0] })
     case .tuple(let items):
-      return .tuple(PythonSlice.indices(items.count, start, stop, step).map { items[$0] })
+      let slice = PythonSlice(of: items.count, start, stop, step)
+      try checkList(slice.count, line)
+      return .tuple(slice.indices.map { items[$0] })
     case .string(let text):
-      try charge(1 + text.utf8.count / 64, line)
-      let scalars = Array(text.unicodeScalars)
-      var result = String.UnicodeScalarView()
-      for index in PythonSlice.indices(scalars.count, start, stop, step) {
-        result.append(scalars[index])
+      try chargeReading(text, line)
+      let scalars = text.unicodeScalars
+      let slice = PythonSlice(of: scalars.count, start, stop, step)
+      guard slice.count > 0 else { return .string("") }
+      var place = scalars.index(scalars.startIndex, offsetBy: slice.first)
+      if slice.step == 1 {
+        let end = scalars.index(place, offsetBy: slice.count)
+        return try self.text(String(scalars[place..<end]), line)
       }
-      return .string(String(result))
+      var result = String.UnicodeScalarView()
+      result.append(scalars[place])
+      for _ in 1..<slice.count {
+        place = scalars.index(place, offsetBy: slice.step)
+        result.append(scalars[place])
+      }
+      return try self.text(String(result), line)
     case .undefined(let hint): throw TemplateFault(line: line, reason: Self.sentence(hint))
     default: throw TemplateFault(line: line, reason: "a \(value.typeName) can't be sliced")
     }
@@ -345,34 +372,30 @@ extension TemplateEvaluator {
   }
 }
 
-/// Python's slices.
-enum PythonSlice {
-  /// The indices that `[start:stop:step]` takes of a sequence.
-  static func indices(_ count: Int, _ start: Int?, _ stop: Int?, _ step: Int) -> [Int] {
-    func clamped(_ bound: Int, _ low: Int, _ high: Int) -> Int {
-      let place = bound < 0 ? (bound < -count ? -1 : bound + count) : bound
+/// What Python's `[start:stop:step]` takes of a sequence.
+struct PythonSlice {
+  let first: Int
+  let step: Int
+  let count: Int
+
+  /// Makes the slice of a sequence of so many elements; the step isn't zero.
+  init(of length: Int, _ start: Int?, _ stop: Int?, _ step: Int) {
+    // A step beyond both ends takes the first index only, whatever its size.
+    let step = min(max(step, -length - 1), length + 1)
+    let (low, high) = step > 0 ? (0, length) : (-1, length - 1)
+    func clamped(_ bound: Int) -> Int {
+      let place = bound < 0 ? (bound < -length ? -1 : bound + length) : bound
       return min(max(place, low), high)
     }
-    var indices: [Int] = []
-    if step > 0 {
-      var index = start.map { clamped($0, 0, count) } ?? 0
-      let end = stop.map { clamped($0, 0, count) } ?? count
-      while index < end {
-        indices.append(index)
-        let (next, overflow) = index.addingReportingOverflow(step)
-        if overflow { break }
-        index = next
-      }
-    } else {
-      var index = start.map { clamped($0, -1, count - 1) } ?? count - 1
-      let end = stop.map { clamped($0, -1, count - 1) } ?? -1
-      while index > end {
-        indices.append(index)
-        let (next, overflow) = index.addingReportingOverflow(step)
-        if overflow { break }
-        index = next
-      }
-    }
-    return indices
+    first = start.map(clamped) ?? (step > 0 ? low : high)
+    let end = stop.map(clamped) ?? (step > 0 ? high : low)
+    self.step = step
+    let span = step > 0 ? end - first : first - end
+    count = span > 0 ? (span - 1) / abs(step) + 1 : 0
+  }
+
+  /// The indices in order.
+  var indices: some Sequence<Int> {
+    (0..<count).lazy.map { first + $0 * step }
   }
 }

@@ -18,16 +18,16 @@ enum TemplateFilters {
 
   private static let texts: [String: Filter] = [
     "upper": { (run, value, _, line) throws(TemplateFault) in
-      .string(try run.string(of: value, line).uppercased())
+      try run.mapped(value, line) { $0.uppercased() }
     },
     "lower": { (run, value, _, line) throws(TemplateFault) in
-      .string(try run.string(of: value, line).lowercased())
+      try run.mapped(value, line) { $0.lowercased() }
     },
     "capitalize": { (run, value, _, line) throws(TemplateFault) in
-      .string(PythonString.capitalize(try run.string(of: value, line)))
+      try run.mapped(value, line, PythonString.capitalize)
     },
     "title": { (run, value, _, line) throws(TemplateFault) in
-      .string(titled(try run.string(of: value, line)))
+      try run.mapped(value, line, titled)
     },
     "trim": { (run, value, call, line) throws(TemplateFault) in
       let characters: String?
@@ -36,26 +36,30 @@ enum TemplateFilters {
       } else {
         characters = nil
       }
-      return .string(
-        PythonString.strip(try run.string(of: value, line), characters, left: true, right: true))
+      try run.chargeReading(characters ?? "", line)
+      return try run.mapped(value, line) {
+        PythonString.strip($0, characters, left: true, right: true)
+      }
     },
     "string": { (run, value, _, line) throws(TemplateFault) in
       try run.text(try run.string(of: value, line), line)
     },
     "safe": { (_, value, _, _) throws(TemplateFault) in value },
     "escape": { (run, value, _, line) throws(TemplateFault) in
-      try run.text(escaped(try run.string(of: value, line)), line)
+      try run.mapped(value, line, escaped)
     },
     "forceescape": { (run, value, _, line) throws(TemplateFault) in
-      try run.text(escaped(try run.string(of: value, line)), line)
+      try run.mapped(value, line, escaped)
     },
     "replace": { (run, value, call, line) throws(TemplateFault) in
       guard let old = call.argument(0, "old"), let new = call.argument(1, "new") else {
         throw TemplateFault(line: line, reason: "replace needs what to look for and what to put")
       }
       let count = call.argument(2, "count")
+      let text = try run.string(of: value, line)
+      try run.chargeReading(text, line)
       return try run.replace(
-        try run.string(of: value, line), try run.string(of: old, line),
+        text, try run.string(of: old, line),
         try run.string(of: new, line), limit: count?.int ?? -1, line)
     },
     "indent": { (run, value, call, line) throws(TemplateFault) in
@@ -70,19 +74,23 @@ enum TemplateFilters {
       try truncated(run, value, call, line)
     },
     "wordcount": { (run, value, _, line) throws(TemplateFault) in
-      let words = try run.string(of: value, line).unicodeScalars.split {
-        !ScalarProperties(of: $0.value).isWord
-      }
-      return .integer(words.count)
+      let text = try run.string(of: value, line)
+      try run.chargeReading(text, line)
+      return .integer(wordCount(text))
     },
     "striptags": { (run, value, _, line) throws(TemplateFault) in
-      .string(withoutTags(try run.string(of: value, line)))
+      let text = try run.string(of: value, line)
+      try run.chargeReading(text, line)
+      let words = try run.split(withoutTags(text), nil, limit: -1, line)
+      return .string(words.joined(separator: " "))
     },
     "urlencode": { (run, value, _, line) throws(TemplateFault) in
       let unreserved = Set(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/".utf8)
+      let source = try run.string(of: value, line)
+      try run.chargeReading(source, line)
       var text = ""
-      for byte in try run.string(of: value, line).utf8 {
+      for byte in source.utf8 {
         if unreserved.contains(byte) {
           text.unicodeScalars.append(Unicode.Scalar(byte))
         } else {
@@ -124,6 +132,18 @@ enum TemplateFilters {
     return result
   }
 
+  private static func wordCount(_ text: String) -> Int {
+    let table = ScalarProperties.Table.shared
+    var count = 0
+    var isInside = false
+    for scalar in text.unicodeScalars {
+      let isWord = table[scalar.value].isWord
+      if isWord, !isInside { count += 1 }
+      isInside = isWord
+    }
+    return count
+  }
+
   private static func withoutTags(_ text: String) -> String {
     var result = String.UnicodeScalarView()
     var isInside = false
@@ -132,7 +152,7 @@ enum TemplateFilters {
       if !isInside { result.append(scalar) }
       if scalar == ">" { isInside = false }
     }
-    return PythonString.split(String(result), nil, limit: -1).joined(separator: " ")
+    return String(result)
   }
 
   private static func indented(
@@ -146,7 +166,9 @@ enum TemplateFilters {
     let indentsFirst = call.argument(1, "first")?.isTrue ?? false
     let indentsBlank = call.argument(2, "blank")?.isTrue ?? false
     // Jinja adds a line break before it cuts the lines, so that a last empty line counts.
-    let lines = PythonString.lines(try run.string(of: value, line) + "\n", keepingEnds: false)
+    let text = try run.string(of: value, line) + "\n"
+    try run.chargeReading(text, line)
+    let lines = try run.lines(text, keepingEnds: false, line)
     try run.checkText(lines.count * (unit.utf8.count + 1), line)
     var result = indentsFirst ? unit : ""
     for (index, text) in lines.enumerated() {
@@ -162,7 +184,9 @@ enum TemplateFilters {
   private static func truncated(
     _ run: TemplateEvaluator, _ value: TemplateValue, _ call: TemplateCall, _ line: Int
   ) throws(TemplateFault) -> TemplateValue {
-    let text = Array(try run.string(of: value, line).unicodeScalars)
+    let whole = try run.string(of: value, line)
+    try run.chargeReading(whole, line)
+    let text = Array(whole.unicodeScalars)
     let length = call.argument(0, "length")?.int ?? 255
     let kills = call.argument(1, "killwords")?.isTrue ?? false
     let end = try run.string(of: call.argument(2, "end") ?? .string("..."), line)
@@ -170,12 +194,12 @@ enum TemplateFilters {
     guard length >= end.unicodeScalars.count, leeway >= 0 else {
       throw TemplateFault(line: line, reason: "truncate's length is less than its end")
     }
-    guard text.count - leeway > length else { return .string(PythonString.string(text)) }
+    guard text.count - leeway > length else { return .string(whole) }
     let head = text.prefix(length - end.unicodeScalars.count)
     guard !kills, let space = head.lastIndex(of: " ") else {
-      return .string(PythonString.string(head) + end)
+      return try run.text(PythonString.string(head) + end, line)
     }
-    return .string(PythonString.string(head[..<space]) + end)
+    return try run.text(PythonString.string(head[..<space]) + end, line)
   }
 
   // MARK: Others
@@ -194,6 +218,7 @@ enum TemplateFilters {
       do throws(PythonText.Overflow) { try writer.writeRepresentation(of: value) } catch {
         throw TemplateFault(line: line, reason: "the value is too large or too deep to print")
       }
+      try run.chargeReading(writer.text, line)
       return try run.text(writer.text, line)
     },
     "abs": { (_, value, _, line) throws(TemplateFault) in
@@ -203,13 +228,14 @@ enum TemplateFilters {
       }
       return .number(abs(number))
     },
-    "int": { (_, value, call, _) throws(TemplateFault) in
+    "int": { (run, value, call, line) throws(TemplateFault) in
       if let integer = value.int { return .integer(integer) }
       let fallback = call.argument(0, "default") ?? .integer(0)
       if case .number(let number) = value {
         return number.magnitude < 9.2e18 ? .integer(Int(number)) : fallback
       }
       guard case .string(let text) = value else { return fallback }
+      try run.chargeReading(text, line)
       let trimmed = PythonString.strip(text, nil, left: true, right: true)
       let radix = call.argument(1, "base")?.int ?? 10
       if (2...36).contains(radix), let integer = Int(trimmed, radix: radix) {
@@ -218,12 +244,13 @@ enum TemplateFilters {
       guard let number = Double(trimmed), number.magnitude < 9.2e18 else { return fallback }
       return .integer(Int(number))
     },
-    "float": { (_, value, call, _) throws(TemplateFault) in
+    "float": { (run, value, call, line) throws(TemplateFault) in
       if let number = value.double { return .number(number) }
-      if case .string(let text) = value,
-        let number = Double(PythonString.strip(text, nil, left: true, right: true))
-      {
-        return .number(number)
+      if case .string(let text) = value {
+        try run.chargeReading(text, line)
+        if let number = Double(PythonString.strip(text, nil, left: true, right: true)) {
+          return .number(number)
+        }
       }
       return call.argument(0, "default") ?? .number(0)
     },
@@ -254,6 +281,10 @@ enum TemplateFilters {
     "filesizeformat": { (_, value, _, line) throws(TemplateFault) in
       guard let bytes = value.double else {
         throw TemplateFault(line: line, reason: "a \(value.typeName) is no size")
+      }
+      // As in Jinja, what is below zero has no larger unit.
+      guard bytes > -9.2e18, bytes < .infinity else {
+        throw TemplateFault(line: line, reason: "\(PythonText.text(of: bytes)) is no size")
       }
       if bytes == 1 { return .string("1 Byte") }
       if bytes < 1000 { return .string("\(Int(bytes)) Bytes") }
@@ -296,11 +327,21 @@ enum TemplateFilters {
         throw TemplateFault(line: line, reason: "\(type) has no JSON")
       }
     }
+    try run.chargeReading(writer.text, line)
     return try run.text(writer.text, line)
   }
 }
 
 extension TemplateEvaluator {
+  /// A value's text, changed scalar by scalar; what is looked at and made is counted.
+  func mapped(
+    _ value: TemplateValue, _ line: Int, _ change: (String) -> String
+  ) throws(TemplateFault) -> TemplateValue {
+    let text = try string(of: value, line)
+    try chargeReading(text, line)
+    return try self.text(change(text), line)
+  }
+
   /// Applies a filter.
   func applyFilter(
     _ name: String, to value: TemplateValue, _ call: TemplateCall, _ line: Int

@@ -23,16 +23,25 @@ extension TemplateEvaluator {
           throw TemplateFault(line: line, reason: "\(name)() needs a dictionary")
         }
         members = given
+        // Copied with its index as soon as it changes.
+        try checkList(4 * given.count, line)
       }
-      for (name, value) in call.named { members[name] = value }
-      return name == "dict" ? .dictionary(members) : .namespace(TemplateNamespace(members))
-    case "cycler": return .cycler(TemplateCycler(call.positional))
-    case "joiner": return .joiner(TemplateCycler([call.argument(0, "sep") ?? .string(", ")]))
+      for (name, value) in call.named {
+        try charge(1 + name.utf8.count / 32, line)
+        members[name] = value
+      }
+      return name == "dict" ? .dictionary(members) : .namespace(keep(TemplateNamespace(members)))
+    case "cycler": return .cycler(keep(TemplateCycler(call.positional)))
+    case "joiner":
+      return .joiner(keep(TemplateCycler([call.argument(0, "sep") ?? .string(", ")])))
     case "raise_exception":
       let message = try string(of: call.argument(0, "message") ?? .string(""), line)
       throw TemplateFault(line: line, reason: "the template refuses: \(message)")
     case "strftime_now":
       let format = try string(of: call.argument(0, "format") ?? .string(""), line)
+      guard format.utf8.count <= 4096 else {
+        throw TemplateFault(line: line, reason: "the format of strftime_now is too long")
+      }
       return try text(Self.formatted(now, format), line)
     default: throw TemplateFault(line: line, reason: "'\(name)' is not available to chat templates")
     }

@@ -2,7 +2,9 @@ extension TemplateFilters {
   static let lists: [String: Filter] = [
     "length": { (run, value, _, line) throws(TemplateFault) in
       switch value {
-      case .string(let text): return .integer(text.unicodeScalars.count)
+      case .string(let text):
+        try run.charge(text.utf8.count / 64, line)
+        return .integer(text.unicodeScalars.count)
       case .dictionary(let members): return .integer(members.count)
       default: return .integer(try run.elements(of: value, line).count)
       }
@@ -26,9 +28,12 @@ extension TemplateFilters {
     },
     "reverse": { (run, value, _, line) throws(TemplateFault) in
       if case .string(let text) = value {
-        return .string(PythonString.string(text.unicodeScalars.reversed()))
+        try run.chargeReading(text, line)
+        return try run.text(PythonString.string(text.unicodeScalars.reversed()), line)
       }
-      return .list(try run.elements(of: value, line).reversed())
+      let items = try run.elements(of: value, line)
+      try run.checkList(items.count, line)
+      return .list(items.reversed())
     },
     "items": { (run, value, _, line) throws(TemplateFault) in
       if value.isUndefined { return .list([]) }
@@ -70,8 +75,11 @@ extension TemplateFilters {
       let folds = call.argument(0, "case_sensitive")?.isTrue != true
       var seen: Set<TemplateDictionary.Key> = []
       var result: [TemplateValue] = []
+      try run.checkList(items.count, line)
       for (item, key) in zip(items, keys ?? items) {
-        guard let place = TemplateDictionary.Key(folds ? lowercased(key) : key) else {
+        try run.charge(key.keyCost, line)
+        let folded = folds ? try lowercased(key, run, line) : key
+        guard let place = TemplateDictionary.Key(folded) else {
           throw TemplateFault(line: line, reason: "a \(key.typeName) can't be compared")
         }
         if seen.insert(place).inserted { result.append(item) }
@@ -98,6 +106,7 @@ extension TemplateFilters {
       guard let count = call.argument(0, "linecount")?.int, count > 0 else {
         throw TemplateFault(line: line, reason: "batch needs a size above zero")
       }
+      try run.checkList(items.count, line)
       var batches: [TemplateValue] = []
       var start = 0
       while start < items.count {
@@ -116,7 +125,7 @@ extension TemplateFilters {
       guard let count = call.argument(0, "slices")?.int, count > 0 else {
         throw TemplateFault(line: line, reason: "slice needs a number above zero")
       }
-      try run.checkList(count, line)
+      try run.checkList(max(count, items.count), line)
       let fill = call.argument(1, "fill_with") ?? .none
       let size = items.count / count
       let longer = items.count % count
@@ -133,9 +142,18 @@ extension TemplateFilters {
     },
   ]
 
-  private static func lowercased(_ value: TemplateValue) -> TemplateValue {
-    if case .string(let text) = value { return .string(text.lowercased()) }
-    return value
+  private static func lowercased(
+    _ value: TemplateValue, _ run: TemplateEvaluator, _ line: Int
+  ) throws(TemplateFault) -> TemplateValue {
+    guard case .string(let text) = value else { return value }
+    try run.chargeReading(text, line)
+    return try run.text(text.lowercased(), line)
+  }
+
+  private static func lowercased(
+    _ values: [TemplateValue], _ run: TemplateEvaluator, _ line: Int
+  ) throws(TemplateFault) -> [TemplateValue] {
+    try values.map { (value) throws(TemplateFault) in try lowercased(value, run, line) }
   }
 
   private static func sorted(
@@ -144,7 +162,7 @@ extension TemplateFilters {
   ) throws(TemplateFault) -> [TemplateValue] {
     try run.checkList(items.count, line)
     try run.charge(items.count, line)
-    let keys = caseSensitive ? keys : keys.map(lowercased)
+    let keys = caseSensitive ? keys : try lowercased(keys, run, line)
     for pair in zip(keys, keys.dropFirst())
     where try run.isLess(pair.0, pair.1, line) == nil {
       throw TemplateFault(
@@ -173,7 +191,7 @@ extension TemplateFilters {
       try values(of: attribute, items, run, line)
     }
     let folds = call.argument(0, "case_sensitive")?.isTrue != true
-    let compared = (keys ?? items).map { folds ? lowercased($0) : $0 }
+    let compared = folds ? try lowercased(keys ?? items, run, line) : keys ?? items
     var bestKey = compared[0]
     for (item, key) in zip(items, compared).dropFirst() {
       let isBetter =
@@ -194,7 +212,7 @@ extension TemplateFilters {
   ) throws(TemplateFault) -> [TemplateValue] {
     let path: [TemplateValue]
     if case .string(let name) = attribute {
-      path = PythonString.split(name, ".", limit: -1).map { part in
+      path = try run.split(name, ".", limit: -1, line).map { part in
         Int(part).map { .integer($0) } ?? .string(part)
       }
     } else {
@@ -202,8 +220,8 @@ extension TemplateFilters {
     }
     var result: [TemplateValue] = []
     result.reserveCapacity(items.count)
-    try run.charge(items.count, line)
     for item in items {
+      try run.charge(path.count, line)
       var value = item
       for key in path { value = try run.item(key, of: value, line) }
       if let fallback, value.isUndefined { value = fallback }
@@ -253,14 +271,16 @@ extension TemplateFilters {
         throw TemplateFault(line: line, reason: "groupby needs an attribute")
       }
       let keys = try values(of: attribute, items, run, line, default: call.argument(1, "default"))
+      let folded = try lowercased(keys, run, line)
       let order = try sorted(
-        Array(keys.indices).map { .integer($0) }, by: keys, caseSensitive: false, isReverse: false,
+        Array(keys.indices).map { .integer($0) }, by: folded, caseSensitive: true, isReverse: false,
         run, line)
+      try run.checkList(items.count, line)
+      var last: TemplateValue?
       var groups: [(key: TemplateValue, items: [TemplateValue])] = []
       for index in order.compactMap(\.int) {
-        if let last = groups.last,
-          try run.isEqual(lowercased(last.key), lowercased(keys[index]), line)
-        {
+        defer { last = folded[index] }
+        if let last, try run.isEqual(last, folded[index], line) {
           groups[groups.count - 1].items.append(items[index])
         } else {
           groups.append((keys[index], [items[index]]))
@@ -276,6 +296,7 @@ extension TemplateFilters {
   ) throws(TemplateFault) -> TemplateValue {
     guard value.isTrue else { return .list([]) }
     let items = try run.elements(of: value, line)
+    try run.checkList(items.count, line)
     var rest = call
     var keys = items
     if byAttribute {

@@ -30,8 +30,8 @@ extension TemplateEvaluator {
     switch receiver {
     case .string(let text): return try callStringMethod(name, text, call, line)
     case .dictionary(let members): return try callDictionaryMethod(name, members, call, line)
-    case .list(let items): return try callListMethod(name, items, receiver, call, line)
-    case .tuple(let items): return try callListMethod(name, items, receiver, call, line)
+    case .list(let items), .tuple(let items):
+      return try callListMethod(name, items.items, receiver, call, line)
     case .loop(let state): return try callLoopMethod(name, state, call, line)
     case .cycler(let cycler):
       guard let current = cycler.values.isEmpty ? nil : cycler.values[cycler.position] else {
@@ -54,6 +54,7 @@ extension TemplateEvaluator {
       return call.positional[state.index % call.positional.count]
     }
     let values = TemplateValue.list(call.positional)
+    try checkList(call.positional.count, line)
     let isSame = try state.lastChanged.map { (last) throws(TemplateFault) in
       try isEqual(.list(last), values, line)
     }
@@ -76,6 +77,7 @@ extension TemplateEvaluator {
       guard let key = call.argument(0, "key") else {
         throw TemplateFault(line: line, reason: "get() needs a key")
       }
+      try charge(key.keyCost, line)
       return members.value(key) ?? call.argument(1, "default") ?? .none
     case "items": return .list(members.entries.map { .tuple([$0.key, $0.value]) })
     case "keys": return .list(members.entries.map(\.key))
@@ -91,6 +93,7 @@ extension TemplateEvaluator {
     if TemplateMethods.mutating.contains(name) { throw forbidden(name, line) }
     if name == "copy" { return receiver }
     let wanted = call.argument(0, "value") ?? .none
+    try checkList(items.count, line)
     let places = try comparing(line) { budget in
       items.indices.filter { items[$0].isEqual(to: wanted, budget: &budget) }
     }
@@ -106,13 +109,14 @@ extension TemplateEvaluator {
   private func callStringMethod(
     _ name: String, _ text: String, _ call: TemplateCall, _ line: Int
   ) throws(TemplateFault) -> TemplateValue {
-    try charge(1 + text.utf8.count / 64, line)
+    if name != "startswith", name != "endswith" { try chargeReading(text, line) }
     func textArgument(_ place: Int, _ argument: String) throws(TemplateFault) -> String? {
       guard let value = call.argument(place, argument), !value.isNone else { return nil }
       guard case .string(let text) = value else {
         throw TemplateFault(
           line: line, reason: "\(name)() needs a text, not a \(value.typeName)")
       }
+      try chargeReading(text, line)
       return text
     }
     func intArgument(_ place: Int, _ argument: String) throws(TemplateFault) -> Int? {
@@ -125,24 +129,22 @@ extension TemplateEvaluator {
     }
     switch name {
     case "strip", "lstrip", "rstrip":
-      return .string(
+      return try self.text(
         PythonString.strip(
-          text, try textArgument(0, "chars"), left: name != "rstrip", right: name != "lstrip"))
+          text, try textArgument(0, "chars"), left: name != "rstrip", right: name != "lstrip"),
+        line)
     case "split", "rsplit":
       let separator = try textArgument(0, "sep")
       guard separator?.isEmpty != true else {
         throw TemplateFault(line: line, reason: "the separator is empty")
       }
       let limit = try intArgument(1, "maxsplit") ?? -1
-      let pieces =
-        name == "split"
-        ? PythonString.split(text, separator, limit: limit)
-        : PythonString.reverseSplit(text, separator, limit: limit)
-      try checkList(pieces.count, line)
-      return .list(pieces.map { .string($0) })
+      return .list(
+        try split(text, separator, limit: limit, isReverse: name == "rsplit", line)
+          .map { .string($0) })
     case "splitlines":
       let keeps = call.argument(0, "keepends")?.isTrue ?? false
-      return .list(PythonString.lines(text, keepingEnds: keeps).map { .string($0) })
+      return .list(try lines(text, keepingEnds: keeps, line).map { .string($0) })
     case "partition", "rpartition":
       return try partition(
         text, try textArgument(0, "sep") ?? "", isReverse: name == "rpartition", line)
@@ -157,22 +159,27 @@ extension TemplateEvaluator {
       return .bool(try hasAffix(name, text, call.argument(0, "prefix") ?? .none, line))
     case "removeprefix":
       let prefix = try textArgument(0, "prefix") ?? ""
-      return .string(
-        text.utf8.starts(with: prefix.utf8)
-          ? String(decoding: text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : text)
+      guard text.utf8.starts(with: prefix.utf8) else { return .string(text) }
+      return try self.text(
+        String(decoding: text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self), line)
     case "removesuffix":
       let suffix = try textArgument(0, "suffix") ?? ""
-      return .string(
-        text.utf8.reversed().starts(with: suffix.utf8.reversed())
-          ? String(decoding: text.utf8.dropLast(suffix.utf8.count), as: UTF8.self) : text)
+      guard text.utf8.reversed().starts(with: suffix.utf8.reversed()) else {
+        return .string(text)
+      }
+      return try self.text(
+        String(decoding: text.utf8.dropLast(suffix.utf8.count), as: UTF8.self), line)
     case "find", "rfind", "index", "rindex", "count":
       return try search(name, text, try textArgument(0, "sub") ?? "", line)
     case "format": return try formatBraces(text, call, line)
     case "center", "ljust", "rjust", "zfill":
       let fill = name == "zfill" ? "0" : try textArgument(1, "fillchar") ?? " "
       return try pad(name, text, to: try intArgument(0, "width") ?? 0, with: fill, line)
-    case "expandtabs": return .string(PythonString.replace(text, "\t", "        ", limit: -1))
-    default: return Self.caseMethod(name, text)
+    case "expandtabs": return try replace(text, "\t", "        ", limit: -1, line)
+    default:
+      let value = Self.caseMethod(name, text)
+      if case .string(let changed) = value { return try self.text(changed, line) }
+      return value
     }
   }
 
@@ -191,10 +198,11 @@ extension TemplateEvaluator {
     case "title": return .string(PythonString.title(text))
     case "swapcase":
       return .string(
-        text.unicodeScalars.map {
-          $0.properties.isUppercase
-            ? $0.properties.lowercaseMapping : $0.properties.uppercaseMapping
-        }.joined())
+        text.unicodeScalars.reduce(into: "") {
+          $0 +=
+            $1.properties.isUppercase
+            ? $1.properties.lowercaseMapping : $1.properties.uppercaseMapping
+        })
     case "isalpha": return all(isLetter)
     case "isalnum": return all { isLetter($0) || isNumeric($0) }
     case "isdecimal": return all { $0.properties.numericType == .decimal }
@@ -215,18 +223,44 @@ extension TemplateEvaluator {
     }
   }
 
+  /// Splits a text, its pieces checked and counted.
+  func split(
+    _ text: String, _ separator: String?, limit: Int, isReverse: Bool = false, _ line: Int
+  ) throws(TemplateFault) -> [String] {
+    // One piece more than a list may have is enough to know that there are too many.
+    let limit = limit < 0 ? Self.listLimit : min(limit, Self.listLimit)
+    let pieces =
+      isReverse
+      ? PythonString.reverseSplit(text, separator, limit: limit)
+      : PythonString.split(text, separator, limit: limit)
+    try checkList(pieces.count, line)
+    try charge(text.utf8.count / 32, line)
+    return pieces
+  }
+
+  /// Splits a text at its line breaks, its lines checked and counted.
+  func lines(
+    _ text: String, keepingEnds: Bool, _ line: Int
+  ) throws(TemplateFault) -> [String] {
+    let lines = PythonString.lines(text, keepingEnds: keepingEnds, limit: Self.listLimit + 1)
+    try checkList(lines.count, line)
+    try charge(text.utf8.count / 32, line)
+    return lines
+  }
+
   /// Replaces with the size checked before.
   func replace(
     _ text: String, _ old: String, _ new: String, limit: Int, _ line: Int
   ) throws(TemplateFault) -> TemplateValue {
-    let places = old.isEmpty ? text.unicodeScalars.count + 1 : text.utf8.count / old.utf8.count
-    let (growth, overflow) = places.multipliedReportingOverflow(by: new.utf8.count)
-    // The bound is generous; only where it passes the limit is the count of places looked at.
-    if overflow || text.utf8.count + growth > Self.textLimit {
-      let count = old.isEmpty ? places : PythonString.split(text, old, limit: limit).count
-      try checkText(text.utf8.count + min(count, 1 << 40) * new.utf8.count, line)
-    }
-    return try self.text(PythonString.replace(text, old, new, limit: limit), line)
+    var places =
+      old.isEmpty ? text.unicodeScalars.count + 1 : PythonString.count(old, in: text)
+    if limit >= 0 { places = min(places, limit) }
+    // Texts have a limit, so the product fits.
+    let size = text.utf8.count + places * (new.utf8.count - old.utf8.count)
+    try checkText(size, line)
+    try charge(places, line)
+    guard places > 0 else { return .string(text) }
+    return .string(PythonString.replace(text, old, new, limit: limit))
   }
 
   /// Joins the spellings of values.
@@ -235,10 +269,8 @@ extension TemplateEvaluator {
   ) throws(TemplateFault) -> TemplateValue {
     var result = ""
     for (index, item) in items.enumerated() {
-      let piece = try string(of: item, line)
-      try checkText(result.utf8.count + separator.utf8.count + piece.utf8.count, line)
-      if index > 0 { result += separator }
-      result += piece
+      if index > 0 { try append(separator, to: &result, line) }
+      try append(try string(of: item, line), to: &result, line)
     }
     return .string(result)
   }
@@ -249,10 +281,7 @@ extension TemplateEvaluator {
     guard !separator.isEmpty else {
       throw TemplateFault(line: line, reason: "the separator is empty")
     }
-    let pieces =
-      isReverse
-      ? PythonString.reverseSplit(text, separator, limit: 1)
-      : PythonString.split(text, separator, limit: 1)
+    let pieces = try split(text, separator, limit: 1, isReverse: isReverse, line)
     guard pieces.count == 2 else {
       return .tuple(
         isReverse
@@ -264,8 +293,10 @@ extension TemplateEvaluator {
   private func hasAffix(
     _ name: String, _ text: String, _ affix: TemplateValue, _ line: Int
   ) throws(TemplateFault) -> Bool {
+    try charge(1, line)
     switch affix {
     case .string(let affix):
+      try charge(min(text.utf8.count, affix.utf8.count) / 64, line)
       return name == "startswith"
         ? text.utf8.starts(with: affix.utf8)
         : text.utf8.reversed().starts(with: affix.utf8.reversed())
@@ -281,10 +312,8 @@ extension TemplateEvaluator {
     _ name: String, _ text: String, _ part: String, _ line: Int
   ) throws(TemplateFault) -> TemplateValue {
     if name == "count" {
-      let count =
-        part.isEmpty
-        ? text.unicodeScalars.count + 1 : PythonString.split(text, part, limit: -1).count - 1
-      return .integer(count)
+      return .integer(
+        part.isEmpty ? text.unicodeScalars.count + 1 : PythonString.count(part, in: text))
     }
     let isReverse = name.hasPrefix("r")
     func reversed(_ text: String) -> String {
@@ -298,7 +327,7 @@ extension TemplateEvaluator {
       throw TemplateFault(line: line, reason: "the text does not hold the other")
     }
     let source = isReverse ? reversed(text) : text
-    let before = String(decoding: Array(source.utf8)[..<offset], as: UTF8.self).unicodeScalars.count
+    let before = source.utf8.prefix(offset).count { $0 & 0xC0 != 0x80 }
     return .integer(
       isReverse ? text.unicodeScalars.count - before - part.unicodeScalars.count : before)
   }
@@ -310,8 +339,9 @@ extension TemplateEvaluator {
     guard fill.unicodeScalars.count == 1 else {
       throw TemplateFault(line: line, reason: "the fill must be one character")
     }
-    let missing = width - text.unicodeScalars.count
-    guard missing > 0 else { return .string(text) }
+    let count = text.unicodeScalars.count
+    guard width > count else { return .string(text) }
+    let missing = width - count
     try checkText(text.utf8.count + min(missing, 1 << 40) * fill.utf8.count, line)
     func padding(_ count: Int) -> String { String(repeating: fill, count: count) }
     switch name {
@@ -366,8 +396,7 @@ extension TemplateEvaluator {
       guard let value else {
         throw TemplateFault(line: line, reason: "the format has no value for '{\(field)}'")
       }
-      result += try string(of: value, line)
-      try checkText(result.utf8.count, line)
+      try append(try string(of: value, line), to: &result, line)
     }
     return .string(result)
   }

@@ -37,18 +37,20 @@ enum TemplateTests {
         }
         return number.remainderReportingOverflow(dividingBy: divisor).partialValue == 0
       },
-      "upper": { value, _, _ in text(value).map { PythonString.isCased($0, upper: true) } },
-      "lower": { value, _, _ in text(value).map { PythonString.isCased($0, upper: false) } },
+      "upper": { value, _, budget in
+        text(value, &budget).map { PythonString.isCased($0, upper: true) }
+      },
+      "lower": { value, _, budget in
+        text(value, &budget).map { PythonString.isCased($0, upper: false) }
+      },
       "sameas": { value, call, budget in
         call.positional.first.map { isSame(value, $0, &budget) }
       },
       "escaped": { _, _, _ in false },
-      "filter": { value, _, _ in text(value).map { TemplateFilters.all[$0] != nil } },
-      "test": { value, _, _ in
-        text(value).map {
-          names.contains($0)
-        }
+      "filter": { value, _, budget in
+        text(value, &budget).map { TemplateFilters.all[$0] != nil }
       },
+      "test": { value, _, budget in text(value, &budget).map { names.contains($0) } },
       "eq": { value, call, budget in
         call.positional.first.map { value.isEqual(to: $0, budget: &budget) }
       },
@@ -75,11 +77,18 @@ enum TemplateTests {
       },
       "in": { value, call, budget in
         switch call.positional.first {
-        case .string(let whole): text(value).map { PythonString.find($0, in: whole) != nil }
-        case .dictionary(let members): members.value(value) != nil
+        case .string(let whole)?:
+          guard let part = text(value) else { return nil }
+          budget -= (whole.utf8.count + part.utf8.count) / 64
+          return budget > 0 ? PythonString.find(part, in: whole) != nil : nil
+        case .dictionary(let members)?:
+          budget -= value.keyCost
+          return budget > 0 ? members.value(value) != nil : nil
         case let container?:
-          container.elements.map { $0.contains { $0.isEqual(to: value, budget: &budget) } }
-        case nil: nil
+          return container.elements.map {
+            $0.contains { $0.isEqual(to: value, budget: &budget) }
+          }
+        case nil: return nil
         }
       },
     ]
@@ -98,6 +107,13 @@ enum TemplateTests {
     "lower", "sameas", "escaped", "filter", "test", "eq", "==", "equalto", "ne", "!=", "lt", "<",
     "lessthan", "gt", ">", "greaterthan", "le", "<=", "ge", ">=", "in",
   ]
+
+  /// A text, with its scalars taken off the budget; nil for other values.
+  private static func text(_ value: TemplateValue, _ budget: inout Int) -> String? {
+    guard let text = text(value) else { return nil }
+    budget -= text.utf8.count / 16
+    return budget > 0 ? text : nil
+  }
 
   private static func text(_ value: TemplateValue) -> String? {
     if case .string(let text) = value { return text }

@@ -9,8 +9,8 @@ enum TemplateValue {
   case integer(Int)
   case number(Double)
   case string(String)
-  case list([TemplateValue])
-  case tuple([TemplateValue])
+  case list(TemplateList)
+  case tuple(TemplateList)
   case dictionary(TemplateDictionary)
   case namespace(TemplateNamespace)
   case loop(TemplateLoopState)
@@ -22,24 +22,51 @@ enum TemplateValue {
   case joiner(TemplateCycler)
 }
 
+/// The elements of a list or tuple, and how deep they nest.
+struct TemplateList: RandomAccessCollection {
+  let items: [TemplateValue]
+  /// One more than the depth of the deepest element.
+  let depth: Int
+
+  init(_ items: [TemplateValue]) {
+    self.items = items
+    depth = items.reduce(0) { Swift.max($0, $1.depth) } + 1
+  }
+
+  var startIndex: Int { 0 }
+  var endIndex: Int { items.count }
+  subscript(index: Int) -> TemplateValue { items[index] }
+}
+
+/// An object that values refer to and that may come to hold values which refer to it.
+///
+/// While a template runs, its evaluator holds all of them; at the end it empties each. So no cycle
+/// outlives the rendering, and no chain of them, however long, is released by recursion.
+protocol TemplateReference: AnyObject {
+  /// Lets go of the values.
+  func empty()
+}
+
 /// Attributes that a template may assign to.
-final class TemplateNamespace {
+final class TemplateNamespace: TemplateReference {
   var members: TemplateDictionary
   init(_ members: TemplateDictionary) { self.members = members }
+  func empty() { members = TemplateDictionary() }
 }
 
 /// The values of `cycler(…)`, or the separator of `joiner(…)`, and how often it was asked.
-final class TemplateCycler {
-  let values: [TemplateValue]
+final class TemplateCycler: TemplateReference {
+  private(set) var values: [TemplateValue]
   var position = 0
   init(_ values: [TemplateValue]) { self.values = values }
+  func empty() { values = [] }
 }
 
 /// What `loop` stands for inside a `for`.
-final class TemplateLoopState {
+final class TemplateLoopState: TemplateReference {
   let statement: TemplateLoop
   let scope: TemplateScope
-  let items: [TemplateValue]
+  private(set) var items: [TemplateValue]
   let depth: Int
   var index = 0
   var lastChanged: [TemplateValue]?
@@ -50,22 +77,31 @@ final class TemplateLoopState {
     self.items = items
     self.depth = depth
   }
+
+  func empty() {
+    items = []
+    lastChanged = nil
+    scope.empty()
+  }
 }
 
 /// A macro with the scope it was defined in.
-final class TemplateClosure {
+final class TemplateClosure: TemplateReference {
   let macro: TemplateMacro
   let scope: TemplateScope
   init(_ macro: TemplateMacro, _ scope: TemplateScope) {
     self.macro = macro
     self.scope = scope
   }
+
+  func empty() { scope.empty() }
 }
 
 /// The names that a stretch of the template defines, and where to look further.
 final class TemplateScope {
   private var values: [String: TemplateValue] = [:]
   private let parent: TemplateScope?
+  private var isEmptied = false
 
   init(parent: TemplateScope?) { self.parent = parent }
 
@@ -79,6 +115,16 @@ final class TemplateScope {
   }
 
   func set(_ name: String, _ value: TemplateValue) { values[name] = value }
+
+  /// Lets go of the values, and of those of the scopes around it.
+  func empty() {
+    var scope: TemplateScope? = self
+    while let current = scope, !current.isEmptied {
+      current.values = [:]
+      current.isEmptied = true
+      scope = current.parent
+    }
+  }
 }
 
 /// A dictionary in the order of insertion; keys are texts, numbers, booleans or none.
@@ -112,6 +158,8 @@ struct TemplateDictionary {
   }
 
   private(set) var entries: [(key: TemplateValue, value: TemplateValue)] = []
+  /// One more than the depth of the deepest value it has held.
+  private(set) var depth = 1
   private var places: [Key: Int] = [:]
 
   init() {}
@@ -122,6 +170,7 @@ struct TemplateDictionary {
   @discardableResult
   mutating func set(_ key: TemplateValue, _ value: TemplateValue) -> Bool {
     guard let place = Key(key) else { return false }
+    depth = max(depth, key.depth + 1, value.depth + 1)
     if let index = places[place] {
       entries[index].value = value
     } else {
@@ -142,6 +191,32 @@ struct TemplateDictionary {
 }
 
 extension TemplateValue {
+  /// A list of elements.
+  static func list(_ items: [TemplateValue]) -> TemplateValue { .list(TemplateList(items)) }
+  /// A tuple of elements.
+  static func tuple(_ items: [TemplateValue]) -> TemplateValue { .tuple(TemplateList(items)) }
+
+  /// How deep lists, tuples and dictionaries nest; what is referred to doesn't count.
+  var depth: Int {
+    switch self {
+    case .list(let items), .tuple(let items): items.depth
+    case .dictionary(let members): members.depth
+    case .method(let receiver, _): receiver.depth + 1
+    default: 0
+    }
+  }
+
+  /// What looking the value up in a dictionary costs in steps: its text is copied and hashed.
+  var keyCost: Int {
+    switch self {
+    case .string(let text): text.utf8.count / 32
+    case .tuple(let items):
+      // As far as a key is looked into: three levels of at most 64 elements.
+      items.depth > 4 || items.count > 64 ? 0 : items.reduce(items.count) { $0 + $1.keyCost }
+    default: 0
+    }
+  }
+
   /// A JSON value as a template sees it.
   init(_ json: JSONValue) {
     switch json {
@@ -224,7 +299,7 @@ extension TemplateValue {
   var elements: [TemplateValue]? {
     switch self {
     case .undefined: []
-    case .list(let items), .tuple(let items): items
+    case .list(let items), .tuple(let items): items.items
     case .dictionary(let members): members.entries.map(\.key)
     case .string(let text): text.unicodeScalars.map { .string(String($0)) }
     case .loop(let state): state.items
@@ -252,7 +327,8 @@ extension TemplateValue {
     case (.dictionary(let left), .dictionary(let right)):
       guard left.count == right.count else { return false }
       for entry in left.entries {
-        guard let value = right.value(entry.key),
+        budget -= entry.key.keyCost
+        guard budget > 0, let value = right.value(entry.key),
           value.isEqual(to: entry.value, budget: &budget, depth: depth + 1)
         else { return false }
       }

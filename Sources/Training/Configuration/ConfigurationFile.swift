@@ -68,9 +68,13 @@ struct ConfigurationFile: Sendable {
     if isFolder.boolValue {
       throw SettingFault("\(path): is a folder; name the config file in it")
     }
-    guard let file = FileHandle(forReadingAtPath: path),
-      let data = try? file.read(upToCount: sizeLimit + 1)
-    else { throw SettingFault("\(path): can't be read; look at its permissions") }
+    var data: [UInt8] = []
+    do throws(FileReadError) {
+      var reader = try FileReader(path)
+      while data.count <= sizeLimit, try reader.readPiece() { data += reader.piece }
+    } catch {
+      throw SettingFault(error.description)
+    }
     guard data.count <= sizeLimit else {
       throw SettingFault("\(path): is longer than \(sizeLimit >> 20) MiB; is it a config?")
     }

@@ -55,10 +55,13 @@ public struct PromptEncoder: Sendable {
     switch problem.prompt {
     case .text(let text):
       let whole = system.map { $0 + text } ?? text
+      do { try tokenizer.checkLength(of: whole) } catch { throw fault("\(error)") }
       tokens = tokenizer.encode(whole, addSpecialTokens: true)
     case .messages(let messages):
       do {
-        tokens = tokenizer.encode(try render(messages), addSpecialTokens: false)
+        let text = try render(messages, resources: try ChatResources(problem.columns))
+        try tokenizer.checkLength(of: text)
+        tokens = tokenizer.encode(text, addSpecialTokens: false)
       } catch { throw fault("\(error)") }
     }
     guard !tokens.isEmpty else {
@@ -80,7 +83,13 @@ public struct PromptEncoder: Sendable {
   }
 
   /// The text of a conversation.
-  func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = true) throws -> String {
+  ///
+  /// A content that is a list of parts, or null, reaches the template as it is; where the template
+  /// fails on it, its text does.
+  func render(
+    _ messages: [ChatMessage], resources: ChatResources = ChatResources(),
+    addGenerationPrompt: Bool = true
+  ) throws -> String {
     guard let chatTemplate else {
       throw ChatTemplateMissing()
     }
@@ -88,8 +97,22 @@ public struct PromptEncoder: Sendable {
     if let system, messages.first?.role != "system" {
       all.insert(ChatMessage(role: "system", content: system), at: 0)
     }
-    return try chatTemplate.render(
-      messages: all, addGenerationPrompt: addGenerationPrompt, now: now)
+    func render(_ messages: [ChatMessage]) throws(TemplateError) -> String {
+      try chatTemplate.render(
+        messages: messages, tools: resources.tools, addGenerationPrompt: addGenerationPrompt,
+        variables: resources.variables, now: now)
+    }
+    do throws(TemplateError) {
+      return try render(all)
+    } catch {
+      let texts = all.map { message in
+        var message = message
+        message.extra["content"] = nil
+        return message
+      }
+      guard texts != all, let text = try? render(texts) else { throw error }
+      return text
+    }
   }
 
   /// The token with which the chat template ends a turn.

@@ -91,7 +91,8 @@ public struct RolloutEncoder {
     guard let prompt = line.prompt else { throw fault("has no prompt") }
     guard let encoder else { throw fault(missingTokenizer("prompt")) }
     do throws(PromptError) {
-      return try encoder.encode(Problem(index: 0, prompt: prompt), dataset: "") ?? []
+      let problem = Problem(index: 0, prompt: prompt, columns: line.columns)
+      return try encoder.encode(problem, dataset: "") ?? []
     } catch {
       throw fault(error.reason)
     }

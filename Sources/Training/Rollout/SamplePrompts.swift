@@ -9,6 +9,8 @@ public struct SamplePrompts: Sendable {
     var place: RowPlace
     var prompt: Prompt?
     var tokens: [TokenID]?
+    /// The row's other columns, of which a chat template may be given some.
+    var columns: JSONObject = [:]
   }
 
   private let name: String
@@ -33,7 +35,8 @@ public struct SamplePrompts: Sendable {
         guard tokens?.isEmpty == false || prompt != nil else {
           throw RolloutLineError("has neither 'prompt' nor 'prompt_ids'")
         }
-        rows.append(Row(place: row.place, prompt: prompt, tokens: tokens))
+        rows.append(
+          Row(place: row.place, prompt: prompt, tokens: tokens, columns: row.columns))
       } catch {
         throw DatasetError(path: name, at: row.place, reason: error.reason)
       }
@@ -63,7 +66,8 @@ public struct SamplePrompts: Sendable {
         tokens = given
       } else if let encoder, let prompt = row.prompt {
         do throws(PromptError) {
-          tokens = try encoder.encode(Problem(index: 0, prompt: prompt), dataset: name) ?? []
+          let problem = Problem(index: 0, prompt: prompt, columns: row.columns)
+          tokens = try encoder.encode(problem, dataset: name) ?? []
         } catch { throw fault(error.reason) }
       } else {
         throw fault(

@@ -23,12 +23,8 @@ enum PromptText {
     guard let elements = (try? JSONValue.parse(text))?.array else { return nil }
     var messages: [ChatMessage] = []
     for element in elements {
-      guard var members = element.object, let role = members["role"]?.string,
-        let content = members["content"]?.string
-      else { return nil }
-      members["role"] = nil
-      members["content"] = nil
-      messages.append(ChatMessage(role: role, content: content, extra: members))
+      guard let message = try? ChatMessage(json: element) else { return nil }
+      messages.append(message)
     }
     return .messages(messages)
   }

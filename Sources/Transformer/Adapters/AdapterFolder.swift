@@ -97,7 +97,27 @@ public struct AdapterFolder: Sendable {
         faults.append(ModelError.Fault(key, "is set, and plain LoRA is what is read"))
       }
     }
+    if let fault = initializationFault(json["init_lora_weights"]) { faults.append(fault) }
     return faults
+  }
+
+  /// The initialisations that leave the base model's weights as they are.
+  ///
+  /// The others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA …) take a part out of them when PEFT loads the
+  /// adapter.
+  private static let plainInitializations: Set<String> = ["gaussian", "orthogonal", "eva"]
+
+  private static func initializationFault(_ value: JSONValue?) -> ModelError.Fault? {
+    switch value {
+    case nil, .null, .bool: return nil
+    case .string(let name)? where plainInitializations.contains(name.lowercased()): return nil
+    case let value?:
+      return ModelError.Fault(
+        "init_lora_weights",
+        "is \(value.jsonText), which changes the base model's weights too; save the adapter as plain "
+          + "LoRA (save_pretrained with path_initial_model_for_weight_conversion), or merge it in "
+          + "PEFT (merge_and_unload) and give the merged model")
+    }
   }
 
   /// The folder of the base model: as named, or beside the adapter where the name is relative.

@@ -63,6 +63,48 @@ struct EncodingTests {
     #expect(text(encoder, own) == "[system|own][user|why][assistant|")
   }
 
+  @Test(
+    "the columns tools and documents reach the template, also as JSON in a text",
+    arguments: [
+      #"[{"name": "f"}]"#, #""[{\"name\": \"f\"}]""#,
+    ])
+  func resources(json: String) throws {
+    let encoder = try encoder(
+      template: "{{ tools[0].name }}|{{ documents[0].name }}|{{ messages[0].content }}")
+    let column = try JSONValue.parse(bytes: Array(json.utf8))
+    let problem = Problem(
+      index: 0, prompt: .messages([ChatMessage(role: "user", content: "why")]),
+      columns: ["tools": column, "documents": column])
+    let tokens = try #require(try encoder.encode(problem, dataset: "d"))
+    #expect(text(encoder, tokens) == "f|f|why")
+  }
+
+  @Test("a column tools that is something else is refused naming row and column")
+  func wrongResources() throws {
+    let encoder = try encoder(template: Self.chat)
+    for column: JSONValue in [["search"], "search", ["name": "f"], 3] {
+      let problem = Problem(
+        index: 6, prompt: .messages([ChatMessage(role: "user", content: "why")]),
+        columns: ["tools": column])
+      let error = #expect(throws: PromptError.self) { try encoder.encode(problem, dataset: "d") }
+      #expect(try #require(error).description.hasPrefix("d, row 7: the column 'tools'"))
+    }
+    let plain = Problem(index: 0, prompt: .text("abc"), columns: ["tools": ["search"]])
+    #expect(try encoder.encode(plain, dataset: "d")?.count == 3)
+  }
+
+  @Test("a content of parts reaches the template as it is, and as text where that fails")
+  func contentParts() throws {
+    let parts = try ChatMessage(
+      json: ["role": "user", "content": [["type": "text", "text": "why"]]])
+    let problem = Problem(index: 0, prompt: .messages([parts]))
+    let aware = try encoder(
+      template: "{% for p in messages[0].content %}[{{ p.text }}]{% endfor %}")
+    #expect(try text(aware, #require(try aware.encode(problem, dataset: "d"))) == "[why]")
+    let plain = try encoder(template: "{{ '[' + messages[0].content + ']' }}")
+    #expect(try text(plain, #require(try plain.encode(problem, dataset: "d"))) == "[why]")
+  }
+
   @Test("a conversation without a template, and an empty prompt, are refused naming the row")
   func refused() throws {
     let bare = try encoder()

@@ -103,6 +103,9 @@ struct AdapterFolderTests {
     "what plain LoRA is not is refused by its name",
     arguments: [
       ("peft_type", "\"IA3\""), ("use_dora", "true"), ("bias", "\"lora_only\""),
+      ("init_lora_weights", "\"pissa\""), ("init_lora_weights", "\"pissa_niter_4\""),
+      ("init_lora_weights", "\"olora\""), ("init_lora_weights", "\"corda\""),
+      ("init_lora_weights", "\"loftq\""), ("init_lora_weights", "\"lora_ga\""),
       ("modules_to_save", "[\"lm_head\"]"), ("rank_pattern", "{\"q_proj\": 4}"),
       ("r", "4"), ("r", "-1"), ("r", "1e99"), ("lora_alpha", "\"much\""), ("lora_alpha", "0"),
       ("base_model_name_or_path", "null"),
@@ -116,6 +119,19 @@ struct AdapterFolderTests {
     try Data(JSONValue.object(json).jsonText.utf8).write(to: url)
     let error = #expect(throws: ModelError.self) { try ModelSource(adapter) }
     #expect(error?.description.contains(key) == true, "\(error?.description ?? "")")
+  }
+
+  @Test(
+    "initialisations that leave the base as it is are read",
+    arguments: ["true", "false", "null", "\"gaussian\"", "\"orthogonal\"", "\"eva\""])
+  func plainInitialization(value: String) throws {
+    let (_, adapter, _) = try folders()
+    let url = adapter.appendingPathComponent("adapter_config.json")
+    var json = try #require(
+      JSONValue.parse(bytes: Array(Data(contentsOf: url))).object)
+    json["init_lora_weights"] = try JSONValue.parse(bytes: Array(value.utf8))
+    try Data(JSONValue.object(json).jsonText.utf8).write(to: url)
+    _ = try ModelSource(adapter)
   }
 
   @Test("tensors that the model lacks, or of another shape, are named")
