@@ -85,28 +85,24 @@ struct LogExportCommand: Command {
 /// Lines to standard output, or to a file that appears whole.
 final class LineSink {
   private let context: CommandContext
-  private let path: String?
-  private let partial: String
+  private let file: OutputFile?
   private var handle: FileHandle?
   private var pending = Data()
   private var failure: (any Error)?
 
   init(_ output: String, _ context: CommandContext) throws {
     self.context = context
-    path = output == "-" ? nil : output
-    partial = output + ".partial"
-    guard path != nil else { return }
-    guard FileManager.default.createFile(atPath: partial, contents: nil),
-      let handle = FileHandle(forWritingAtPath: partial)
-    else { throw RunFailure("the file \(partial) can't be written") }
+    file = output == "-" ? nil : OutputFile(output)
+    guard let file else { return }
+    guard file.isDevice || FileManager.default.createFile(atPath: file.partialPath, contents: nil),
+      let handle = FileHandle(forWritingAtPath: file.partialPath)
+    else { throw RunFailure("the file \(file.partialPath) can't be written") }
     self.handle = handle
   }
 
   deinit {
     try? handle?.close()
-    if path != nil, FileManager.default.fileExists(atPath: partial) {
-      try? FileManager.default.removeItem(atPath: partial)
-    }
+    if let file, !file.isDevice { unlink(file.partialPath) }
   }
 
   /// Writes a line; false where no more are wanted.
@@ -129,12 +125,13 @@ final class LineSink {
 
   /// Makes the file appear.
   func finish() throws {
-    guard let handle, let path else { return }
+    guard let handle, let file else { return }
     flush(handle)
-    if let failure { throw RunFailure("the file \(path) can't be written: \(failure)") }
+    if let failure { throw RunFailure("the file \(file.path) can't be written: \(failure)") }
+    if file.isDevice { return }
     try handle.synchronize()
-    guard rename(partial, path) == 0 else {
-      throw RunFailure("the file \(path) can't be written")
+    guard rename(file.partialPath, file.path) == 0 else {
+      throw RunFailure("the file \(file.path) can't be written")
     }
   }
 }

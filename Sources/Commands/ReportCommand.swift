@@ -64,13 +64,8 @@ struct ReportCommand: Command {
       context.standardOutput.write(html)
       return
     }
-    do {
-      // Written aside and renamed: a browser never sees half a page.
-      try Data(html.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
-    } catch {
-      throw RunFailure(
-        "the page could not be written to \(output): \(error.localizedDescription)")
-    }
+    // A browser never sees half a page.
+    try OutputFile(output).write(html)
     context.note("wrote \(output) (\(NumberFormat.bytes(html.utf8.count)))")
   }
 }

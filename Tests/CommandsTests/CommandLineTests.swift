@@ -57,6 +57,33 @@ struct CommandLineTests {
     #expect(call.output.contains("\n  data "))
   }
 
+  @Test("A device or a pipe that is named for output is written to, and stays what it is")
+  func devices() throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("output-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let pipe = folder.appendingPathComponent("pipe").path
+    #expect(mkfifo(pipe, 0o600) == 0)
+    // Held open for reading, so that writing needn't wait.
+    let reader = open(pipe, O_RDONLY | O_NONBLOCK)
+    defer { close(reader) }
+    try OutputFile(pipe).write("text")
+    var bytes = [UInt8](repeating: 0, count: 16)
+    #expect(read(reader, &bytes, bytes.count) == 4)
+    var status = stat()
+    #expect(stat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+
+    // A link is followed, and stays a link.
+    let link = folder.appendingPathComponent("link")
+    let file = folder.appendingPathComponent("file")
+    try FileManager.default.createSymbolicLink(at: link, withDestinationURL: file)
+    try Data("old".utf8).write(to: file)
+    try OutputFile(link.path).write("new")
+    #expect(try String(contentsOf: file, encoding: .utf8) == "new")
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.path) == file.path)
+  }
+
   @Test("Results that can't be written end with 1, a reader that went away does not")
   func unwritable() throws {
     func run(_ descriptor: Int32) -> (ExitCode, String) {

@@ -127,7 +127,7 @@ struct RecordedRunTests {
     try FileManager.default.createDirectory(at: folder["taken"], withIntermediateDirectories: false)
     try Data("mine".utf8).write(to: folder["taken/notes.txt"])
     try Data("mine".utf8).write(to: folder["taken.sqlite"])
-    let stops = #"{"use": "./fails.sh", "on_error": "stop"}"#
+    let stops = #"{"use": "./fails.sh", "on_error": "stop", "restart_limit": 2}"#
     let script = "#!/bin/sh\nread -r hello\necho '{\"grpo\": 1, \"name\": \"fails\"}'\nexit 3\n"
     try Data(script.utf8).write(to: folder["fails.sh"])
     chmod(folder["fails.sh"].path, 0o755)

@@ -25,8 +25,7 @@ final class SampleSandbox: Sendable {
   /// Runs lines of shell as a reader would, in a copy of their own.
   func run(_ script: String) throws -> BuiltCommand.Result {
     let copy = try TemporaryFolder()
-    try FileManager.default.removeItem(at: copy.url)
-    try FileManager.default.copyItem(at: folder.url, to: copy.url)
+    try Self.copy(folder.url, to: copy.url)
     let inherited = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
     return try BuiltCommand.shell(
       script, in: copy.url,
@@ -34,6 +33,24 @@ final class SampleSandbox: Sendable {
         "PATH": "\(copy["bin"].path):\(inherited)", "HOME": copy.url.path,
         "HF_HOME": copy["hub"].path,
       ])
+  }
+
+  /// Copies a folder's contents; of models and tokenizers, which nothing writes to in place, there are links.
+  private static func copy(_ source: URL, to target: URL) throws {
+    let manager = FileManager.default
+    for path in try manager.subpathsOfDirectory(atPath: source.path) {
+      let (from, to) = (
+        source.appendingPathComponent(path), target.appendingPathComponent(path)
+      )
+      let type = try manager.attributesOfItem(atPath: from.path)[.type] as? FileAttributeType
+      if type == .typeDirectory {
+        try manager.createDirectory(at: to, withIntermediateDirectories: true)
+      } else if from.pathExtension == "safetensors" || path.hasSuffix("tokenizer.json") {
+        try manager.linkItem(at: from, to: to)
+      } else {
+        try manager.copyItem(at: from, to: to)
+      }
+    }
   }
 
   private func write(_ text: String, to name: String, isExecutable: Bool = false) throws {

@@ -150,6 +150,6 @@ struct EvalCommand: Command {
         text += JSONValue.object(line).jsonText + "\n"
       }
     }
-    try AtomicFile.write(text, to: URL(fileURLWithPath: path))
+    try OutputFile(path).write(text)
   }
 }

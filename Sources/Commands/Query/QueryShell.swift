@@ -188,6 +188,6 @@ final class QueryHistory {
     try? FileManager.default.createDirectory(
       at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
     let text = lines.suffix(Self.limit).joined(separator: "\n") + "\n"
-    try? Data(text.utf8).write(to: file, options: .atomic)
+    try? OutputFile(file.path).write(text)
   }
 }

@@ -71,16 +71,16 @@ struct VerificationTests {
     #expect(throws: CheckpointError.self) { try FolderVerification(of: root.url) }
     try Data("weights".utf8).write(to: root["model.safetensors"])
     try Data("words".utf8).write(to: root["tokenizer.json"])
-    let hashes = try CheckpointManifest.hashes(of: root.url)
-    let record: JSONObject = [
-      "files": .object(JSONObject(sorting: hashes.mapValues { .string($0) }))
-    ]
-    try Data(JSONValue.object(record).jsonText.utf8).write(to: root["provenance.json"])
+    try Provenance.write(["seed": 7], to: root.url)
     let whole = try FolderVerification(of: root.url)
-    #expect(whole.isIntact && whole.record == "provenance.json" && whole.files.count == 2)
+    #expect(whole.isIntact && whole.record == "provenance.json" && whole.files.count == 3)
     try Data("weightz".utf8).write(to: root["model.safetensors"])
     try FileManager.default.removeItem(at: root["tokenizer.json"])
     let damaged = try FolderVerification(of: root.url)
-    #expect(damaged.files.map(\.state) == [.damaged, .missing])
+    #expect(damaged.files.map(\.state) == [.intact, .damaged, .missing])
+    let text = try String(contentsOf: root["provenance.json"], encoding: .utf8)
+    try text.replacing("7", with: "8", maxReplacements: 1)
+      .write(to: root["provenance.json"], atomically: true, encoding: .utf8)
+    #expect(try FolderVerification(of: root.url).files[0].state == .damaged)
   }
 }

@@ -1,0 +1,43 @@
+import Foundation
+import Transformer
+
+/// A file that a user names to be written.
+///
+/// It appears whole or not at all, written aside and renamed. What is no regular file (`/dev/null`, a pipe, a
+/// terminal) is written to where it stands: renaming would put a file in its place. A link is followed.
+struct OutputFile {
+  /// Where the file is, links followed.
+  let path: String
+  /// Whether it is written to where it stands.
+  let isDevice: Bool
+
+  /// Looks at what is there.
+  init(_ name: String) {
+    path = URL(fileURLWithPath: name).resolvingSymlinksInPath().path
+    var status = stat()
+    // The name itself: behind /dev/stdout stands what has no path.
+    let isThere = stat(name, &status) == 0
+    isDevice = isThere && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+    device = name
+  }
+
+  private let device: String
+
+  /// Where writing goes on until the file is whole.
+  var partialPath: String { isDevice ? device : path + ".partial" }
+
+  /// Writes a text as the whole file.
+  /// - Throws: `RunFailure` saying why it can't be written.
+  func write(_ text: String) throws {
+    do {
+      guard isDevice else { return try AtomicFile.write(text, to: URL(fileURLWithPath: path)) }
+      guard let handle = FileHandle(forWritingAtPath: device) else {
+        throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+      }
+      try handle.write(contentsOf: Data(text.utf8))
+      try handle.close()
+    } catch {
+      throw RunFailure("\(device) could not be written: \(error)")
+    }
+  }
+}
