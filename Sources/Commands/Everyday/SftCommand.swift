@@ -49,13 +49,20 @@ struct SftCommand: Command {
     let resumed = arguments.string("resume")
     let folder = resumed.map(RunFolder.named)
     let resolved = try refusing {
-      var files = folder.map { [$0.configuration.path] } ?? []
+      let own = folder.map { [$0.configuration.path] } ?? []
       if let folder, !FileManager.default.fileExists(atPath: folder.configuration.path) {
         throw SupervisedRunError.notARun(folder)
       }
-      files += arguments.strings("config")
-      return try ResolvedConfiguration.resolve(
-        options: Self.words(arguments), files: files, preset: TrainCommand.preset)
+      let asked = try ResolvedConfiguration.resolve(
+        options: Self.words(arguments), files: own + arguments.strings("config"),
+        preset: TrainCommand.preset)
+      if resumed != nil {
+        let recorded = try ResolvedConfiguration.resolve(
+          options: [:], files: own, preset: TrainCommand.preset)
+        let faults = ResumedSettings(recorded: recorded, asked: asked).faults(of: "sft")
+        guard faults.isEmpty else { throw UsageError(faults.joined(separator: "\n")) }
+      }
+      return asked
     }
     let progress = ProgressLine(context)
     let observer = TrainingObserver(

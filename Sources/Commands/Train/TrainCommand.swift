@@ -79,7 +79,8 @@ struct TrainCommand: Command {
       try resolve(Self.settings(of: arguments))
     }
     let resumed = ResumedSettings(recorded: try refusing { try resolve([:]) }, asked: resolved)
-    guard resumed.faults.isEmpty else { throw UsageError(resumed.faults.joined(separator: "\n")) }
+    let faults = resumed.faults(of: "train")
+    guard faults.isEmpty else { throw UsageError(faults.joined(separator: "\n")) }
     let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
     do {
       let run = try TrainingRun(

@@ -16,6 +16,8 @@ public struct SupervisedDataset: Sendable {
   public var rows: [Row]
   /// Where each row stands in its file.
   public var places: [RowPlace]
+  /// What each row gives a chat template besides the conversation: its columns `tools` and `documents`.
+  public var resources: [JSONObject]
   /// The SHA-256 of what the data was read from, in hexadecimal.
   public var contentHash: String
 
@@ -25,6 +27,7 @@ public struct SupervisedDataset: Sendable {
     self.rows = rows
     self.contentHash = contentHash
     places = rows.indices.map { .element($0 + 1) }
+    resources = rows.map { _ in [:] }
   }
 
   /// Reads a file whose rows have `prompt` and `completion`, or `messages`, or `text`.
@@ -36,10 +39,17 @@ public struct SupervisedDataset: Sendable {
     let file = try DatasetFile(reading: try split.file(of: path))
     let kept = file.rows.prefix(limit ?? .max)
     var rows: [Row] = []
+    var resources: [JSONObject] = []
     rows.reserveCapacity(kept.count)
-    for row in kept { rows.append(try Self.row(row, mapping, path: file.path)) }
+    for row in kept {
+      rows.append(try Self.row(row, mapping, path: file.path))
+      let columns = mapping.apply(to: row.columns).columns
+      resources.append(
+        JSONObject(["tools", "documents"].compactMap { name in columns[name].map { (name, $0) } }))
+    }
     var dataset = SupervisedDataset(name: path, rows: rows, contentHash: file.contentHash)
     dataset.places = kept.map(\.place)
+    dataset.resources = resources
     return dataset
   }
 
@@ -63,6 +73,7 @@ public struct SupervisedDataset: Sendable {
     var dataset = SupervisedDataset(
       name: text, rows: chosen.map { whole.rows[$0] }, contentHash: whole.contentHash)
     dataset.places = chosen.map { whole.places[$0] }
+    dataset.resources = chosen.map { whole.resources[$0] }
     return dataset
   }
 

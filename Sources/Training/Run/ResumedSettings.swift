@@ -39,11 +39,12 @@ public struct ResumedSettings {
   }
 
   /// What can't be taken over, a sentence each; empty where all can.
-  public var faults: [String] {
+  /// - Parameter command: The command that takes the run up.
+  public func faults(of command: String) -> [String] {
     changes.filter { !Self.changeable.contains($0.name) }.map { change in
       "\(change.name): a run that is taken up keeps it (\(change.old.jsonText)), or it would come to what no "
         + "run comes to; to go on otherwise, begin a new run from a checkpoint of this one: "
-        + "grpo train --config RUN/config.json --model RUN/checkpoints/step-… --run NEW"
+        + "grpo \(command) --config RUN/config.json --model RUN/checkpoints/step-… --run NEW"
     }
   }
 }

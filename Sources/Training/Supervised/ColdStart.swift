@@ -23,7 +23,8 @@ struct ColdStart {
     for dataset in preparation.supervised {
       for (index, row) in dataset.rows.enumerated() {
         if let example = try encoder.example(
-          of: row, index: index, dataset: dataset.name, endToken: policy.endTokens.first,
+          of: row, resources: dataset.resources[index], index: index, dataset: dataset.name,
+          endToken: policy.endTokens.first,
           maxLength: min(settings.sftMaxLength, policy.model.configuration.maximumPositions))
         {
           examples.append(example)

@@ -7,13 +7,15 @@ extension PromptEncoder {
   ///
   /// A plain completion is encoded together with its prompt where the prompt's tokens begin the whole
   /// (so that no space is invented between them), otherwise by itself. An end token closes it.
+  /// - Parameter resources: What the row gives the chat template besides.
   func example(
-    of row: SupervisedDataset.Row, index: Int, dataset: String, endToken: TokenID?, maxLength: Int
+    of row: SupervisedDataset.Row, resources: JSONObject = [:], index: Int, dataset: String,
+    endToken: TokenID?, maxLength: Int
   ) throws(PromptError) -> SupervisedExample? {
     var example: SupervisedExample?
     switch row {
     case .completion(let prompt, let completion):
-      let problem = Problem(index: index, prompt: prompt)
+      let problem = Problem(index: index, prompt: prompt, columns: resources)
       guard let tokens = try encode(problem, dataset: dataset) else { return nil }
       example = SupervisedExample(
         prompt: tokens,
@@ -24,7 +26,7 @@ extension PromptEncoder {
       guard tokens.count > 1 else { return nil }
       example = SupervisedExample(prompt: [tokens[0]], completion: Array(tokens[1...]))
     case .conversation(let messages):
-      example = try conversation(messages, index: index, dataset: dataset)
+      example = try conversation(messages, resources, index: index, dataset: dataset)
     }
     guard var example, example.prompt.count < maxLength else { return nil }
     let room = maxLength - example.prompt.count
@@ -46,7 +48,7 @@ extension PromptEncoder {
   /// A chat whose assistant turns count: what the template adds up to the turn's generation prompt is
   /// given, and what it adds after that is imitated.
   private func conversation(
-    _ messages: [ChatMessage], index: Int, dataset: String
+    _ messages: [ChatMessage], _ columns: JSONObject, index: Int, dataset: String
   ) throws(PromptError) -> SupervisedExample? {
     var tokens: [TokenID] = []
     var mask: [Bool] = []
@@ -55,8 +57,12 @@ extension PromptEncoder {
       let before: String
       let after: String
       do {
-        before = try render(Array(messages[..<place]), addGenerationPrompt: true)
-        after = try render(Array(messages[...place]), addGenerationPrompt: false)
+        let resources = try ChatResources(columns)
+        before = try render(
+          Array(messages[..<place]), resources: resources, addGenerationPrompt: true)
+        after = try render(
+          Array(messages[...place]), resources: resources, addGenerationPrompt: false)
+        try tokenizer.checkLength(of: after)
       } catch {
         throw PromptError(row: index, dataset: dataset, reason: "\(error)")
       }

@@ -132,7 +132,8 @@ public final class SupervisedRun {
       return try datasets.flatMap { dataset in
         try dataset.rows.enumerated().compactMap { index, row in
           try encoder.example(
-            of: row, index: index, dataset: dataset.name, endToken: policy.endTokens.first,
+            of: row, resources: dataset.resources[index], index: index, dataset: dataset.name,
+            endToken: policy.endTokens.first,
             maxLength: longest)
         }
       }

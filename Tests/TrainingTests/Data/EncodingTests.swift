@@ -200,6 +200,22 @@ struct EncodingTests {
     #expect(example.countedTokens == learnt.count)
   }
 
+  @Test("a conversation's template sees the row's tools in learning as in asking")
+  func tools() throws {
+    let file = try TemporaryFolder()
+    let line =
+      #"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "tools": [{"name": "f"}]}"#
+    try Data((line + "\n").utf8).write(to: file["rows.jsonl"])
+    let rows = try SupervisedDataset.read(file["rows.jsonl"].path)
+    let encoder = try encoder(template: "{{ tools|map(attribute='name')|join }}" + Self.chat)
+    let example = try #require(
+      try encoder.example(
+        of: rows.rows[0], resources: rows.resources[0], index: 0, dataset: "d", endToken: 1,
+        maxLength: 64))
+    #expect(text(encoder, example.prompt) == "f[user|a][assistant|")
+    #expect(text(encoder, example.completion) == "b]")
+  }
+
   @Test("a row is cut to its longest length; one of which nothing would count is left out")
   func cut() throws {
     let encoder = try encoder(template: Self.chat)
