@@ -2,10 +2,10 @@
 
 /// A judge of completions, one at a time.
 ///
-/// The value that `score` returns is the reward; it must be finite and at most 1e100 in
-/// magnitude. Throw `Unscorable` where a
-/// completion can't be judged (it is then left out of its group's mean), and any other error where
-/// judging failed (its effect is the reward's `on_error` setting). Never answer 0 for either.
+/// The value that `score` returns is the reward; it must be finite and at most 1e100 in magnitude. Throw
+/// `Unscorable` where a completion can't be judged (it is then left out of its group's mean), and any
+/// other error where judging failed (its effect is the reward's `on_error` setting). Never answer 0 for
+/// either.
 public protocol Reward: Sendable {
   /// Judges one completion of a problem.
   func score(_ completion: Completion, for problem: Problem) throws -> Score

@@ -56,10 +56,10 @@ struct SftCommand: Command {
       let asked = try ResolvedConfiguration.resolve(
         options: Self.words(arguments), files: own + arguments.strings("config"),
         preset: TrainCommand.preset)
-      if resumed != nil {
+      if let folder {
         let recorded = try ResolvedConfiguration.resolve(
           options: [:], files: own, preset: TrainCommand.preset)
-        let faults = ResumedSettings(recorded: recorded, asked: asked).faults(of: "sft")
+        let faults = ResumedSettings(recorded: recorded, asked: asked).faults(of: "sft", in: folder)
         guard faults.isEmpty else { throw UsageError(faults.joined(separator: "\n")) }
       }
       return asked

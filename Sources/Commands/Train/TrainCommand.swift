@@ -79,7 +79,7 @@ struct TrainCommand: Command {
       try resolve(Self.settings(of: arguments))
     }
     let resumed = ResumedSettings(recorded: try refusing { try resolve([:]) }, asked: resolved)
-    let faults = resumed.faults(of: "train")
+    let faults = resumed.faults(of: "train", in: folder)
     guard faults.isEmpty else { throw UsageError(faults.joined(separator: "\n")) }
     let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
     do {

@@ -40,13 +40,7 @@ extension RegexParser {
       wrapper.intersections = operands
       result = wrapper
     }
-    if isNegated {
-      var wrapper = ScalarSet()
-      wrapper.unions = [result]
-      wrapper.isNegated = true
-      result = wrapper
-    }
-    return result
+    return isNegated ? result.complement : result
   }
 
   mutating func posixClass() throws(RegexError) -> ScalarSet {

@@ -54,16 +54,10 @@ extension RegexParser {
       name = String(scalar)
       position += 1
     }
-    guard var set = ScalarSet(property: name) else {
+    guard let set = ScalarSet(property: name) else {
       throw fault("unknown property \"\(name)\"")
     }
-    if isNegated {
-      var wrapper = ScalarSet()
-      wrapper.unions = [set]
-      wrapper.isNegated = true
-      set = wrapper
-    }
-    return set
+    return isNegated ? set.complement : set
   }
 
   mutating func characterEscape() throws(RegexError) -> Unicode.Scalar {

@@ -199,3 +199,13 @@ extension ScalarSet {
     ],
   ]
 }
+
+extension ScalarSet {
+  /// Every scalar that is not in the set.
+  var complement: ScalarSet {
+    var complement = ScalarSet()
+    complement.unions = [self]
+    complement.isNegated = true
+    return complement
+  }
+}

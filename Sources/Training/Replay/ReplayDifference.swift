@@ -43,8 +43,7 @@ extension CompletionRecord {
 
   /// The first difference of what sampling made, in order of the tokens; every number by its bits.
   ///
-  /// Of a pruned completion
-  /// there are only tokens and text.
+  /// Of a pruned completion there are only tokens and text.
   func firstDifference(to again: CompletionRecord) -> Difference? {
     let count = min(completion.tokens.count, again.completion.tokens.count)
     for token in 0..<count {

@@ -75,14 +75,14 @@ public final class RunReplay {
       policy, engine: GenerationEngine(policy.model), encoder: encoder)
     optimizer = settings.optimizer(for: policy.model, learningRate: settings.learningRate)
     let microBatchTokens = recorded?.microBatchTokens ?? settings.microBatchTokens ?? 2048
-    updater = settings.updater(
-      for: policy.model, optimizer: optimizer,
-      steps: settings.maxSteps ?? 1, cut: UpdateCut(rows: microBatchTokens))
     if let recorded = try PlannedSteps(run, in: reader) {
       planned = recorded
     } else {
       planned = PlannedSteps(try run.record.plannedSteps(settings))
     }
+    updater = settings.updater(
+      for: policy.model, optimizer: optimizer,
+      steps: planned.latest, cut: UpdateCut(rows: microBatchTokens))
     rewardNames = run.record.rewards.map(\.name)
     estimator = AdvantageEstimator(
       settings.objective, rewardWeights: run.record.rewards.map(\.weight))

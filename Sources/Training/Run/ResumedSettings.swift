@@ -1,3 +1,4 @@
+import Foundation
 import Rollouts
 
 /// What may be said anew when a run is taken up: what its weights don't depend on, where its inputs lie, and how
@@ -39,12 +40,18 @@ public struct ResumedSettings {
   }
 
   /// What can't be taken over, a sentence each; empty where all can.
-  /// - Parameter command: The command that takes the run up.
-  public func faults(of command: String) -> [String] {
-    changes.filter { !Self.changeable.contains($0.name) }.map { change in
-      "\(change.name): a run that is taken up keeps it (\(change.old.jsonText)), or it would come to what no "
-        + "run comes to; to go on otherwise, begin a new run from a checkpoint of this one: "
-        + "grpo \(command) --config RUN/config.json --model RUN/checkpoints/step-… --run NEW"
-    }
+  /// - Parameters:
+  ///   - command: The command that takes the run up.
+  ///   - folder: The run.
+  public func faults(of command: String, in folder: RunFolder) -> [String] {
+    let run = folder.displayPath
+    let newest = folder.checkpoint(step: folder.checkpointSteps.last ?? 0).lastPathComponent
+    return
+      changes.filter { !Self.changeable.contains($0.name) }.map { change in
+        "\(change.name): a run that is taken up keeps it (\(change.old.jsonText)), or it would come to what no "
+          + "run comes to; to go on otherwise, begin a new run from a checkpoint of this one: "
+          + "grpo \(command) --config \(run)/config.json --model \(run)/checkpoints/\(newest) --run NEW "
+          + "--\(change.name.replacing("_", with: "-")) …"
+      }
   }
 }

@@ -183,7 +183,7 @@ final class Trainer {
         metrics.add(outcome.metrics)
         updates.append(outcome.record)
         updateTokens += outcome.tokens
-        if let skipped = outcome.skipped { try noteSkipped(skipped, step: step) }
+        if let skipped = outcome.skipped, !isReplayed { try noteSkipped(skipped, step: step) }
         refreshReference(after: outcome.record.policyStep)
       })
     clock.lap("update")
