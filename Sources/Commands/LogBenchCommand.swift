@@ -94,7 +94,7 @@ struct LogBenchCommand: Command {
     let memory = Self.peakMemory
     context.note(
       "wrote \(completions) completions in \(NumberFormat.duration(seconds)): "
-        + "\(NumberFormat.grouped(Int(Double(completions) / seconds))) a second, "
+        + "\(NumberFormat.grouped(Int(saturating: Double(completions) / seconds))) a second, "
         + "\(NumberFormat.duration(processor / Double(completions))) of processor time and "
         + "\(bytes / completions) bytes each, peak memory \(NumberFormat.bytes(memory))")
     return [
@@ -123,7 +123,7 @@ struct LogBenchCommand: Command {
   {
     let session = try QuerySession(readOnly: url)
     let totals = try session.rows("SELECT max(step) / 2, max(id) / 2 FROM steps").rows[0]
-    let middle = Int(totals[0].double ?? 0)
+    let middle = totals[0].integer ?? 0
     var questions: [(String, () throws -> Void)] = []
     for report in Report.all where report.name != "compare" {
       var request = ReportRequest(

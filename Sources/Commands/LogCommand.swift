@@ -23,7 +23,9 @@ struct LogImportCommand: Command {
       discussion: """
         Reads what 'grpo log export' writes, and dumps of other trainers: prompt or input, \
         completion or output, reward or score (a number, or several by name), step, group, \
-        advantage, columns; token ids and log-probabilities where there are any.
+        advantage, columns; token ids, log-probabilities and kept sets where there are any. Every \
+        other member is kept: as a column of the problem where the lines of a group agree on it, \
+        otherwise in the log of the completion's first score.
         """,
       positionals: [
         PositionalSpecification("FILE", .path, help: "the JSON lines"),

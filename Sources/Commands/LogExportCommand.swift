@@ -10,8 +10,8 @@ struct LogExportCommand: Command {
       discussion: """
         JSON lines are those that 'grpo train --rollouts' and 'grpo log import' read; CSV has a \
         row a trajectory without its arrays. --canonical writes the whole log but what its schema \
-        marks as circumstance (times, host, process ids), a line a row in the order of keys: two \
-        logs are the same where those lines are.
+        marks as nondeterministic (times, host, process ids), a line a row in the order of keys: \
+        two logs are the same where those lines are.
         """,
       positionals: [
         PositionalSpecification(
@@ -20,7 +20,7 @@ struct LogExportCommand: Command {
       options: [
         .flag("jsonl", help: "JSON lines, the default"),
         .flag("csv", help: "CSV with a header"),
-        .flag("canonical", help: "all that is no circumstance, to compare logs"),
+        .flag("canonical", help: "all that is deterministic, to compare logs"),
         OptionSpecification(
           "output", short: "o", .path, valueName: "FILE", default: "-",
           help: "the file to write; - for standard output"),
@@ -53,7 +53,14 @@ struct LogExportCommand: Command {
     let sink = try LineSink(arguments.string("output") ?? "-", context)
     switch chosen.first {
     case "canonical": try CanonicalExport(readOnly: location.log).write(sink.write)
-    case "csv": try exportCSV(location, filter, run: arguments.integer("run"), sink)
+    case "csv":
+      try stoppable {
+        try TrajectoryRows(readOnly: location.log).write(
+          from: filter.firstStep, through: filter.lastStep, run: arguments.integer("run"),
+          isInterrupted: { context.interrupts.isRaised },
+          columns: { _ = sink.write(RowPrinter.csvLine($0)) },
+          row: { sink.write(RowPrinter.csvLine($0.map(\.plainText))) })
+      }
     default:
       try RolloutFileWriter(readOnly: location.log, run: arguments.integer("run"))
         .write(from: filter.firstStep, through: filter.lastStep, sink.write)
@@ -63,22 +70,11 @@ struct LogExportCommand: Command {
     return .done
   }
 
-  private func exportCSV(
-    _ location: LogLocation, _ filter: TrajectoryFilter, run: Int?, _ sink: LineSink
-  ) throws {
-    let session = try QuerySession(readOnly: location.log)
-    try session.run(
-      """
-      SELECT * FROM trajectories WHERE step BETWEEN :first AND :last
-        AND run_id = coalesce(:run, (SELECT max(id) FROM runs)) ORDER BY completion_id
-      """,
-      parameters: [
-        "first": .integer(Int64(filter.firstStep ?? .min)),
-        "last": .integer(Int64(filter.lastStep ?? .max)),
-        "run": run.map { .integer(Int64($0)) } ?? .null,
-      ],
-      columns: { _ = sink.write(RowPrinter.csvLine($0)) },
-      row: { sink.write(RowPrinter.csvLine($0.map(\.plainText))) })
+  /// A walk that the user stopped is an interruption, not a fault.
+  private func stoppable(_ body: () throws -> Void) throws {
+    do { try body() } catch let error as StoreError where error.kind == .interrupted {
+      throw Interrupted()
+    }
   }
 }
 

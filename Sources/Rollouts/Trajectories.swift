@@ -91,12 +91,12 @@ public struct Score: Sendable, Hashable {
   /// Whatever else the plugin wants kept in the log.
   public var log: JSONObject
 
-  /// Makes a score.
+  /// Makes a score; −0.0 is taken as 0.0, which is what the log keeps of it.
   public init(
     _ value: Double, parts: [String: Double] = [:], steps: [StepScore] = [],
     log: JSONObject = [:]
   ) {
-    self.value = value
+    self.value = value == 0 ? 0 : value
     self.parts = parts
     self.steps = steps
     self.log = log

@@ -53,6 +53,19 @@ struct QueryCommandTests {
     #expect(run.run("query", "RUN", "SELECT 1 WHERE 0 = 1", "--json").output == "[]\n")
   }
 
+  @Test(arguments: ["-9223372036854775807 - 1", "9223372036854775807", "1e999", "-0.0", "1e308"])
+  func extremeNumbersArePrinted(_ number: String) throws {
+    let run = try RunFixture()
+    for format in [nil, "--full", "--csv", "--json", "--jsonl", "--markdown"] as [String?] {
+      let words = ["query", run.folder.path, "SELECT \(number) AS n"] + (format.map { [$0] } ?? [])
+      let context = CommandContext.memory()
+      #expect(runCommandLine(words, context: context) == .done)
+    }
+    #expect(
+      run.run("query", "RUN", "SELECT -9223372036854775807 - 1 AS n").output
+        == "                         n\n-9,223,372,036,854,775,808\n")
+  }
+
   @Test func namesOfColumnsDiffer() throws {
     let run = try RunFixture()
     #expect(

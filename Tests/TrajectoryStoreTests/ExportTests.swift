@@ -38,9 +38,9 @@ private func canonical(_ folder: TemporaryFolder) throws -> [String] {
   return lines
 }
 
-@Suite("Two logs are the same but for circumstance")
+@Suite("Two logs are the same but for what is nondeterministic")
 struct CanonicalTests {
-  @Test func circumstanceIsLeftOut() throws {
+  @Test func nondeterministicColumnsAreLeftOut() throws {
     let (a, b) = (try TemporaryFolder(), try TemporaryFolder())
     try writeLog(a, name: "one")
     try writeLog(b, name: "two")
@@ -119,22 +119,24 @@ struct CanonicalTests {
   }
 
   @Test func marksAreReadFromTheSchema() {
-    let marks = Circumstance(
+    let marks = NondeterministicColumns(
       of: """
         CREATE TABLE t (
-          -- [circumstance where name GLOB 'time/*']
+          -- [nondeterministic where name GLOB 'time/*']
           id INTEGER, -- plain
-          seconds REAL, -- how long [circumstance]
-          note TEXT -- [circumstance]
+          seconds REAL, -- how long [nondeterministic]
+          note TEXT -- as logs of format 1 say [circumstance]
         ) STRICT
         """)
-    #expect(marks.columns == ["seconds", "note"])
+    #expect(marks.names == ["seconds", "note"])
     #expect(marks.rows == "name GLOB 'time/*'")
     #expect(!marks.isWholeTable)
-    #expect(Circumstance(of: "CREATE TABLE t (\n -- [circumstance]\n id INTEGER\n)").isWholeTable)
+    #expect(
+      NondeterministicColumns(of: "CREATE TABLE t (\n -- [nondeterministic]\n id INTEGER\n)")
+        .isWholeTable)
   }
 
-  @Test func everyTimeInTheSchemaIsCircumstance() throws {
+  @Test func everyTimeInTheSchemaIsNondeterministic() throws {
     let folder = try TemporaryFolder()
     try writeLog(folder, name: "one")
     let connection = try Connection(path: folder.log.path, mode: .readOnly)

@@ -84,30 +84,6 @@ struct FaultTests {
     }
   }
 
-  @Test func anOlderLogIsMigratedAfterABackup() throws {
-    let (folder, log) = try open()
-    _ = log
-    let connection = try Connection(path: folder.log.path, mode: .readWrite)
-    let later =
-      LogFormat.migrations + [
-        Migration(version: 2, sql: "CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT")
-      ]
-    try LogFormat.migrate(connection, from: .log(version: 1), migrations: later)
-    #expect(try connection.integer("PRAGMA user_version") == 2)
-    #expect(try connection.integer("SELECT count(*) FROM later") == 0)
-    let backup = URL(fileURLWithPath: folder.log.path + ".format-1.backup")
-    #expect(try TrajectoryReader(readOnly: backup).steps() == [0, 1])
-    // A migration that fails leaves everything as it was.
-    let broken =
-      later + [Migration(version: 3, sql: "CREATE TABLE good (x); CREATE TABLE later (x)")]
-    #expect(throws: StoreError.self) {
-      try LogFormat.migrate(connection, from: .log(version: 2), migrations: broken)
-    }
-    #expect(try connection.integer("PRAGMA user_version") == 2)
-    #expect(
-      try connection.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'good'") == 0)
-  }
-
   @Test func aFullDiskLosesNothingThatWasCommitted() throws {
     let folder = try TemporaryFolder()
     var writer = try LogWriter(path: folder.log.path, creating: true)
@@ -200,49 +176,5 @@ struct FaultTests {
     let (folder, _) = try open()
     let connection = try Connection(path: folder.log.path, mode: .immutable)
     #expect(try connection.integer("SELECT count(*) FROM runs") == 1)
-  }
-}
-
-@Suite("Other tools read a log")
-struct ForeignToolTests {
-  private static let hasPython = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
-
-  @Test(.enabled(if: hasPython, "python3 is not installed"))
-  func pythonReadsEveryTableAndView() throws {
-    let folder = try TemporaryFolder()
-    do {
-      let log = try TrajectoryLog(creating: folder.log)
-      try log.begin(run: Sample.run())
-      try log.append(step: Sample.step(0))
-      try log.append(update: Sample.update(1, of: Sample.step(0)))
-    }
-    let script = """
-      import sqlite3, struct, sys
-      c = sqlite3.connect(sys.argv[1])
-      names = [n for n, in c.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
-        "AND name NOT LIKE '%_search_%'")]
-      assert 'trajectories' in names and len(names) > 15, names
-      for n in names: c.execute(f'SELECT * FROM {n}').fetchall()
-      ids, logprobs, length = c.execute('SELECT token_ids, sampler_logprobs, length '
-        'FROM completion_tokens JOIN completions ON id = completion_id LIMIT 1').fetchone()
-      assert len(struct.unpack(f'<{length}i', ids)) == len(struct.unpack(f'<{length}f', logprobs))
-      assert c.execute("SELECT count(*) FROM completion_search('answer')").fetchone()[0] == 12
-      c.execute('DELETE FROM completions WHERE id = 1')
-      assert c.execute("SELECT count(*) FROM completion_search('answer')").fetchone()[0] == 11
-      c.execute("UPDATE completions SET text = 'pear' WHERE id = 2")
-      assert c.execute("SELECT rowid FROM completion_search('pear')").fetchone()[0] == 2
-      c.execute("INSERT INTO completion_search(completion_search) VALUES ('integrity-check')")
-      c.rollback()
-      assert c.execute('PRAGMA integrity_check').fetchone()[0] == 'ok'
-      assert not c.execute('PRAGMA foreign_key_check').fetchall()
-      print('fine')
-      """
-    #expect(try output(of: script, folder.log.path) == "fine\n")
-  }
-
-  private func output(of script: String, _ argument: String) throws -> String {
-    let ended = try ChildProcess.run(["/usr/bin/python3", "-c", script, argument])
-    #expect(ended.code == 0, "\(ended.errors)")
-    return ended.output
   }
 }

@@ -88,7 +88,7 @@ enum Sample {
     record.entropies = numbers()
     if sample != 1 { record.referenceLogProbabilities = numbers() }
     if sample == 2 { record.samplerLogProbabilities?[0] = Float(bitPattern: 0x7FC0_1234) }
-    record.keptSets = (0..<count).map { $0 % 2 == 0 ? [3, 9, 700, 31999] : nil }
+    record.keptSets = (0..<count).map { [[3, 9, 700, 31999], nil, [~2, ~5]][$0 % 3] }
     let value = sample == 3 ? -0.0 : Double.random(in: 0...1, using: &random)
     record.scores = scores(sample: sample, value: value)
     record.reward = sample == 1 ? nil : value
@@ -111,7 +111,9 @@ enum Sample {
       ? .unscorable(reason: "no answer")
       : sample == 2 ? .failed(error: "timed out after 5 s") : .scored(Score(0.5))
     return [
-      ScoreRecord(reward: "exact", scoring: .scored(scored), seconds: 0.25, isFromCache: true),
+      ScoreRecord(
+        reward: "exact", scoring: .scored(scored), seconds: 0.25, isFromCache: true,
+        reason: "the digits agree"),
       ScoreRecord(reward: "style", scoring: second, seconds: 0.5, standardError: "warning\n"),
     ]
   }

@@ -29,7 +29,8 @@ struct Query {
     try translating {
       try session.run(
         sql, parameters: try parameters(), timeLimit: timeLimit,
-        isInterrupted: { context.interrupts.isRaised }, columns: { printer.begin($0) }
+        isInterrupted: { context.interrupts.isRaised }, overdue: overdue,
+        columns: { printer.begin($0) }
       ) { row in
         count += 1
         return count <= limit && printer.add(row)
@@ -74,7 +75,7 @@ struct Query {
     let ready = request
     return try translating {
       try session.watching(
-        timeLimit: timeLimit, isInterrupted: { context.interrupts.isRaised }
+        timeLimit: timeLimit, isInterrupted: { context.interrupts.isRaised }, overdue: overdue
       ) { () throws(StoreError) in try report.make(ready) }
     }
   }
@@ -91,6 +92,16 @@ struct Query {
 
   private var timeLimit: Double? {
     arguments.double("time-limit").flatMap { $0 > 0 ? $0 : nil }
+  }
+
+  /// Ends the program where a single function of SQL keeps SQLite from noticing that its time is over:
+  /// nothing else stops it.
+  private var overdue: @Sendable (StoreError) -> Void {
+    { error in
+      let sentence = TextLayout.withoutControls("error: \(error)") + "\n"
+      FileHandle.standardError.write(Data(sentence.utf8))
+      _exit(ExitCode.failed.rawValue)
+    }
   }
 
   private func filter() throws -> TrajectoryFilter {
@@ -185,7 +196,7 @@ extension Query {
   }
 
   private func showSteps(after shown: Int?, upTo last: Int) throws {
-    let first = shown.map { $0 + 1 } ?? max(0, last - 19)
+    let first = shown.map { $0.addingSaturated(1) } ?? max(0, last.subtractingSaturated(19))
     var filter = TrajectoryFilter()
     (filter.firstStep, filter.lastStep, filter.limit) = (first, last, .max)
     filter.order = "step"

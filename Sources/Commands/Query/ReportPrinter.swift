@@ -71,6 +71,7 @@ struct ReportPrinter {
       ("advantage", token.advantage),
     ] { object[name] = value.map { $0.isFinite ? .number($0) : .null } }
     object["kept"] = token.keptCount.map { .integer(Int64($0)) }
+    object["excluded"] = token.excludedCount.map { .integer(Int64($0)) }
     return .object(object)
   }
 

@@ -47,7 +47,7 @@ struct CellFormat {
       return isFull ? value.plainText : NumberFormat.significant(number, 4)
     case (.real(let number), _):
       return isFull ? value.plainText : NumberFormat.significant(number, 6)
-    case (.integer(let number), .plain) where !isFull && abs(number) >= 1_000_000:
+    case (.integer(let number), .plain) where !isFull && number.magnitude >= 1_000_000:
       return NumberFormat.grouped(Int(number))
     default: return value.plainText
     }

@@ -136,7 +136,7 @@ struct TokenColoring: Sendable {
       table.append(
         "\(position)", "\(token.id)", token.text ?? "", number(token.logProbability),
         number(token.entropy), number(token.ratio), number(token.advantage),
-        token.keptCount.map(String.init) ?? "")
+        token.keptCount.map(String.init) ?? token.excludedCount.map { "all but \($0)" } ?? "")
     }
     for index in table.columns.indices.reversed()
     where table.rows.allSatisfy({ $0[index].isEmpty }) {

@@ -1,17 +1,17 @@
 import Foundation
 
 /// The lines of a file, one after the other, hashed as they pass.
-struct LineSource: ~Copyable {
+package struct LineSource: ~Copyable {
   let path: String
   /// The number of the line that `nextLine` gave last, from 1.
-  private(set) var lineNumber = 0
+  package private(set) var lineNumber = 0
   private var reader: FileReader
   private var hash = SHA256()
   private var buffer: [UInt8] = []
   private var position = 0
   private var isAtEnd = false
 
-  init(_ path: String) throws(DatasetError) {
+  package init(_ path: String) throws(DatasetError) {
     self.path = path
     do throws(FileReadError) { reader = try FileReader(path) } catch {
       throw DatasetError(path: path, reason: error.reason)
@@ -25,7 +25,7 @@ struct LineSource: ~Copyable {
   }
 
   /// The next line without its end; nil after the last.
-  mutating func nextLine() throws(DatasetError) -> [UInt8]? {
+  package mutating func nextLine() throws(DatasetError) -> [UInt8]? {
     var searched = position
     while true {
       if let end = indexOfLineFeed(from: searched) {

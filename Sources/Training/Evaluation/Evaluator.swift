@@ -204,7 +204,7 @@ final class Evaluator {
       return EvaluationCompletionRecord(
         problemIndex: request.problem.index, sample: request.id % settings.samples,
         prompt: request.problem.prompt, completion: request.completion, reward: scored.total,
-        scores: Dictionary(uniqueKeysWithValues: scores))
+        scores: Dictionary(uniqueKeysWithValues: scores), columns: request.problem.columns)
     }
   }
 }

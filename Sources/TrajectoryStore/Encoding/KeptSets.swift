@@ -1,6 +1,9 @@
 import Rollouts
 
-/// The sets of tokens that truncated sampling left, one a token, as a compact blob.
+/// The sets of tokens that truncated sampling left, one per token, as a compact blob.
+///
+/// A set is its ids, ascending; or, where all but a few tokens were left, those few, each as the bitwise
+/// complement of its id: −1 − id. So a set whose ids are negative is a complement.
 ///
 /// For each token of the completion, a header `n·2 + form` as a variable-length integer (7 bits a
 /// byte, least first, the high bit set on all but the last), then the n ids:
@@ -13,6 +16,9 @@ import Rollouts
 ///
 /// An empty set can't be: the sampled token is always in it. It is written as form 1 with n = 0.
 enum KeptSets {
+  /// Whether a set says what was excluded rather than what was left.
+  static func isComplement(_ set: [TokenID]) -> Bool { (set.first ?? 0) < 0 }
+
   static func encoded(_ sets: [[TokenID]?]) -> [UInt8] {
     var bytes: [UInt8] = []
     for set in sets {

@@ -1,4 +1,4 @@
-/// A table as `--canonical` sees it: what is no circumstance, in the order of its key.
+/// A table as `--canonical` sees it: what is deterministic, in the order of its key.
 struct CanonicalTable {
   var name: String
   /// The columns of the key, in order.
@@ -18,16 +18,16 @@ struct CanonicalTable {
       """)
     var tables: [CanonicalTable] = []
     while try statement.step() {
-      let circumstance = Circumstance(of: statement.text(1))
-      if circumstance.isWholeTable { continue }
+      let left = NondeterministicColumns(of: statement.text(1))
+      if left.isWholeTable { continue }
       tables.append(
-        try CanonicalTable(statement.text(0), without: circumstance, in: connection))
+        try CanonicalTable(statement.text(0), without: left, in: connection))
     }
     return tables
   }
 
   private init(
-    _ name: String, without circumstance: Circumstance, in connection: Connection
+    _ name: String, without left: NondeterministicColumns, in connection: Connection
   ) throws(StoreError) {
     self.name = name
     let statement = try connection.prepare("SELECT name, pk FROM pragma_table_info(?) ORDER BY cid")
@@ -37,10 +37,10 @@ struct CanonicalTable {
     while try statement.step() {
       let column = statement.text(0)
       if statement.integer(1) > 0 { keyed.append((statement.integer(1), column)) }
-      if !circumstance.columns.contains(column) { columns.append(column) }
+      if !left.names.contains(column) { columns.append(column) }
     }
     key = keyed.sorted { $0.place < $1.place }.map(\.name)
-    let condition = circumstance.rows.map { " WHERE NOT (\($0))" } ?? ""
+    let condition = left.rows.map { " WHERE NOT (\($0))" } ?? ""
     sql =
       "SELECT \(columns.joined(separator: ", ")) FROM \(name)\(condition) "
       + "ORDER BY \(key.isEmpty ? "rowid" : key.joined(separator: ", "))"

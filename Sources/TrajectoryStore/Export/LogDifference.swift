@@ -1,7 +1,7 @@
 import Foundation
 import Rollouts
 
-/// The first place where two logs differ in what is no circumstance.
+/// The first place where two logs differ in what is deterministic.
 public struct LogDifference: Sendable, Equatable, CustomStringConvertible {
   /// The table.
   public var table: String
@@ -23,7 +23,7 @@ public struct LogDifference: Sendable, Equatable, CustomStringConvertible {
     var text = "\(table)"
     if let column { text += ".\(column)" }
     text += " (\(row)\(place.map { ": " + $0 } ?? ""))"
-    // Arrays of these tables have an element a token.
+    // Arrays of these tables have an element per token.
     if let element {
       text += table.hasPrefix("completion_") ? ", token \(element)" : ", element \(element)"
     }
@@ -50,7 +50,7 @@ public struct LogDifference: Sendable, Equatable, CustomStringConvertible {
       guard a.name == b.name, a.columns == b.columns else {
         throw StoreError(
           .refused, "The logs have different formats: '\(a.name)' against '\(b.name)'.",
-          remedy: "Open the older one with the program that wrote the newer one.")
+          remedy: "Bring the older one to this program's format: grpo log migrate LOG.")
       }
       let statements = (try connections.0.prepare(a.sql), try connections.1.prepare(b.sql))
       while true {

@@ -4,7 +4,7 @@ import Rollouts
 /// Completions as lines of JSON that `grpo train --rollouts` reads, and any other program.
 ///
 /// A line has the members `group, step, prompt, prompt_ids, completion, completion_ids, reward,
-/// rewards, advantage, old_logprobs, finish, columns`, of which those without a value are left out.
+/// rewards, advantage, old_logprobs, kept_sets, finish, columns`, of which those without a value are left out.
 public struct RolloutFileWriter {
   private let reader: TrajectoryReader
   private let run: Int
@@ -59,6 +59,7 @@ public struct RolloutFileWriter {
     object["old_logprobs"] = record.samplerLogProbabilities.map {
       .array($0.map { .number(Double($0)) })
     }
+    object["kept_sets"] = KeptSetJSON.json(of: record.keptSets)
     object["finish"] = .string(record.completion.finish.rawValue)
     if !group.problem.columns.isEmpty { object["columns"] = .object(group.problem.columns) }
     return JSONValue.object(object).jsonText

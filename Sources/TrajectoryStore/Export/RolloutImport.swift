@@ -3,55 +3,63 @@ import Rollouts
 
 /// Makes a log of lines of JSON: what `grpo log export` wrote, or another trainer's dump.
 ///
-/// Of each line are read `step` (0 where there is none), `group` (the prompt where there is none),
-/// `prompt` or `input`, `completion` or `output`, `prompt_ids`, `completion_ids`, `reward` (a
-/// number, null, or an object of them by name) or `score`, `advantage`, `old_logprobs`, `finish`
-/// and `columns`. Steps must not go back; within a step lines of a group need not be adjacent.
+/// What is read of a line is said at `ImportedLine`. Steps must not go back; within a step lines of a group
+/// need not be adjacent. The log is made aside and appears whole.
 public struct RolloutImport {
   private let path: String
+  private let weights: [String: Double]
   private var step: Int?
   private var groups: [String: Int] = [:]
   private var record = StepRecord(step: 0, policyStep: 0, groups: [])
+  /// The members of each completion's line that are no part of a rollout, beside `record.groups`.
+  private var others: [[JSONObject]] = []
   private var problems: [String: Int] = [:]
   private var lines = 0
 
   /// Reads a file into a new log; returns how many completions it held.
   ///
+  /// The file is read twice, since a log names its rewards before its completions.
   /// - Parameter weights: The rewards by name with their weights, for totals; a reward that the
   ///   lines name and this doesn't weighs 1.
   /// - Throws: `StoreError` naming file and line of what can't be read.
+  /// - Complexity: linear in the file, with memory for a step of it.
   public static func run(
     _ file: URL, into url: URL, weights: [String: Double] = [:]
   ) throws(StoreError) -> Int {
-    let names = try rewardNames(in: file)
-    let log = try TrajectoryLog(creating: url)
-    try log.begin(
-      run: RunRecord(
-        name: file.deletingPathExtension().lastPathComponent, kind: "import", seed: 0,
-        programVersion: "", configuration: [:], model: "", modelHash: "", dataset: file.path,
-        datasetHash: "",
-        rewards: names.map { RewardRecord(name: $0, weight: weights[$0] ?? 1, kind: "imported") }))
-    var importer = RolloutImport(path: file.path)
-    try eachLine(of: file) { (line, number) throws(StoreError) in
-      try importer.add(line, number: number, weights: weights, to: log)
+    if let fault = RegularFile.fault(at: file.path) {
+      throw StoreError(
+        .unreachable, "\(file.path) \(fault).", remedy: "Write the lines to a file first.")
     }
-    try importer.finishStep(log)
-    try log.finish(outcome: "done")
-    return importer.lines
+    let names = try rewardNames(in: file)
+    return try AsideLog.make(url) { (aside) throws(StoreError) in
+      let log = try TrajectoryLog(creating: aside)
+      try log.begin(
+        run: RunRecord(
+          name: file.deletingPathExtension().lastPathComponent, kind: "import", seed: 0,
+          programVersion: "", configuration: [:], model: "", modelHash: "", dataset: file.path,
+          datasetHash: "",
+          rewards: names.map { RewardRecord(name: $0, weight: weights[$0] ?? 1, kind: "imported") }
+        ))
+      var importer = RolloutImport(path: file.path, weights: weights)
+      try eachLine(of: file) { (line) throws(StoreError) in try importer.add(line, to: log) }
+      try importer.finishStep(log)
+      try log.finish(outcome: "done")
+      return importer.lines
+    }
   }
 
-  private init(path: String) { self.path = path }
+  private init(path: String, weights: [String: Double]) {
+    self.path = path
+    self.weights = weights
+  }
 
   /// The names of all rewards, in the order in which they first appear; `reward` for plain numbers.
   private static func rewardNames(in file: URL) throws(StoreError) -> [String] {
     var names: [String] = []
-    try eachLine(of: file) { (line, number) throws(StoreError) in
-      let object = try parse(line, file.path, number)
-      let rewards = (object["reward"] ?? object["score"])
-      for name in rewards?.object?.keys ?? ["reward"] where !names.contains(name) {
-        guard names.count < 1000 else {
-          throw fault(file.path, number, "names more than 1000 rewards in all")
-        }
+    var seen: Set<String> = []
+    try eachLine(of: file) { (line) throws(StoreError) in
+      for (name, _) in line.rewards where seen.insert(name).inserted {
+        guard names.count < 1000 else { throw line.fault("names more than 1000 rewards in all") }
         names.append(name)
       }
     }
@@ -60,135 +68,96 @@ public struct RolloutImport {
 
   /// Calls a body with each line that isn't empty; memory for one line.
   private static func eachLine(
-    of file: URL, _ body: (ArraySlice<UInt8>, Int) throws(StoreError) -> Void
+    of file: URL, _ body: (ImportedLine) throws(StoreError) -> Void
   ) throws(StoreError) {
-    guard let handle = try? FileHandle(forReadingFrom: file) else {
-      throw StoreError(.unreachable, "The file \(file.path) can't be read.")
+    var source: LineSource
+    do throws(DatasetError) { source = try LineSource(file.path) } catch {
+      throw StoreError(.unreachable, "\(error)")
     }
-    defer { try? handle.close() }
-    var rest: [UInt8] = []
-    var number = 0
     while true {
-      let piece = (try? handle.read(upToCount: 1 << 20)) ?? nil
-      let isLast = piece?.isEmpty ?? true
-      rest += piece ?? Data()
-      var start = 0
-      while let end = rest[start...].firstIndex(of: UInt8(ascii: "\n"))
-        ?? (isLast ? rest.count : nil),
-        start < rest.count
-      {
-        number += 1
-        let line = rest[start..<end]
-        if line.contains(where: { $0 > 0x20 }) { try body(line, number) }
-        start = min(end + 1, rest.count)
+      let line: [UInt8]?
+      do throws(DatasetError) { line = try source.nextLine() } catch {
+        throw StoreError(.refused, "\(error)")
       }
-      if isLast { return }
-      rest.removeFirst(start)
+      guard let line else { return }
+      if line.contains(where: { $0 > 0x20 }) {
+        try body(try ImportedLine(line, path: file.path, number: source.lineNumber))
+      }
     }
   }
 
-  private static func fault(_ path: String, _ line: Int, _ what: String) -> StoreError {
-    StoreError(.refused, "\(path), line \(line): \(what).")
-  }
-
-  private static func parse(
-    _ line: ArraySlice<UInt8>, _ path: String, _ number: Int
-  ) throws(StoreError) -> JSONObject {
-    do throws(JSONError) {
-      guard let object = try JSONValue.parse(bytes: Array(line)).object else {
-        throw JSONError(reason: "expected an object", line: 1, column: 1)
-      }
-      return object
-    } catch {
-      throw fault(path, number, "column \(error.column): \(error.reason)")
-    }
-  }
-
-  private mutating func add(
-    _ line: ArraySlice<UInt8>, number: Int, weights: [String: Double], to log: TrajectoryLog
-  ) throws(StoreError) {
-    let object = try Self.parse(line, path, number)
-    let step = object["step"]?.integer ?? self.step ?? 0
+  private mutating func add(_ line: ImportedLine, to log: TrajectoryLog) throws(StoreError) {
+    let step = try line.step ?? self.step ?? 0
     if step != self.step {
       if let current = self.step, step < current {
-        throw Self.fault(path, number, "step \(step) comes after step \(current)")
+        throw line.fault("step \(step) comes after step \(current)")
       }
       try finishStep(log)
       self.step = step
       record = StepRecord(step: step, policyStep: step, groups: [])
     }
-    guard let promptValue = object["prompt"] ?? object["input"] ?? object["prompt_ids"] else {
-      throw Self.fault(path, number, "there is no prompt")
-    }
-    let prompt = promptValue.string ?? promptValue.jsonText
-    let key = object["group"]?.jsonText ?? prompt
-    let place = groups[key] ?? newGroup(key, prompt, promptValue, object)
-    record.groups[place].completions.append(
-      try completion(
-        object, sample: record.groups[place].completions.count, number: number, weights: weights))
+    let prompt = try line.prompt
+    let key = line.group ?? prompt.key
+    let known = groups[key]
+    let place = if let known { known } else { try newGroup(key, prompt, line) }
+    let sample = record.groups[place].completions.count
+    record.groups[place].completions.append(try line.completion(sample: sample, weights: weights))
+    others[place].append(line.others)
     lines += 1
   }
 
   private mutating func newGroup(
-    _ key: String, _ text: String, _ value: JSONValue, _ object: JSONObject
-  ) -> Int {
-    let index = problems[text] ?? problems.count
-    problems[text] = index
-    let isMessages = value.array != nil && object["prompt_ids"] != value
-    let prompt =
-      isMessages
-      ? PromptText.prompt(form: "messages", text: value.jsonText) ?? .text(text) : .text(text)
-    groups[key] = record.groups.count
+    _ key: String, _ prompt: ImportedLine.PromptText, _ line: ImportedLine
+  ) throws(StoreError) -> Int {
+    let index = problems[prompt.key] ?? problems.count
+    problems[prompt.key] = index
+    let place = record.groups.count
+    groups[key] = place
     record.groups.append(
       GroupRecord(
-        problem: Problem(index: index, prompt: prompt, columns: object["columns"]?.object ?? [:]),
-        promptTokens: Self.tokens(object["prompt_ids"]) ?? [], draw: record.groups.count,
-        completions: []))
-    return record.groups.count - 1
+        problem: Problem(index: index, prompt: prompt.prompt, columns: line.columns),
+        promptTokens: try line.promptTokens, draw: place, completions: []))
+    others.append([])
+    return place
   }
 
-  private func completion(
-    _ object: JSONObject, sample: Int, number: Int, weights: [String: Double]
-  ) throws(StoreError) -> CompletionRecord {
-    let answer = object["completion"] ?? object["output"]
-    guard let text = answer.map({ $0.string ?? $0.jsonText }) ?? object["completion_ids"]?.jsonText
-    else { throw Self.fault(path, number, "there is no completion") }
-    let tokens = Self.tokens(object["completion_ids"]) ?? []
-    var record = CompletionRecord(
-      sample: sample,
-      completion: Completion(
-        text: text, tokens: tokens,
-        finish: object["finish"]?.string.flatMap(FinishReason.init) ?? .stop))
-    if let numbers = object["old_logprobs"]?.array, numbers.count == tokens.count {
-      record.samplerLogProbabilities = numbers.map { Float($0.double ?? .nan) }
-    }
-    let reward = object["reward"] ?? object["score"]
-    var total: Double?
-    for (name, value) in reward?.object ?? ["reward": reward ?? .null] {
-      if let value = value.double {
-        record.scores.append(ScoreRecord(reward: name, scoring: .scored(Score(value))))
-        total = (total ?? 0) + value * (weights[name] ?? 1)
-      } else {
-        record.scores.append(
-          ScoreRecord(reward: name, scoring: .unscorable(reason: "no number in the file")))
+  /// Sorts the members that are no part of a rollout: what all lines of a group agree on is a column of its
+  /// problem, the rest is kept with each completion's first score.
+  private mutating func placeOthers() {
+    for (place, lines) in others.enumerated() {
+      guard let first = lines.first else { continue }
+      let shared = Set(first.keys.filter { name in lines.allSatisfy { $0[name] == first[name] } })
+      for name in first.keys
+      where shared.contains(name) && record.groups[place].problem.columns[name] == nil {
+        record.groups[place].problem.columns[name] = first[name]
+      }
+      for (sample, line) in lines.enumerated() {
+        let own = JSONObject(
+          line.filter { !shared.contains($0.key) }.map { ($0.key, $0.value) })
+        guard !own.isEmpty else { continue }
+        record.groups[place].completions[sample].keep(own)
       }
     }
-    record.reward = total
-    if let advantage = object["advantage"]?.double { record.advantage = .completion(advantage) }
-    if let values = object["advantage"]?.array, values.count == tokens.count {
-      record.advantage = .tokens(values.map { $0.double ?? 0 })
-    }
-    return record
-  }
-
-  private static func tokens(_ value: JSONValue?) -> [TokenID]? {
-    value?.array?.compactMap { $0.integer.flatMap { TokenID(exactly: $0) } }
   }
 
   private mutating func finishStep(_ log: TrajectoryLog) throws(StoreError) {
     guard step != nil, !record.groups.isEmpty else { return }
+    placeOthers()
     try log.append(step: record)
     groups.removeAll()
     record.groups.removeAll()
+    others.removeAll()
+  }
+}
+
+extension CompletionRecord {
+  /// Keeps members of a line in the log of the first score that is one.
+  fileprivate mutating func keep(_ members: JSONObject) {
+    for index in scores.indices {
+      guard case .scored(var score) = scores[index].scoring else { continue }
+      for (name, value) in members { score.log[name] = value }
+      scores[index].scoring = .scored(score)
+      return
+    }
   }
 }

@@ -236,7 +236,7 @@ struct PageData {
       WHERE steps.run_id = :run AND reward IS NOT NULL
       """, runParameter
     ) { statement in
-      let bin = Int(((statement.real(1) - low) / width).rounded(.down))
+      let bin = Int(saturating: ((statement.real(1) - low) / width).rounded(.down))
       counts[buckets.index(of: statement.integer(0))][min(bins - 1, max(0, bin))] += 1
     }
     return [
@@ -305,8 +305,8 @@ struct PageData {
       WHERE steps.id IN ((SELECT min(id) FROM steps WHERE run_id = :run),
         (SELECT max(id) FROM steps WHERE run_id = :run))
       """, runParameter)
-    guard let low = range.first?[0].double, let high = range.first?[1].double else { return [] }
-    let spread = max(1, (Int(high) - Int(low) + 1) / Self.trajectoryLimit)
+    guard let low = range.first?[0].integer, let high = range.first?[1].integer else { return [] }
+    let spread = max(1, high.subtractingSaturated(low) / Self.trajectoryLimit)
     let queries = [
       "SELECT completion_id FROM trajectories WHERE +run_id = :run ORDER BY reward DESC LIMIT \(each)",
       """
@@ -319,7 +319,8 @@ struct PageData {
       """,
       """
       WITH RECURSIVE spread (place) AS (
-        SELECT \(Int(low)) UNION ALL SELECT place + \(spread) FROM spread WHERE place < \(Int(high))
+        SELECT \(low) UNION ALL SELECT place + \(spread) FROM spread
+          WHERE place <= \(high.subtractingSaturated(spread))
       )
       SELECT completion_id FROM spread CROSS JOIN trajectories ON completion_id = place
       WHERE run_id = :run LIMIT \(Self.trajectoryLimit)

@@ -37,12 +37,14 @@ public final class QuerySession {
   ///   - parameters: Values by name, without the `:`, `@` or `$` of the query.
   ///   - timeLimit: Seconds after which the query is stopped; nil for none.
   ///   - isInterrupted: Asked now and then; true stops the query.
+  ///   - overdue: See `watching`.
   ///   - columns: Called once, before any row, with the names of the columns.
   ///   - row: Called for each row; false ends the query.
   /// - Throws: `StoreError` of kind `query`, `timeLimit` or `interrupted`, or what befell the file.
   public func run(
     _ sql: String, parameters: [String: QueryValue] = [:], timeLimit: Double? = nil,
     isInterrupted: @escaping () -> Bool = { false },
+    overdue: (@Sendable (StoreError) -> Void)? = nil,
     columns: ([String]) -> Void = { _ in }, row: ([QueryValue]) -> Bool
   ) throws(StoreError) {
     let statement = try prepare(sql)
@@ -52,7 +54,8 @@ public final class QuerySession {
       (0..<count).map { column in
         sqlite3_column_name(statement.handle, column).map { String(cString: $0) } ?? ""
       })
-    try watching(timeLimit: timeLimit, isInterrupted: isInterrupted) { () throws(StoreError) in
+    try watching(timeLimit: timeLimit, isInterrupted: isInterrupted, overdue: overdue) {
+      () throws(StoreError) in
       while try statement.step() {
         if !row((0..<count).map { statement.value($0) }) { return }
       }
@@ -76,13 +79,24 @@ public final class QuerySession {
   }
 
   /// Runs a body under a time limit and the user's Ctrl-C, which every statement within obeys.
+  ///
+  /// SQLite asks between the steps of its machine, of which one may be a function that takes hours. Whoever
+  /// must not wait for it gives `overdue`.
+  /// - Parameter overdue: Called on another thread where the body has not ended a second after its limit.
   public func watching<Result>(
     timeLimit: Double?, isInterrupted: @escaping () -> Bool,
+    overdue: (@Sendable (StoreError) -> Void)? = nil,
     _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
-    watch.deadline = timeLimit.map { Date().addingTimeInterval($0) }
+    watch.deadline = timeLimit.map { ContinuousClock.now + .seconds($0) }
     watch.isInterrupted = isInterrupted
     watch.hasExpired = false
+    let alarm = timeLimit.flatMap { limit in
+      overdue.map { overdue in
+        OverdueAlarm(after: limit + Self.grace) { overdue(Self.tookTooLong(limit, code: 0)) }
+      }
+    }
+    defer { alarm?.cancel() }
     sqlite3_progress_handler(
       connection.handle, 20_000, Self.progress, Unmanaged.passUnretained(watch).toOpaque())
     defer {
@@ -91,10 +105,17 @@ public final class QuerySession {
     }
     do throws(StoreError) { return try body() } catch  where error.kind == .interrupted {
       guard watch.hasExpired, let timeLimit else { throw error }
-      throw StoreError(
-        .timeLimit, "The query took longer than its limit of \(timeLimit) s.",
-        remedy: "Narrow it (WHERE, LIMIT), or give it more with --time-limit.", code: error.code)
+      throw Self.tookTooLong(timeLimit, code: error.code)
     }
+  }
+
+  /// Seconds that SQLite has to notice that a limit is over.
+  private static let grace = 1.0
+
+  private static func tookTooLong(_ limit: Double, code: Int32) -> StoreError {
+    StoreError(
+      .timeLimit, "The query took longer than its limit of \(limit) s.",
+      remedy: "Narrow it (WHERE, LIMIT), or give it more with --time-limit.", code: code)
   }
 
   private func prepare(_ sql: String) throws(StoreError) -> Statement {
@@ -185,7 +206,8 @@ public struct QueryResult: Sendable, Equatable {
 
 /// What stops a query that runs too long.
 private final class QueryWatch {
-  var deadline: Date?
+  /// On a clock that nobody sets.
+  var deadline: ContinuousClock.Instant?
   var isInterrupted: () -> Bool = { false }
   var hasExpired = false
 }
@@ -195,7 +217,7 @@ extension QuerySession {
   private static let progress: @convention(c) (UnsafeMutableRawPointer?) -> Int32 = { context in
     guard let context else { return 0 }
     let watch = Unmanaged<QueryWatch>.fromOpaque(context).takeUnretainedValue()
-    if let deadline = watch.deadline, Date() > deadline {
+    if let deadline = watch.deadline, ContinuousClock.now > deadline {
       watch.hasExpired = true
       return 1
     }

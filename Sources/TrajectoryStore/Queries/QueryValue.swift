@@ -20,6 +20,15 @@ extension QueryValue {
     }
   }
 
+  /// The value as a whole number, where it is a number: a real one is cut, or the nearest there is.
+  public var integer: Int? {
+    switch self {
+    case .integer(let value): return Int(value)
+    case .real(let value): return Int(saturating: value)
+    default: return nil
+    }
+  }
+
   /// The value as JSON; a blob becomes hexadecimal digits, an infinity null.
   public var json: JSONValue {
     switch self {

@@ -30,7 +30,8 @@ extension TrajectoryReader {
   ) throws(StoreError) -> [EvaluationCompletionRecord] {
     let statement = try connection.prepared(
       """
-      SELECT problem_index, sample, form, prompt, text, finish, token_ids, reward, scores
+      SELECT problem_index, sample, form, prompt, text, finish, token_ids, reward, scores,
+        \(try connection.column("columns", since: 2))
       FROM evaluation_completions WHERE evaluation_id = ? ORDER BY rowid
       """)
     try statement.bind(evaluation)
@@ -46,7 +47,8 @@ extension TrajectoryReader {
           problemIndex: statement.integer(0), sample: statement.integer(1), prompt: prompt,
           completion: Completion(
             text: statement.text(4), tokens: statement.array(6, of: TokenID.self), finish: finish),
-          reward: statement.optionalReal(7), scores: scores))
+          reward: statement.optionalReal(7), scores: scores,
+          columns: statement.isNull(9) ? [:] : try object(statement, 9)))
     }
     return completions
   }

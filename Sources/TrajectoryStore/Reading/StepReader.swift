@@ -82,6 +82,11 @@ extension TrajectoryReader {
       record.reward = statement.optionalReal(5)
       if let advantages = statement.optionalArray(11, of: Double.self) {
         record.advantage = .tokens(advantages)
+        // The column is what people and reports see: it must be what the array says.
+        let (mean, said) = (record.advantage?.mean, statement.optionalReal(6))
+        guard mean == said || (said == nil && mean?.isNaN == true) else {
+          throw damaged("an advantage that is not the mean of its tokens'")
+        }
       } else if let advantage = statement.optionalReal(6) {
         record.advantage = .completion(advantage)
       }
@@ -96,7 +101,7 @@ extension TrajectoryReader {
     let statement = try connection.prepared(
       """
       SELECT completion_id, rewards.name, status, value, parts, steps, log, error, seconds, stderr,
-        from_cache
+        from_cache, \(try connection.column("reason", since: 2))
       FROM completions
       CROSS JOIN scores ON scores.completion_id = completions.id
       CROSS JOIN rewards ON rewards.id = scores.reward_id
@@ -114,7 +119,8 @@ extension TrajectoryReader {
       scores[statement.integer(0), default: []].append(
         ScoreRecord(
           reward: statement.text(1), scoring: scoring, seconds: statement.optionalReal(8),
-          standardError: statement.optionalText(9), isFromCache: statement.integer(10) != 0))
+          standardError: statement.optionalText(9), isFromCache: statement.integer(10) != 0,
+          reason: statement.optionalText(11)))
     }
     return scores
   }

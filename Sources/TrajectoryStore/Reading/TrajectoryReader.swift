@@ -38,6 +38,7 @@ public final class TrajectoryReader {
     do throws(StoreError) {
       let connection = try Connection(path: path, mode: .readOnly)
       try LogFormat.check(try LogFormat.state(of: connection), path: path)
+      try LogFormat.checkTables(of: connection)
       return connection
     } catch  where error.code & 0xFF == SQLITE_CANTOPEN || error.code & 0xFF == SQLITE_READONLY {
       // SQLite wants to write its shared memory beside the log. Where the folder can't be written,
@@ -47,6 +48,7 @@ public final class TrajectoryReader {
       guard journal == 0 else { throw error }
       let connection = try Connection(path: path, mode: .immutable)
       try LogFormat.check(try LogFormat.state(of: connection), path: path)
+      try LogFormat.checkTables(of: connection)
       return connection
     }
   }

@@ -23,7 +23,7 @@ extension TrajectoryReader {
     let statement = try connection.prepared(
       """
       SELECT draw, sample, kl_mean, arrays, trainer_logprobs, ratios, clips, sampler_logprobs,
-        completions.length
+        length(token_ids) / 4
       FROM completion_updates AS updated
       JOIN completions ON completions.id = updated.completion_id
       JOIN completion_tokens ON completion_tokens.completion_id = completions.id

@@ -10,7 +10,7 @@ public struct EvaluationRecord: Sendable, Equatable {
   public var dataset: String
   /// The results, by name.
   public var metrics: [String: Double]
-  /// The time it took; circumstance.
+  /// The time it took; nondeterministic.
   public var seconds: Double?
   /// Its trajectories.
   public var completions: [EvaluationCompletionRecord]
@@ -43,11 +43,13 @@ public struct EvaluationCompletionRecord: Sendable, Equatable {
   public var reward: Double?
   /// The value of each reward, nil where it gave none.
   public var scores: [String: Double?]
+  /// The other columns of the problem's row.
+  public var columns: JSONObject
 
   /// Makes a record.
   public init(
     problemIndex: Int, sample: Int, prompt: Prompt, completion: Completion, reward: Double?,
-    scores: [String: Double?] = [:]
+    scores: [String: Double?] = [:], columns: JSONObject = [:]
   ) {
     self.problemIndex = problemIndex
     self.sample = sample
@@ -55,6 +57,7 @@ public struct EvaluationCompletionRecord: Sendable, Equatable {
     self.completion = completion
     self.reward = reward
     self.scores = scores
+    self.columns = columns
   }
 }
 
@@ -66,7 +69,7 @@ public struct CheckpointRecord: Sendable, Equatable {
   public var policyStep: Int
   /// The folder, relative to the run folder.
   public var path: String
-  /// The SHA-256 of the weights.
+  /// The SHA-256 of its `trainer.json`, which has those of all its files.
   public var contentHash: String
 
   /// Makes a record.
@@ -78,7 +81,7 @@ public struct CheckpointRecord: Sendable, Equatable {
   }
 }
 
-/// Something that befell a run; circumstance.
+/// Something that befell a run; nondeterministic.
 public struct EventRecord: Sendable, Equatable {
   /// The step it happened in; nil outside a step.
   public var step: Int?

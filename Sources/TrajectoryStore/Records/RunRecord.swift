@@ -2,7 +2,7 @@ import Rollouts
 
 /// What a run is made of: enough to repeat it, and to tell whether another is the same.
 public struct RunRecord: Sendable, Equatable {
-  /// The run folder's name; circumstance.
+  /// The run folder's name; nondeterministic.
   public var name: String
   /// `grpo`, `sft`, `rescore` or another word for what the run does.
   public var kind: String
@@ -24,7 +24,7 @@ public struct RunRecord: Sendable, Equatable {
   public var provenance: JSONObject
   /// The rewards, in the order of the config.
   public var rewards: [RewardRecord]
-  /// Machine, CPU, libraries, threads, process; circumstance.
+  /// Machine, CPU, libraries, threads, process; nondeterministic.
   public var host: JSONObject
 
   /// Makes a record.

@@ -8,7 +8,7 @@ public struct StepRecord: Sendable, Equatable {
   public var policyStep: Int
   /// The groups in the order of their draw, dropped ones included.
   public var groups: [GroupRecord]
-  /// Numbers of the step, by name; those called `time/…` are circumstance.
+  /// Numbers of the step, by name; those called `time/…` are nondeterministic.
   public var metrics: [String: Double]
 
   /// Makes a record.
@@ -55,13 +55,22 @@ public struct GroupRecord: Sendable, Equatable {
 public enum AdvantageRecord: Sendable, Equatable {
   /// One advantage for all tokens.
   case completion(Double)
-  /// An advantage a token, as process supervision gives.
+  /// An advantage per token, as process supervision gives.
   case tokens([Double])
+
+  /// The advantage, or its mean over the tokens; nil where there are none.
+  public var mean: Double? {
+    switch self {
+    case .completion(let value): return value
+    case .tokens(let values):
+      return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    }
+  }
 }
 
 /// One trajectory.
 ///
-/// Arrays have an element a token of `completion.tokens`. They come back from the log with the same
+/// Arrays have an element per token of `completion.tokens`. They come back from the log with the same
 /// bits, NaN payloads included.
 public struct CompletionRecord: Sendable, Equatable {
   /// The place in the group, from 0.
@@ -74,7 +83,10 @@ public struct CompletionRecord: Sendable, Equatable {
   public var referenceLogProbabilities: [Float]?
   /// Entropies of the distributions that were sampled from, in nats.
   public var entropies: [Float]?
-  /// What truncated sampling left to choose from, nil within for the whole vocabulary.
+  /// What truncated sampling left to choose from, ascending; nil within for the whole vocabulary.
+  ///
+  /// Where all but a few tokens were left, as by `min_new_tokens`, it is those few, each as the bitwise
+  /// complement of its id, which is negative.
   public var keptSets: [[TokenID]?]?
   /// What each reward said, in the order of the run's rewards.
   public var scores: [ScoreRecord]
@@ -108,22 +120,25 @@ public struct ScoreRecord: Sendable, Equatable {
   public var reward: String
   /// The score, or why there is none.
   public var scoring: Scoring
-  /// The time that scoring took; circumstance.
+  /// The time that scoring took; nondeterministic.
   public var seconds: Double?
-  /// What the plugin wrote to its stderr meanwhile; circumstance.
+  /// What the plugin wrote to its stderr meanwhile; nondeterministic.
   public var standardError: String?
-  /// Whether the score came from a cache; circumstance.
+  /// Whether the score came from a cache; nondeterministic.
   public var isFromCache: Bool
+  /// Why the score is what it is, where the reward says.
+  public var reason: String?
 
   /// Makes a record.
   public init(
     reward: String, scoring: Scoring, seconds: Double? = nil, standardError: String? = nil,
-    isFromCache: Bool = false
+    isFromCache: Bool = false, reason: String? = nil
   ) {
     self.reward = reward
     self.scoring = scoring
     self.seconds = seconds
     self.standardError = standardError
     self.isFromCache = isFromCache
+    self.reason = reason
   }
 }

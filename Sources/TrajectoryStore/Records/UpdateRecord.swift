@@ -33,11 +33,11 @@ public struct CompletionUpdateRecord: Sendable, Equatable {
   public var draw: Int
   /// Its place in the group.
   public var sample: Int
-  /// Log-probabilities by the policy at the start of the update, an element a token, in nats.
+  /// Log-probabilities by the policy at the start of the update, an element per token, in nats.
   public var trainerLogProbabilities: [Float]?
-  /// Importance ratios as the objective used them, an element a token.
+  /// Importance ratios as the objective used them, an element per token.
   public var ratios: [Float]?
-  /// −1 where the lower clip removed the gradient, 1 where the upper one did, else 0; an element a token.
+  /// −1 where the lower clip removed the gradient, 1 where the upper one did, else 0; an element per token.
   public var clips: [Int8]?
   /// The mean divergence from the reference per token, in nats.
   public var klMean: Double?

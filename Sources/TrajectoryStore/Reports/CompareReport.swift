@@ -31,7 +31,7 @@ extension Report {
       + evaluationCurves(second.session, runs.1).map { ("2 " + $0.name, $0) }
     let rewards = [("1 reward", series.0), ("2 reward", series.1)].map { name, series in
       ReportSection.Curve(
-        name: name, steps: series.rows.filter { $0[1] != .null }.map { Int($0[0].double ?? 0) },
+        name: name, steps: series.rows.filter { $0[1] != .null }.map { $0[0].integer ?? 0 },
         values: series.rows.compactMap { $0[1].double })
     }
     page.sections.append(

@@ -54,11 +54,12 @@ extension Report {
       [
         ("reward", .plain), ("weight", .number), ("status", .plain), ("value", .number),
         ("parts", .object), ("steps", .text), ("log", .object), ("error", .text),
-        ("seconds", .seconds), ("stderr", .text),
+        ("reason", .text), ("seconds: time", .seconds), ("stderr", .text),
       ],
       rows: try session.select(
         """
-        SELECT name, weight, status, value, parts, steps, log, error, seconds, stderr
+        SELECT name, weight, status, value, parts, steps, log, error,
+          \(try session.connection.column("reason", since: 2)), seconds, stderr
         FROM scores JOIN rewards ON rewards.id = reward_id
         WHERE completion_id = :id ORDER BY position
         """, parameters))
@@ -111,14 +112,20 @@ extension Report {
         func element<Number>(_ array: [Number]) -> Number? {
           index < array.count ? array[index] : nil
         }
-        cells.append(
-          .init(
-            id: id, text: request.tokenText?(id),
-            logProbability: element(logProbabilities).map(Double.init),
-            entropy: element(entropies).map(Double.init),
-            ratio: hasRatios ? ratios.map { element($0).map(Double.init) } ?? 1 : nil,
-            advantage: element(advantages) ?? advantage,
-            keptCount: sets.flatMap { $0[index]?.count }))
+        var cell = ReportSection.TokenCell(id: id)
+        cell.text = request.tokenText?(id)
+        cell.logProbability = element(logProbabilities).map(Double.init)
+        cell.entropy = element(entropies).map(Double.init)
+        if hasRatios { cell.ratio = ratios.map { element($0).map(Double.init) } ?? 1 }
+        cell.advantage = element(advantages) ?? advantage
+        if let set = sets?[index] {
+          if KeptSets.isComplement(set) {
+            cell.excludedCount = set.count
+          } else {
+            cell.keptCount = set.count
+          }
+        }
+        cells.append(cell)
       }
     }
     return cells

@@ -40,7 +40,7 @@ extension Report {
         ("sampler_difference_max", .number),
       ])
     for row in rows {
-      let bucket = Int(row[0].double ?? 0)
+      let bucket = row[0].integer ?? 0
       var cells: [QueryValue] = [.text(buckets.name(bucket))] + row.dropFirst()
       for name in names {
         let curve = curves.first { $0.name == name }
@@ -64,10 +64,10 @@ extension Report {
     _ request: ReportRequest, run: Int, _ buckets: StepBuckets
   ) throws(StoreError) -> [ReportSection.Fact] {
     let conditions = request.filter.stepConditions(run: run)
-    let quarter = Double(buckets.last - buckets.first + 1) / 4
+    let quarter = (Double(buckets.last) - Double(buckets.first) + 1) / 4
     let parameters = conditions.parameters.merging([
       "early": .real(Double(buckets.first) + quarter),
-      "late": .real(Double(buckets.last + 1) - quarter),
+      "late": .real(Double(buckets.last) + 1 - quarter),
     ]) { a, _ in a }
     let rows = try request.session.select(
       """

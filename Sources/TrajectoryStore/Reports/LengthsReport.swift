@@ -1,4 +1,5 @@
 import CSQLite
+import Rollouts
 
 extension Report {
   /// How long completions are, and whether length pays.
@@ -41,7 +42,7 @@ extension Report {
     return ReportPage(
       title: try runTitle(request.session, run),
       sections: [
-        .table(key: "lengths", title: "Tokens a completion", ReportTable(columns, rows: rows)),
+        .table(key: "lengths", title: "Tokens per completion", ReportTable(columns, rows: rows)),
         .note(
           "A correlation far from 0 says that the reward pays for length, or for brevity."),
       ])
@@ -74,7 +75,7 @@ private struct LengthSums {
     }
     counts[place] += 1
     total += 1
-    sum += length
+    sum = sum.addingSaturated(length)
     if isTruncated { truncated += 1 }
     if let reward { withReward.add(Double(length), reward) }
   }

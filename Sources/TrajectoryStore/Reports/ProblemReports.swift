@@ -16,7 +16,7 @@ extension Report {
     }
     var filter = request.filter
     filter.condition = "problem_id = \(id)" + (filter.condition.map { " AND (\($0)\n)" } ?? "")
-    let conditions = filter.conditions(run: Int(problem[4].double ?? 1))
+    let conditions = filter.conditions(run: problem[4].integer ?? 1)
     let rows = try session.select(
       """
       SELECT step, completion_id, reward, advantage, length, finish, text
@@ -31,7 +31,7 @@ extension Report {
       """, ["id": .integer(Int64(id))])
     let known = draws.filter { $0[1] != .null }
     let curve = ReportSection.Curve(
-      name: "reward", steps: known.map { Int($0[0].double ?? 0) },
+      name: "reward", steps: known.map { $0[0].integer ?? 0 },
       values: known.map { $0[1].double ?? 0 })
     return ReportPage(
       title: "problem \(id) (\(problem[2].plainText) row \(problem[3].plainText))",
@@ -142,7 +142,7 @@ extension Report {
       FROM chosen JOIN problems ON problems.id = problem_id
       ORDER BY \(request.filter.order ?? "times DESC, mean, problem_id") LIMIT :limit
       """, parameters)
-    let count = rows.first.flatMap { $0.last?.double } ?? 0
+    let count = rows.first.flatMap { $0.last?.integer } ?? 0
     var table = ReportTable(
       [
         ("problem", .plain), ("times_drawn", .plain), ("best", .number), ("mean", .number),

@@ -135,8 +135,10 @@ public enum ReportSection: Sendable, Equatable {
     public var ratio: Double?
     /// Its advantage.
     public var advantage: Double?
-    /// How many tokens truncated sampling left to choose from; nil for all.
+    /// How many tokens truncated sampling left to choose from; nil for all, or all but `excludedCount`.
     public var keptCount: Int?
+    /// How many tokens could not be chosen, where that is what the log says.
+    public var excludedCount: Int?
   }
 }
 
@@ -178,7 +180,11 @@ public struct ReportTable: Sendable, Equatable {
   /// Makes a table of columns given as `key`, or `key: title`.
   init(_ columns: [(String, Format)], rows: [[QueryValue]] = []) {
     self.columns = columns.map { name, format in
-      Column(key: name, title: name.replacing("_", with: " "), format: format)
+      let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
+      guard parts.count == 2, parts[1].hasPrefix(" ") else {
+        return Column(key: name, title: name.replacing("_", with: " "), format: format)
+      }
+      return Column(key: parts[0], title: String(parts[1].dropFirst()), format: format)
     }
     self.rows = rows
   }

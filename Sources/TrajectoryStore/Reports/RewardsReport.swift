@@ -36,14 +36,15 @@ extension Report {
     _ names: [[QueryValue]], _ statistics: RewardStatistics
   ) -> ReportTable {
     let rows = names.map { row -> [QueryValue] in
-      let sums = statistics.rewards[Int64(row[0].double ?? 0)] ?? RewardSums()
-      let total = sums.scored + sums.unscorable + sums.failed
+      let sums = statistics.rewards[Int64(row[0].integer ?? 0)] ?? RewardSums()
+      let lost = sums.failed.addingSaturated(sums.unscorable)
+      let total = sums.scored.addingSaturated(lost)
       return [
         row[1], row[2], .optional(sums.mean), .optional(sums.standardDeviation),
         .optional(sums.minimum), .optional(sums.maximum), .optional(sums.share),
         .integer(Int64(sums.scored)), .integer(Int64(sums.unscorable)),
         .integer(Int64(sums.failed)),
-        .optional(total == 0 ? nil : Double(sums.failed + sums.unscorable) / Double(total)),
+        .optional(total == 0 ? nil : Double(lost) / Double(total)),
       ]
     }
     return ReportTable(
@@ -57,7 +58,7 @@ extension Report {
   private static func correlations(
     _ names: [[QueryValue]], _ statistics: RewardStatistics
   ) -> ReportTable {
-    let ids = names.map { Int64($0[0].double ?? 0) }
+    let ids = names.map { Int64($0[0].integer ?? 0) }
     let rows = ids.enumerated().map { place, first -> [QueryValue] in
       [names[place][1]]
         + ids.map { second in
@@ -83,9 +84,10 @@ extension Report {
       [QueryValue.text(buckets.name(bucket))] + names.map { _ in .null }
     }
     for row in rows {
-      guard let bucket = row[0].double, let place = names.firstIndex(where: { $0[0] == row[1] })
+      guard let bucket = row[0].integer, cells.indices.contains(bucket),
+        let place = names.firstIndex(where: { $0[0] == row[1] })
       else { continue }
-      cells[Int(bucket)][place + 1] = row[2]
+      cells[bucket][place + 1] = row[2]
     }
     return ReportTable(
       [("steps", .plain)] + names.map { ($0[1].plainText, .number) }, rows: cells)
@@ -97,7 +99,7 @@ extension Report {
   ) -> [String] {
     var remarks: [String] = []
     for (place, row) in names.enumerated() {
-      let id = Int64(row[0].double ?? 0)
+      let id = Int64(row[0].integer ?? 0)
       guard let sums = statistics.rewards[id] else { continue }
       let name = row[1].plainText
       if let share = sums.share, names.count > 1 {
@@ -111,7 +113,7 @@ extension Report {
         remarks.append("\(name) never varies: it teaches nothing.")
       }
       for other in names[(place + 1)...] {
-        if let correlation = statistics.pair(id, Int64(other[0].double ?? 0))?.correlation,
+        if let correlation = statistics.pair(id, Int64(other[0].integer ?? 0))?.correlation,
           correlation < -0.3
         {
           remarks.append(
@@ -124,7 +126,7 @@ extension Report {
   }
 
   private static func percent(_ share: Double) -> String {
-    "\(Int((share * 100).rounded()))%"
+    "\(Int(saturating: (share * 100).rounded()))%"
   }
 }
 
@@ -171,12 +173,12 @@ struct RewardStatistics {
       let numbers = row.map { $0.double ?? 0 }
       var sums = RewardSums()
       (sums.scored, sums.unscorable, sums.failed) = (
-        Int(numbers[1]), Int(numbers[2]), Int(numbers[3])
+        row[1].integer ?? 0, row[2].integer ?? 0, row[3].integer ?? 0
       )
       (sums.sum, sums.sumOfSquares) = (numbers[4], numbers[5])
       (sums.minimum, sums.maximum) = (row[6].double, row[7].double)
       (sums.advantageShare, sums.advantageTotal) = (numbers[8], numbers[9])
-      rewards[Int64(numbers[0])] = sums
+      rewards[Int64(row[0].integer ?? 0)] = sums
     }
     for row in try request.session.select(
       """
@@ -187,8 +189,10 @@ struct RewardStatistics {
       """, conditions.parameters)
     {
       let numbers = row.map { $0.double ?? 0 }
-      pairs[.init(first: Int64(numbers[0]), second: Int64(numbers[1]))] = RewardPairSums(
-        count: Int(numbers[2]), firstSum: numbers[3], secondSum: numbers[4],
+      let pair = RewardSummaries.Pair(
+        first: Int64(row[0].integer ?? 0), second: Int64(row[1].integer ?? 0))
+      pairs[pair] = RewardPairSums(
+        count: row[2].integer ?? 0, firstSum: numbers[3], secondSum: numbers[4],
         firstSumOfSquares: numbers[5], secondSumOfSquares: numbers[6], sumOfProducts: numbers[7])
     }
   }
@@ -200,7 +204,7 @@ struct RewardStatistics {
       "SELECT id, weight FROM rewards WHERE run_id = :run", ["run": .integer(Int64(run))])
     var group = GroupSums(
       weights: Dictionary(
-        weights.map { (Int64($0[0].double ?? 0), $0[1].double ?? 0) }, uniquingKeysWith: { $1 }))
+        weights.map { (Int64($0[0].integer ?? 0), $0[1].double ?? 0) }, uniquingKeysWith: { $1 }))
     var statistics = self
     try request.session.walk(
       """

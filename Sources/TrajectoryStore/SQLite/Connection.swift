@@ -1,4 +1,5 @@
 import CSQLite
+import Rollouts
 
 /// One SQLite connection with its prepared statements; used by one thread at a time.
 ///
@@ -18,6 +19,7 @@ final class Connection {
 
   init(path: String, mode: Mode) throws(StoreError) {
     self.path = path
+    if let fault = RegularFile.fault(at: path) { throw StoreError(.notALog, "\(path) \(fault).") }
     var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
     var name = path
     switch mode {
@@ -126,5 +128,12 @@ final class Connection {
 
   func fault(_ code: Int32) -> StoreError {
     .sqlite(code: code, message: String(cString: sqlite3_errmsg(handle)), path: path)
+  }
+}
+
+extension Connection {
+  /// A column of a log as a query names it: NULL where the log's format is older than the column.
+  func column(_ name: String, since version: Int) throws(StoreError) -> String {
+    (try integer("PRAGMA user_version") ?? 0) >= version ? name : "NULL"
   }
 }

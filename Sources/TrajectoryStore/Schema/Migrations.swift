@@ -1,6 +1,3 @@
-import CSQLite
-import Foundation
-
 /// A numbered change of the log's format; never edited once released, only followed by another.
 struct Migration {
   /// The version of the format that it leads to.
@@ -9,76 +6,64 @@ struct Migration {
   var sql: String
 }
 
-/// The log's format: how a file says that it is a log and which version it has.
-enum LogFormat {
-  /// `GRPO` in ASCII, in the file's header (`PRAGMA application_id`).
-  static let applicationID = 0x4752_504F
+extension LogFormat {
+  /// All changes since version 1, in order: they make of an older log what `currentSchema` makes anew.
+  static let migrations = [Migration(version: 2, sql: plainTypes)]
 
-  /// All migrations in order; the first makes a new log.
-  static let migrations = [Migration(version: 1, sql: schemaVersion1)]
-
-  /// What a file is, as far as its header tells.
-  enum State: Equatable {
-    case empty
-    case log(version: Int)
-    case foreign
-  }
-
-  static func state(of connection: Connection) throws(StoreError) -> State {
-    let identifier = try connection.integer("PRAGMA application_id") ?? 0
-    if identifier == applicationID {
-      return .log(version: try connection.integer("PRAGMA user_version") ?? 0)
-    }
-    let tables = try connection.integer("SELECT count(*) FROM sqlite_schema") ?? 0
-    return identifier == 0 && tables == 0 ? .empty : .foreign
-  }
-
-  /// Refuses files that are no log, or a newer one.
-  static func check(
-    _ state: State, path: String, newest: Int = migrations.count
-  ) throws(StoreError) {
-    switch state {
-    case .empty:
-      throw StoreError(.notALog, "\(path) holds no log: the run stopped before its first commit.")
-    case .foreign:
-      throw StoreError(
-        .notALog, "\(path) is an SQLite database, but no trajectory log.",
-        remedy: "Name a run folder, or its trajectories.sqlite.")
-    case .log(let version) where version > newest:
-      throw StoreError(
-        .newerLog,
-        "The log \(path) has format \(version), which is newer than this program's \(newest).",
-        remedy: "Use the version of grpo that wrote it, or a later one.")
-    case .log: break
-    }
-  }
-
-  /// Brings a file to the newest format, after a backup beside it where it holds anything.
-  static func migrate(
-    _ connection: Connection, from state: State, migrations: [Migration] = migrations
-  ) throws(StoreError) {
-    var version = 0
-    if case .log(let current) = state { version = current }
-    let pending = migrations.filter { $0.version > version }
-    guard let last = pending.last else { return }
-    if version > 0 { try backUp(connection, version: version) }
-    for migration in pending {
-      try connection.transaction { () throws(StoreError) in
-        try connection.execute(migration.sql)
-        try connection.execute("PRAGMA application_id = \(applicationID)")
-        try connection.execute("PRAGMA user_version = \(migration.version)")
-      }
-    }
-    _ = last
-  }
-
-  private static func backUp(_ connection: Connection, version: Int) throws(StoreError) {
-    let backup = "\(connection.path).format-\(version).backup"
-    let partial = backup + ".partial"
-    try? FileManager.default.removeItem(atPath: partial)
-    try connection.prepare("VACUUM INTO ?").run(partial)
-    guard rename(partial, backup) == 0 else {
-      throw StoreError(.unreachable, "The backup \(backup) can't be written.")
-    }
-  }
+  /// Version 2: plain types, reasons of scores, columns of evaluations.
+  ///
+  /// Rewards, advantages and scores are declared REAL, where they were ANY with a CHECK that they be REAL: tools
+  /// that go by declared types took ANY for text. Scores may say their reason, and evaluations keep the columns of
+  /// their rows. `problem_results` counts a column, since DuckDB asks SQLite for a function of its own where a view
+  /// counts rows. What was called circumstance is called nondeterministic.
+  ///
+  /// Declarations are replaced where SQLite keeps them: what lies on the disk is the same under both (a
+  /// REAL holds what the CHECK let in, a column added at the end is NULL in older rows), so that a log of
+  /// gigabytes is migrated at once. A test compares the result with a new log, and SQLite's
+  /// `integrity_check` reads every row of it.
+  private static let plainTypes = #"""
+    PRAGMA writable_schema = ON;
+    UPDATE sqlite_schema SET sql = replace(sql, '[circumstance', '[nondeterministic');
+    UPDATE sqlite_schema SET sql = replace(replace(sql,
+      'reward ANY CHECK (typeof(reward) IN (''real'', ''null'')), -- weighted',
+      'reward REAL,                        -- weighted'),
+      'advantage ANY CHECK (typeof(advantage) IN (''real'', ''null'')), -- its',
+      'advantage REAL,                     -- its') WHERE name = 'completions';
+    UPDATE sqlite_schema SET sql = replace(replace(sql,
+      'value ANY CHECK (typeof(value) IN (''real'', ''null'')), -- before',
+      'value REAL,                         -- before'),
+      'CHECK (from_cache IN (0, 1)), -- [nondeterministic]
+    ', 'CHECK (from_cache IN (0, 1)), -- [nondeterministic]
+      reason TEXT,                        -- why the score is what it is, where the reward says
+    ') WHERE name = 'scores';
+    UPDATE sqlite_schema SET sql = replace(replace(sql,
+      'reward ANY CHECK (typeof(reward) IN (''real'', ''null'')),',
+      'reward REAL,                        -- weighted total; NULL: could not be scored'),
+      '-- JSON object: reward, number or null
+    ', '-- JSON object: reward, number or null
+      columns TEXT,                       -- JSON object: the other columns of the row; NULL in older logs
+    ') WHERE name = 'evaluation_completions';
+    UPDATE sqlite_schema SET sql = replace(sql, '-- SHA-256 of the weights
+    ', '-- SHA-256 of its trainer.json, which has those of its files
+    ') WHERE name = 'checkpoints';
+    PRAGMA writable_schema = RESET;
+    DROP VIEW reward_scores;
+    CREATE VIEW reward_scores AS
+      SELECT steps.run_id, steps.step, scores.completion_id, rewards.name AS reward, rewards.weight,
+        scores.status, scores.value, scores.parts, scores.error, scores.seconds, scores.reason
+      FROM scores
+      JOIN rewards ON rewards.id = scores.reward_id
+      JOIN completions ON completions.id = scores.completion_id
+      JOIN steps ON steps.id = completions.step_id;
+    DROP VIEW problem_results;
+    CREATE VIEW problem_results AS
+      SELECT problems.run_id, problems.id AS problem_id, problems.dataset, problems.problem_index,
+        problems.prompt, count(groups.id) AS times_drawn, min(steps.step) AS first_step,
+        max(steps.step) AS last_step, max(groups.reward_max) AS best_reward,
+        avg(groups.reward_mean) AS mean_reward
+      FROM problems
+      JOIN groups ON groups.problem_id = problems.id
+      JOIN steps ON steps.id = groups.step_id
+      GROUP BY problems.id;
+    """#
 }

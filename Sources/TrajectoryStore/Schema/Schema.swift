@@ -1,23 +1,26 @@
-/// The log's tables, version 1: the one place that says what is kept and what each column means.
+/// The log's tables as a new log has them: the one place that says what is kept and what each column means.
 ///
 /// SQLite keeps the comments inside a statement with the table, so `.schema` in any tool shows them.
 ///
-/// `[circumstance]` at the end of a column's comment marks what may differ between two runs of the
+/// `[nondeterministic]` at the end of a column's comment marks what may differ between two runs of the
 /// same inputs: times, host, process ids, what a program wrote to stderr. As the first line of a
-/// table it marks the whole table, `[circumstance where CONDITION]` some of its rows.
+/// table it marks the whole table, `[nondeterministic where CONDITION]` some of its rows.
 /// `grpo log export --canonical` writes all the rest, and is derived from these marks.
 ///
 /// Arrays are little-endian and unpadded: `token_ids` int32, log-probabilities, entropies and ratios
 /// float32, advantages float64. All log-probabilities and entropies are in nats.
 ///
-/// A number declared ANY is a REAL: SQLite keeps every bit of it that way, where a column declared
-/// REAL would turn −0.0 into 0.0. Tables are STRICT (SQLite 3.37).
-let schemaVersion1 = #"""
+/// Tables are STRICT (SQLite 3.37), and no column is ANY: tools that go by declared types read them. A
+/// REAL keeps every bit of a number but the sign of zero: −0.0 comes back as 0.0.
+///
+/// Whoever changes this adds the same change to `LogFormat.migrations`; a test holds the one against the
+/// other.
+let currentSchema = #"""
   -- One row a run. A log that a trainer writes holds one run, or a cold start and the run after it;
   -- `grpo log merge` puts runs of several logs into one file.
   CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL,                 -- the run folder's name [circumstance]
+    name TEXT NOT NULL,                 -- the run folder's name [nondeterministic]
     kind TEXT NOT NULL,                 -- 'grpo', 'sft', 'rescore', …
     seed INTEGER NOT NULL,
     program_version TEXT NOT NULL,
@@ -27,10 +30,10 @@ let schemaVersion1 = #"""
     dataset TEXT NOT NULL,
     dataset_hash TEXT NOT NULL,
     provenance TEXT NOT NULL CHECK (json_valid(provenance)), -- other hashes: tokenizer, evaluation data
-    host TEXT NOT NULL CHECK (json_valid(host)), -- machine, CPU, libraries, threads, process [circumstance]
-    started_at TEXT NOT NULL,           -- UTC, ISO 8601 [circumstance]
-    finished_at TEXT,                   -- NULL while it runs, or after it died [circumstance]
-    outcome TEXT                        -- 'done', 'interrupted', or why it failed [circumstance]
+    host TEXT NOT NULL CHECK (json_valid(host)), -- machine, CPU, libraries, threads, process [nondeterministic]
+    started_at TEXT NOT NULL,           -- UTC, ISO 8601 [nondeterministic]
+    finished_at TEXT,                   -- NULL while it runs, or after it died [nondeterministic]
+    outcome TEXT                        -- 'done', 'interrupted', or why it failed [nondeterministic]
   ) STRICT;
 
   -- The rewards of a run, in the order of its config.
@@ -85,7 +88,7 @@ let schemaVersion1 = #"""
     length_max INTEGER,
     logprob_mean REAL,                  -- per token, by the sampler
     entropy_mean REAL,                  -- per token
-    committed_at TEXT NOT NULL,         -- UTC, ISO 8601 [circumstance]
+    committed_at TEXT NOT NULL,         -- UTC, ISO 8601 [nondeterministic]
     UNIQUE (run_id, step)
   ) STRICT;
   CREATE INDEX steps_by_step ON steps (step);
@@ -115,8 +118,8 @@ let schemaVersion1 = #"""
     sample INTEGER NOT NULL,            -- place in the group, from 0
     finish TEXT NOT NULL CHECK (finish IN ('stop', 'length')),
     length INTEGER NOT NULL,            -- tokens, the end token included
-    reward ANY CHECK (typeof(reward) IN ('real', 'null')), -- weighted total; NULL: could not be scored
-    advantage ANY CHECK (typeof(advantage) IN ('real', 'null')), -- its mean, where tokens differ
+    reward REAL,                        -- weighted total; NULL: could not be scored
+    advantage REAL,                     -- its mean, where tokens differ
     logprob_mean REAL,                  -- per token, by the sampler
     logprob_min REAL,                   -- of the least likely token
     entropy_mean REAL,                  -- per token
@@ -142,14 +145,15 @@ let schemaVersion1 = #"""
     completion_id INTEGER NOT NULL REFERENCES completions (id) ON DELETE CASCADE,
     reward_id INTEGER NOT NULL REFERENCES rewards (id),
     status TEXT NOT NULL CHECK (status IN ('scored', 'unscorable', 'failed')),
-    value ANY CHECK (typeof(value) IN ('real', 'null')), -- before its weight; NULL: none
+    value REAL,                         -- before its weight; NULL: none
     parts TEXT,                         -- JSON object of named components
     steps TEXT,                         -- JSON array of {end, score}: process supervision
     log TEXT,                           -- JSON object, whatever the reward wanted kept
     error TEXT,                         -- why it is unscorable or failed
-    seconds REAL,                       -- time that scoring took [circumstance]
-    stderr TEXT,                        -- what the plugin wrote there [circumstance]
-    from_cache INTEGER NOT NULL DEFAULT 0 CHECK (from_cache IN (0, 1)), -- [circumstance]
+    seconds REAL,                       -- time that scoring took [nondeterministic]
+    stderr TEXT,                        -- what the plugin wrote there [nondeterministic]
+    from_cache INTEGER NOT NULL DEFAULT 0 CHECK (from_cache IN (0, 1)), -- [nondeterministic]
+    reason TEXT,                        -- why the score is what it is, where the reward says
     PRIMARY KEY (completion_id, reward_id)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX scores_without_value ON scores (status, completion_id) WHERE status <> 'scored';
@@ -190,7 +194,7 @@ let schemaVersion1 = #"""
     step_id INTEGER NOT NULL REFERENCES steps (id) ON DELETE CASCADE,
     update_index INTEGER NOT NULL,      -- within the step, from 0
     policy_step INTEGER NOT NULL,       -- optimiser updates after this one
-    committed_at TEXT NOT NULL,         -- UTC, ISO 8601 [circumstance]
+    committed_at TEXT NOT NULL,         -- UTC, ISO 8601 [nondeterministic]
     UNIQUE (step_id, update_index)
   ) STRICT;
 
@@ -217,7 +221,7 @@ let schemaVersion1 = #"""
 
   -- Numbers of a step as metrics.jsonl has them; docs/objective.md says what each means.
   CREATE TABLE metrics (
-    -- [circumstance where name GLOB 'time/*']
+    -- [nondeterministic where name GLOB 'time/*']
     step_id INTEGER NOT NULL REFERENCES steps (id) ON DELETE CASCADE,
     update_index INTEGER NOT NULL,      -- the update within the step; −1: the step as a whole
     name TEXT NOT NULL,
@@ -233,8 +237,8 @@ let schemaVersion1 = #"""
     name TEXT NOT NULL,                 -- which evaluation
     dataset TEXT NOT NULL,
     metrics TEXT NOT NULL CHECK (json_valid(metrics)), -- JSON object: name, number
-    seconds REAL,                       -- [circumstance]
-    committed_at TEXT NOT NULL,         -- UTC, ISO 8601 [circumstance]
+    seconds REAL,                       -- [nondeterministic]
+    committed_at TEXT NOT NULL,         -- UTC, ISO 8601 [nondeterministic]
     UNIQUE (run_id, step, name)
   ) STRICT;
   CREATE TABLE evaluation_completions (
@@ -246,8 +250,9 @@ let schemaVersion1 = #"""
     text TEXT NOT NULL,
     finish TEXT NOT NULL CHECK (finish IN ('stop', 'length')),
     token_ids BLOB NOT NULL,            -- int32
-    reward ANY CHECK (typeof(reward) IN ('real', 'null')),
+    reward REAL,                        -- weighted total; NULL: could not be scored
     scores TEXT NOT NULL CHECK (json_valid(scores)), -- JSON object: reward, number or null
+    columns TEXT,                       -- JSON object: the other columns of the row; NULL in older logs
     PRIMARY KEY (evaluation_id, problem_index, sample)
   ) STRICT;
 
@@ -257,14 +262,14 @@ let schemaVersion1 = #"""
     step INTEGER NOT NULL,              -- steps behind the weights
     policy_step INTEGER NOT NULL,       -- optimiser updates behind the weights
     path TEXT NOT NULL,                 -- relative to the run folder
-    content_hash TEXT NOT NULL,         -- SHA-256 of the weights
-    saved_at TEXT NOT NULL,             -- UTC, ISO 8601 [circumstance]
+    content_hash TEXT NOT NULL,         -- SHA-256 of its trainer.json, which has those of its files
+    saved_at TEXT NOT NULL,             -- UTC, ISO 8601 [nondeterministic]
     UNIQUE (run_id, path)
   ) STRICT;
 
   -- What befell the run: starts, resumptions, warnings, failures.
   CREATE TABLE events (
-    -- [circumstance]
+    -- [nondeterministic]
     id INTEGER PRIMARY KEY,
     run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     step INTEGER,                       -- NULL: outside a step
@@ -328,7 +333,7 @@ let schemaVersion1 = #"""
   -- What each reward said, by name.
   CREATE VIEW reward_scores AS
     SELECT steps.run_id, steps.step, scores.completion_id, rewards.name AS reward, rewards.weight,
-      scores.status, scores.value, scores.parts, scores.error, scores.seconds
+      scores.status, scores.value, scores.parts, scores.error, scores.seconds, scores.reason
     FROM scores
     JOIN rewards ON rewards.id = scores.reward_id
     JOIN completions ON completions.id = scores.completion_id
@@ -342,7 +347,7 @@ let schemaVersion1 = #"""
   -- Each problem over the whole run: how often it was asked, and its best and mean reward.
   CREATE VIEW problem_results AS
     SELECT problems.run_id, problems.id AS problem_id, problems.dataset, problems.problem_index,
-      problems.prompt, count(*) AS times_drawn, min(steps.step) AS first_step,
+      problems.prompt, count(groups.id) AS times_drawn, min(steps.step) AS first_step,
       max(steps.step) AS last_step, max(groups.reward_max) AS best_reward,
       avg(groups.reward_mean) AS mean_reward
     FROM problems
@@ -378,6 +383,4 @@ let schemaVersion1 = #"""
   """#
 
 /// The SQL that makes a log, with a comment on every table and column.
-public var trajectoryLogSchema: String {
-  LogFormat.migrations.map(\.sql).joined(separator: "\n\n")
-}
+public var trajectoryLogSchema: String { currentSchema }

@@ -4,7 +4,7 @@ import Rollouts
 /// A made-up run of any size, the same for the same seed: what benchmarks of the log write and ask.
 ///
 /// Completions are sentences of a vocabulary whose words are as unevenly frequent as a language's
-/// (Zipf's law), a token a word; rewards are 0 or 1, improving over the run, with a second reward
+/// (Zipf's law), one token per word; rewards are 0 or 1, improving over the run, with a second reward
 /// for brevity; policies drift, so that entropies fall and ratios leave 1 in the second update.
 public struct SyntheticRun: Sendable {
   /// Groups a step.

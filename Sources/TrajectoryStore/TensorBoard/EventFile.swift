@@ -1,4 +1,5 @@
 import Foundation
+import Rollouts
 
 /// Scalars in the file format that TensorBoard reads.
 ///
@@ -30,10 +31,11 @@ public final class TensorBoardFile {
     folder: URL, purgingFrom step: Int? = nil, time: Double = Date().timeIntervalSince1970
   ) throws(StoreError) {
     let name = ProcessInfo.processInfo.hostName
-    var file = folder.appendingPathComponent("events.out.tfevents.\(Int(time)).\(name)")
+    var file = folder.appendingPathComponent("events.out.tfevents.\(Int(saturating: time)).\(name)")
     var count = 1
     while FileManager.default.fileExists(atPath: file.path) {
-      file = folder.appendingPathComponent("events.out.tfevents.\(Int(time)).\(name).\(count)")
+      file = folder.appendingPathComponent(
+        "events.out.tfevents.\(Int(saturating: time)).\(name).\(count)")
       count += 1
     }
     do {

@@ -8,23 +8,7 @@ public enum LogMerge {
   /// foreign keys of the schema. The log is made aside, and appears whole.
   /// - Throws: `StoreError` where the new log exists, or a run is in two of the others.
   public static func merge(_ sources: [URL], into url: URL) throws(StoreError) {
-    guard !FileManager.default.fileExists(atPath: url.path) else {
-      throw StoreError(.refused, "There is already a file at \(url.path).")
-    }
-    let aside = url.deletingLastPathComponent()
-      .appendingPathComponent(".merging-\(ProcessInfo.processInfo.processIdentifier)")
-    do {
-      try FileManager.default.createDirectory(at: aside, withIntermediateDirectories: true)
-    } catch {
-      throw StoreError(
-        .unreachable, "The folder \(aside.deletingLastPathComponent().path) can't be written.")
-    }
-    defer { try? FileManager.default.removeItem(at: aside) }
-    let partial = aside.appendingPathComponent("merged.sqlite")
-    try fill(partial, from: sources)
-    guard rename(partial.path, url.path) == 0 else {
-      throw StoreError(.unreachable, "The log \(url.path) can't be written.")
-    }
+    try AsideLog.make(url) { (aside) throws(StoreError) in try fill(aside, from: sources) }
   }
 
   private static func fill(_ url: URL, from sources: [URL]) throws(StoreError) {
@@ -33,7 +17,7 @@ public enum LogMerge {
     for source in sources {
       // Says what is wrong with a file that is no log, or a newer one.
       let state = try LogFormat.state(of: try TrajectoryReader.connection(to: source.path))
-      guard state == .log(version: LogFormat.migrations.count) else {
+      guard state == .log(version: LogFormat.current) else {
         throw StoreError(
           .refused, "The log \(source.path) has an older format.",
           remedy: "Open it once for writing: grpo log migrate \(source.path)")

@@ -28,14 +28,14 @@ extension LogWriter {
     try connection.prepared(
       """
       INSERT INTO evaluation_completions (evaluation_id, problem_index, sample, form, prompt, text,
-        finish, token_ids, reward, scores)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        finish, token_ids, reward, scores, columns)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """
     ).run(
       evaluationID, record.problemIndex, record.sample, PromptText.form(of: record.prompt),
       PromptText.text(of: record.prompt), record.completion.text,
       record.completion.finish.rawValue, Blob(record.completion.tokens), record.reward,
-      text(JSONObject(sorting: scores)))
+      text(JSONObject(sorting: scores)), text(record.columns))
   }
 
   func append(_ record: CheckpointRecord) throws(StoreError) {

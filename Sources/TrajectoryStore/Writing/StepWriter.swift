@@ -145,15 +145,8 @@ extension LogWriter {
     completion record: CompletionRecord, groupID: Int64, stepID: Int64, run: CurrentRun
   ) throws(StoreError) {
     let summary = TokenSummary(record)
-    var advantage: Double?
     var advantages: [Double]?
-    switch record.advantage {
-    case .completion(let value): advantage = value
-    case .tokens(let values):
-      advantages = values
-      advantage = values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
-    case nil: break
-    }
+    if case .tokens(let values) = record.advantage { advantages = values }
     try connection.prepared(
       """
       INSERT INTO completions (group_id, step_id, sample, finish, length, reward, advantage,
@@ -162,7 +155,8 @@ extension LogWriter {
       """
     ).run(
       groupID, stepID, record.sample, record.completion.finish.rawValue,
-      record.completion.tokens.count, record.reward, advantage, summary.logProbabilityMean,
+      record.completion.tokens.count, record.reward, record.advantage?.mean,
+      summary.logProbabilityMean,
       summary.logProbabilityMinimum, summary.entropyMean, record.completion.text)
     let id = connection.lastInsertedRow
     try connection.prepared(
@@ -207,12 +201,12 @@ extension LogWriter {
     try connection.prepared(
       """
       INSERT INTO scores (completion_id, reward_id, status, value, parts, steps, log, error,
-        seconds, stderr, from_cache)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        seconds, stderr, from_cache, reason)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """
     ).run(
       completionID, rewardID, status, score?.value, parts, steps, log, error, record.seconds,
-      record.standardError, record.isFromCache)
+      record.standardError, record.isFromCache, record.reason)
   }
 
   private func insertRewardSummaries(

@@ -108,7 +108,12 @@ struct LogWriter {
       try LogFormat.check(state, path: path)
     }
     try Self.configure(connection)
-    try LogFormat.migrate(connection, from: state)
+    switch state {
+    case .log(let version):
+      try LogFormat.checkTables(of: connection)
+      try LogFormat.migrate(connection, from: version)
+    case .empty, .foreign: try LogFormat.create(in: connection)
+    }
     run = try Self.lastRun(in: connection)
   }
 
@@ -198,5 +203,8 @@ struct LogWriter {
   }
 
   /// The time as the log writes it.
-  static let now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+  ///
+  /// SQLite tells none after the year 9999: a clock that says so is taken at the last moment that can be
+  /// written, rather than end the run.
+  static let now = "coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), '9999-12-31T23:59:59.999Z')"
 }
