@@ -58,8 +58,11 @@ struct FaultInjectionTests {
     FileManager.default.isExecutableFile(atPath: $0)
   }
 
-  /// A library that makes the wall clock jump back and forth by days at every look at it.
-  private func clock(in folder: TemporaryFolder) throws -> String {
+  /// A library that moves the wall clock by so many seconds at its `look`th look, an expression in C; unless
+  /// told otherwise it jumps back and forth by days.
+  private func clock(
+    in folder: TemporaryFolder, offset: String = "86400 * ((look * 7) % 13 - 9)"
+  ) throws -> String {
     let source = """
       #define _GNU_SOURCE
       #include <dlfcn.h>
@@ -68,7 +71,7 @@ struct FaultInjectionTests {
       static long jump(void) {
         static long looks;
         long look = __atomic_add_fetch(&looks, 1, __ATOMIC_RELAXED);
-        return 86400 * ((look * 7) % 13 - 9);
+        return \(offset);
       }
       int clock_gettime(clockid_t clock, struct timespec *time) {
         static int (*real)(clockid_t, struct timespec *);
@@ -126,6 +129,20 @@ struct FaultInjectionTests {
       ["query", "./run", "SELECT count(DISTINCT date(committed_at)) FROM steps", "--csv"],
       in: folder.url)
     #expect(times.output.split(separator: "\n").last.map { $0 != "1" } == true, "\(times.output)")
+  }
+
+  @Test(
+    "a wall clock after the year 9999 changes nothing either",
+    .enabled(if: compiler != nil, "needs a C compiler"))
+  func clockBeyondAllDates() throws {
+    let folder = try TemporaryFolder()
+    let far = ["LD_PRELOAD": try clock(in: folder, offset: "252455616000 + 0 * look")]
+    let ended = try ShortJob.train("run", in: folder.url, environment: far)
+    try #require(ended.code == 0, "\(ended.errors)")
+    try RunResult.expectSame(folder["run"], try ShortJob.referenceResult())
+    let times = try BuiltCommand.run(
+      ["query", "./run", "SELECT min(committed_at) FROM steps", "--csv"], in: folder.url)
+    #expect(times.output.hasSuffix("\n9999-12-31T23:59:59.999Z\n"), "\(times.output)")
   }
 
   // MARK: Numbers that are not finite

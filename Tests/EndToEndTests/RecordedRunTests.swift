@@ -51,6 +51,98 @@ struct RecordedRunTests {
     #expect(settings["prompts_per_step"]?.integer == 4)
   }
 
+  /// What `grpo sample` draws under truncation, in lines that a run learns from: weights and warnings.
+  private func trainFromSamples(
+    in folder: TemporaryFolder, _ change: (inout JSONObject) -> Void = { _ in }
+  ) throws -> (ratio: Double?, errors: String) {
+    let model = try reference()["run/final"].path
+    let drawn = try run(
+      [
+        "sample", "--model", model, "12+30=", "-n", "4", "--top-k", "3", "--min-new-tokens", "2",
+        "--max-new-tokens", "6", "--json",
+      ], in: folder.url)
+    let lines = try drawn.output.split(separator: "\n").enumerated().map { index, line in
+      var object = try #require(try JSONValue.parse(String(line)).object)
+      object["reward"] = .integer(Int64(index))
+      change(&object)
+      return JSONValue.object(object).jsonText
+    }
+    try Data(lines.joined(separator: "\n").utf8).write(to: folder["lines.jsonl"])
+    let trained = try run(
+      [
+        "train", "--model", model, "--rollouts", "lines.jsonl", "--run", "./run", "--max-steps",
+        "1",
+      ], in: folder.url)
+    let metrics = try RunResult.metrics(folder["run"])
+    let name = "sampling/importance_sampling_ratio/mean"
+    return (metrics.compactMap { $0[name]?.double }.first, trained.errors)
+  }
+
+  @Test("samples under truncation carry what they were drawn from, and weigh 1")
+  func truncatedSamples() throws {
+    let folder = try TemporaryFolder()
+    let (ratio, errors) = try trainFromSamples(in: folder)
+    #expect(ratio == 1)
+    #expect(!errors.contains("old_logprobs"), "\(errors)")
+    // Its log in turn gives lines that do, and that log and those lines say the same.
+    let exported = try run(["log", "export", "./run", "-o", "out.jsonl"], in: folder.url)
+    #expect(exported.code == 0)
+    _ = try run(["log", "import", "out.jsonl", "again.sqlite"], in: folder.url)
+    let logs = try ["run/trajectories.sqlite", "again.sqlite"].map {
+      try run(
+        [
+          "query", $0,
+          "SELECT hex(token_ids), hex(sampler_logprobs), hex(kept_sets) FROM completion_tokens",
+        ],
+        in: folder.url
+      ).output
+    }
+    #expect(logs[0] == logs[1])
+  }
+
+  @Test(
+    "log-probabilities that can't be this policy's are said to be", arguments: ["kept", "shifted"])
+  func foreignSamples(fault: String) throws {
+    let (ratio, errors) = try trainFromSamples(in: try TemporaryFolder()) { line in
+      if fault == "kept" { line["kept_sets"] = nil }
+      let numbers = line["old_logprobs"]?.array ?? []
+      if fault == "shifted" {
+        line["old_logprobs"] = .array(numbers.map { .number(($0.double ?? 0) - 0.4) })
+      }
+    }
+    #expect(ratio.map { $0 < 0.9 || $0 > 1.1 } == true)
+    #expect(errors.contains("warning: old_logprobs differ from the policy's own by "), "\(errors)")
+    #expect(errors.contains("kept_sets"), "\(errors)")
+  }
+
+  @Test("updates record how far the policy is from its reference")
+  func meanKL() throws {
+    let folder = try TemporaryFolder()
+    let more = [
+      "--beta", "0.1", "--num-iterations", "2", "--learning-rate", "0.01", "--max-steps", "2",
+    ]
+    let trained = try ShortJob.train("run", in: folder.url, more)
+    try #require(trained.code == 0, "\(trained.errors)")
+    // The metric is per token of the update, the column per completion.
+    let rows = try run(
+      [
+        "query", "./run",
+        "SELECT update_index, sum(kl_mean * length) / sum(length), min(kl_mean), count(kl_mean), "
+          + "(SELECT value FROM metrics WHERE step_id = 2 AND name = 'kl' "
+          + "AND metrics.update_index = updates.update_index) "
+          + "FROM completion_updates JOIN updates ON updates.id = update_id "
+          + "JOIN completions ON completions.id = completion_id WHERE updates.step_id = 2 "
+          + "GROUP BY update_index ORDER BY update_index", "--jsonl",
+      ], in: folder.url
+    ).output.split(separator: "\n").map { try JSONValue.parse(String($0)) }
+    #expect(rows.count == 2)
+    for row in rows {
+      let values = (row.object ?? [:]).map { $0.value.double ?? .nan }
+      #expect(values[3] == 16 && values[2] >= 0 && values[1] > 0)
+      #expect(abs(values[1] - values[4]) <= 1e-9 * values[4])
+    }
+  }
+
   private static let newReward =
     #"{"use": "regex", "name": "odd", "parameters": {"pattern": "[13579]"}}"#
 

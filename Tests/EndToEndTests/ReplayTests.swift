@@ -102,9 +102,19 @@ struct ReplayTests {
   }
 
   @Test(
-    "a reward that was altered in the log shows at the checkpoint after its update",
-    .enabled(if: python != nil, "needs Python's sqlite3"))
-  func alteredReward() throws {
+    "a score, a reward or an advantage that was altered in the log shows, alone or all alike",
+    .enabled(if: python != nil, "needs Python's sqlite3"),
+    arguments: [
+      ("UPDATE completions SET reward = reward + 0.5 WHERE id = ?1", ": the reward is "),
+      ("UPDATE completions SET advantage = advantage - 0.25 WHERE id = ?1", ": the advantage is "),
+      ("UPDATE scores SET value = value - 0.5 WHERE completion_id = ?1", ": the reward is "),
+      // Score and reward agree, and the advantages of the group no longer follow from them.
+      (
+        "UPDATE scores SET value = 7 WHERE completion_id = ?1; "
+          + "UPDATE completions SET reward = 7 WHERE id = ?1", ": the advantage is "
+      ),
+    ])
+  func alteredReward(change: String, quantity: String) throws {
     _ = try ShortJob.referenceResult()
     let folder = try TemporaryFolder()
     try FileManager.default.copyItem(
@@ -114,20 +124,20 @@ struct ReplayTests {
       log = sqlite3.connect(sys.argv[1])
       found = log.execute("SELECT min(completions.id) FROM completions "
         "JOIN steps ON steps.id = step_id WHERE step = 4").fetchone()[0]
-      assert log.execute(
-        "UPDATE scores SET value = value - 0.5 WHERE completion_id = ?", (found,)).rowcount == 1
+      for change in sys.argv[2].split(";"):
+          assert log.execute(change.replace("?1", str(found))).rowcount == 1
       log.commit()
       """
     let altered = try ChildProcess.run([
-      Self.python ?? "", "-c", script, folder["run/trajectories.sqlite"].path,
+      Self.python ?? "", "-c", script, folder["run/trajectories.sqlite"].path, change,
     ])
     try #require(altered.code == 0, "\(altered.errors)")
     let ended = try replay(["./run"], in: folder.url)
     #expect(ended.code == 1, "\(ended.output)\(ended.errors)")
     // Every completion was drawn before that update.
     #expect(ended.output.contains("64 of 64 completions of 4 steps agree"), "\(ended.output)")
-    #expect(
-      ended.output.contains("step 4, checkpoints/step-000004: "), "\(ended.output)")
+    #expect(ended.output.contains("first difference: step 4, row "), "\(ended.output)")
+    #expect(ended.output.contains(quantity), "\(ended.output)")
   }
 
   @Test("what can't be replayed is a sentence")

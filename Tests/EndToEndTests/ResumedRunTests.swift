@@ -89,6 +89,44 @@ struct ResumedRunTests {
     #expect(ended.errors.contains("the rows of rows.jsonl"), "\(ended.errors)")
   }
 
+  @Test("goes on with data that lie elsewhere now, as the run that it was")
+  func movedData() throws {
+    let rows = (0..<12).map { #"{"prompt": "\#($0)+1=", "answer": "\#($0 + 1)"}"# + "\n" }
+    let (folder, still) = (try TemporaryFolder(), try TemporaryFolder())
+    for folder in [folder, still] {
+      try Data(rows.joined().utf8).write(to: folder["rows.jsonl"])
+    }
+    let words = ["--dataset", "rows.jsonl"]
+    let uninterrupted = try ShortJob.train("run", in: still.url, words)
+    try #require(uninterrupted.code == 0, "\(uninterrupted.errors)")
+    let killed = try ShortJob.train(
+      "run", in: folder.url, words, environment: ["GRPO_CRASH_AT": "updating:3"])
+    try #require(killed.code == -SIGKILL, "\(killed.errors)")
+    try FileManager.default.moveItem(at: folder["rows.jsonl"], to: folder["moved.jsonl"])
+    let ended = try resume(["--dataset", "moved.jsonl"], in: folder)
+    #expect(ended.code == 0, "\(ended.errors)")
+    // The log says rows.jsonl of every problem, before and after.
+    try RunResult.expectSame(folder["run"], try RunResult(still["run"]))
+  }
+
+  @Test("records a change of its settings, also where it was killed before it could")
+  func killedWhileChanging() throws {
+    let folder = try stopped()
+    let killed = try BuiltCommand.run(
+      ["train", "--resume", "./run", "--max-steps", "6"], in: folder.url,
+      environment: ["GRPO_CRASH_AT": "changing"])
+    try #require(killed.code == -SIGKILL, "\(killed.errors)")
+    // Its config.json has the new number; its log doesn't yet.
+    let ended = try resume([], in: folder)
+    try #require(ended.code == 0, "\(ended.errors)")
+    #expect(ended.errors.contains("max_steps was 4 and is 6"), "\(ended.errors)")
+    let replayed = try BuiltCommand.run(["replay", "./run"], in: folder.url)
+    #expect(replayed.code == 0, "\(replayed.output)\(replayed.errors)")
+    #expect(replayed.output.contains("of 6 steps"))
+    let again = try resume([], in: folder)
+    #expect(again.code == 0 && !again.errors.contains("max_steps was"), "\(again.errors)")
+  }
+
   @Test("is refused where its settings were edited")
   func editedSettings() throws {
     let folder = try stopped()

@@ -38,9 +38,9 @@ enum ShortJob {
     let result: RunResult?
     let said: String
 
-    init() {
+    init(_ more: [String] = []) {
       folder = try? TemporaryFolder()
-      guard let folder, let ended = try? ShortJob.train("run", in: folder.url) else {
+      guard let folder, let ended = try? ShortJob.train("run", in: folder.url, more) else {
         (result, said) = (nil, "the reference could not be run")
         return
       }
@@ -48,6 +48,10 @@ enum ShortJob {
       result = ended.code == 0 ? try? RunResult(folder["run"]) : nil
     }
   }
+
+  /// The same of a run that keeps one checkpoint beside the first.
+  static let pruning = Reference(keepingOne)
+  static let keepingOne = ["--save-total-limit", "1"]
 
   static func referenceResult() throws -> RunResult {
     try #require(reference.result, "\(reference.said)")

@@ -16,17 +16,22 @@ struct StopAndResumeTests {
   @Test(
     "killed at a named point, a run goes on as if nothing had been",
     arguments: [
-      "cold-start:7", "sampling:20", "scoring:2", "logging", "logging:3", "updating",
-      "updating:4", "checkpointing:2", "renaming", "renaming:3",
+      "creating", "begun", "opening", "started", "cold-start:7", "sampling:20", "scoring:2",
+      "logging:3", "updating:4", "noting:4", "evaluated:3", "checkpointing:2", "renaming",
+      "renaming:3", "placed:2", "placed:3", "pruning:3", "removing", "finishing", "finished",
     ])
   func crashPoints(point: String) throws {
-    let reference = try ShortJob.referenceResult()
+    // One checkpoint beside the first is kept, so that others are removed.
+    let reference = try #require(ShortJob.pruning.result, "\(ShortJob.pruning.said)")
     let folder = try TemporaryFolder()
-    let killed = try ShortJob.train("run", in: folder.url, environment: ["GRPO_CRASH_AT": point])
+    let killed = try ShortJob.train(
+      "run", in: folder.url, ShortJob.keepingOne, environment: ["GRPO_CRASH_AT": point])
     #expect(killed.code == -SIGKILL, "\(killed.errors)")
     let ended = try ShortJob.resume("run", in: folder.url)
     try #require(ended.code == 0, "\(ended.errors)")
     try RunResult.expectSame(folder["run"], reference, "\(point)")
+    let kept = try FileManager.default.contentsOfDirectory(atPath: folder["run/checkpoints"].path)
+    #expect(kept.sorted() == ["step-000000", "step-000004"])
     try expectNothingLeftBehind(folder["run"])
   }
 

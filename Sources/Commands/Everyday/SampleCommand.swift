@@ -2,6 +2,7 @@ import Foundation
 import Rollouts
 import Synchronization
 import Training
+import TrajectoryStore
 import Transformer
 
 /// `grpo sample`: completions of prompts, to read or for programs.
@@ -15,7 +16,7 @@ struct SampleCommand: Command {
 
         The same seed gives the same completions, whatever the threads and the number asked for. \
         With --json a line a completion, in the form that 'grpo score' and 'grpo train --rollouts' \
-        read, with the log-probability of each token.
+        read, with the log-probability of each token and, under truncation, what it was drawn from.
         """,
       positionals: [
         PositionalSpecification(
@@ -202,6 +203,9 @@ private final class CompletionPrinter {
     if hasText { line["completion"] = .string(completion.text) }
     line["completion_ids"] = ids(drawn.tokens)
     line["old_logprobs"] = numbers(drawn.statistics.logProbabilities)
+    if !drawn.keptSets.isEmpty {
+      line["kept_sets"] = KeptSetJSON.json(of: drawn.keptSets.map { $0?.encoded })
+    }
     line["entropies"] = numbers(drawn.statistics.entropies)
     line["finish"] = .string(drawn.finish.rawValue)
     return .object(line)

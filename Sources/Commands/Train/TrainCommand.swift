@@ -84,8 +84,7 @@ struct TrainCommand: Command {
     let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
     do {
       let run = try TrainingRun(
-        resuming: preparation, changes: resumed.changes,
-        observer: TrainingView(context, preparation).observer)
+        resuming: preparation, observer: TrainingView(context, preparation).observer)
       return try finish(run, preparation, context)
     } catch let error as RunFolderError {
       throw UsageError(error.description)

@@ -21,7 +21,7 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
   public var clock: Int?
   /// The adaptive entropy coefficient.
   public var entropy: EntropyController
-  /// The fingerprint of the resolved settings.
+  /// The fingerprint of the settings that the run began with: where its inputs lie now is no part of what it is.
   public var configurationHash: String
   /// The program that wrote it.
   public var programVersion: String
@@ -100,7 +100,7 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
   /// - Throws: `CheckpointError` saying what is damaged.
   public static func verified(in folder: URL) throws(CheckpointError) -> CheckpointManifest {
     let url = folder.appendingPathComponent(name)
-    guard let data = try? Data(contentsOf: url) else {
+    guard let data = RegularFile.bytes(at: url) else {
       throw CheckpointError(folder: folder, reason: "\(name) is missing or can't be read")
     }
     guard let manifest = CheckpointManifest(sealed: data) else {

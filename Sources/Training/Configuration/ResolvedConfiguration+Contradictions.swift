@@ -20,6 +20,13 @@ extension ResolvedConfiguration {
   }
 }
 
+extension RunConfiguration {
+  /// Whether there is anything to evaluate on.
+  var hasEvaluation: Bool {
+    !evalDataset.isEmpty || evalFraction > 0 || (model == nil && dataset.isEmpty)
+  }
+}
+
 /// The rules between settings, by topic.
 private struct ContradictionCheck {
   let resolved: ResolvedConfiguration
@@ -177,12 +184,9 @@ private struct ContradictionCheck {
   }
 
   mutating func evaluationAndCheckpoints() {
-    let hasEvaluation =
-      !values.evalDataset.isEmpty || values.evalFraction > 0
-      || (values.model == nil && values.dataset.isEmpty)
     refuse(
       "eval_steps", "eval_dataset", "eval_fraction",
-      unless: !isChanged("eval_steps") || hasEvaluation,
+      unless: !isChanged("eval_steps") || values.hasEvaluation,
       "eval_steps \(values.evalSteps ?? 0) has nothing to evaluate; "
         + "give eval_dataset or eval_fraction")
     refuse(

@@ -132,6 +132,10 @@ private struct ConfigurationResolver {
   }
 
   mutating func finish() throws(ConfigurationError) -> ResolvedConfiguration {
+    // What the embedded job evaluates by, where nothing is evaluated, would be refused when it is read back.
+    if !resolved.values.hasEvaluation, !resolved.isExplicit("eval_steps") {
+      resolved.values.evalSteps = nil
+    }
     let (contradictions, warnings) = resolved.contradictions(except: faultyNames)
     faults += contradictions
     guard faults.isEmpty else { throw ConfigurationError(faults: faults) }

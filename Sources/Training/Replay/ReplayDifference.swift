@@ -67,6 +67,29 @@ extension CompletionRecord {
           ?? whole("the number of kept sets") { $0.keptSets?.count ?? 0 })
   }
 
+  /// The first difference in what was made of the scores, by its bits but for the sign of zero, which the log
+  /// doesn't keep: the total, then the advantage.
+  func rewardDifference(to again: CompletionRecord) -> Difference? {
+    func number(_ quantity: String, _ mine: Double?, _ other: Double?, token: Int? = nil)
+      -> Difference?
+    {
+      guard mine != other else { return nil }
+      return Difference(
+        quantity: quantity, token: token, recorded: mine.map { "\($0)" } ?? "missing",
+        replayed: other.map { "\($0)" } ?? "missing")
+    }
+    if let difference = number("the reward", reward, again.reward) { return difference }
+    switch (advantage, again.advantage) {
+    case (.tokens(let mine)?, .tokens(let other)?) where mine.count == other.count:
+      for token in mine.indices {
+        let difference = number("the advantage", mine[token], other[token], token: token)
+        if let difference { return difference }
+      }
+      return nil
+    default: return number("the advantage", advantage?.mean, again.advantage?.mean)
+    }
+  }
+
   private func difference(to again: CompletionRecord, at token: Int) -> Difference? {
     func number(_ quantity: String, _ values: (CompletionRecord) -> [Float]?) -> Difference? {
       let (mine, other) = (values(self)?.at(token), values(again)?.at(token))

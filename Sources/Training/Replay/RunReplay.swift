@@ -60,7 +60,7 @@ public final class RunReplay {
     let run = try Self.sampledRun(reader, folder)
     wanted = try scope.completion.map { try Self.place(of: $0, reader, folder) }
     steps = try Self.steps(of: scope, wanted, reader, folder)
-    let found = folder.newestCheckpoint(through: steps.lowerBound - 1) {
+    let found = folder.newestCheckpoint(through: steps.lowerBound.subtractingSaturated(1)) {
       observer.observe(.warning("\($0); the one before it is used"))
     }
     guard let found else { throw ReplayError.noCheckpoint(folder, before: steps.lowerBound) }
@@ -127,6 +127,7 @@ public final class RunReplay {
       }
       if steps.contains(step) {
         comparePolicyStep(record)
+        try compareAdvantages(of: record)
         guard try compareSampling(of: record) else { return nil }
         report.steps += 1
       }
@@ -203,6 +204,32 @@ public final class RunReplay {
       recorded: "\(record.policyStep)", replayed: "\(optimizer.updates)")
   }
 
+  /// Whether the log's rewards are the weighted totals of its scores, and its advantages those that follow.
+  ///
+  /// A pruned step may lack the log-probabilities that they were made with.
+  private func compareAdvantages(of record: StepRecord) throws {
+    let isPruned = record.groups.contains { $0.completions.contains(where: \.isPruned) }
+    guard report.firstDifference == nil, !isPruned else { return }
+    var again = record
+    again.take(try advantages(of: record))
+    for (group, other) in zip(record.groups, again.groups)
+    where !group.isDropped && (wanted == nil || group.draw == wanted?.draw) {
+      for (mine, other) in zip(group.completions, other.completions)
+      where wanted == nil || mine.sample == wanted?.sample {
+        guard let difference = mine.rewardDifference(to: other) else { continue }
+        return try note(difference, of: mine, in: group, step: record.step)
+      }
+    }
+  }
+
+  private func advantages(of record: StepRecord) throws -> StepAdvantages {
+    try estimator.advantages(
+      of: record, rewardNames: rewardNames,
+      stepEnd: { [tokenizer = policy.tokenizer] in
+        $0.tokenCount(reaching: $1, tokenizer: tokenizer)
+      })
+  }
+
   // MARK: Updates
 
   /// Whether the last step's updates are redone too, since there is a checkpoint to arrive at.
@@ -211,11 +238,7 @@ public final class RunReplay {
   }
 
   private func redoUpdates(of record: StepRecord) throws {
-    let advantages = try estimator.advantages(
-      of: record, rewardNames: rewardNames,
-      stepEnd: { [tokenizer = policy.tokenizer] in
-        $0.tokenCount(reaching: $1, tokenizer: tokenizer)
-      })
+    let advantages = try advantages(of: record)
     updater.learningRate = settings.learningRatePlan(steps: planned[record.step])
     try updater.update(
       SourcedRollout(record), advantages: advantages, beforeMove: {}, updated: { _ in })

@@ -64,7 +64,7 @@ extension RecordedRollouts {
           sample: record.completions.count,
           completion: Completion(
             text: line.completion ?? text ?? "", tokens: tokens, finish: line.finish ?? .stop),
-          samplerLogProbabilities: line.oldLogProbabilities,
+          samplerLogProbabilities: line.oldLogProbabilities, keptSets: line.keptSets,
           scores: (line.rewards ?? []).map { reward in
             ScoreRecord(
               reward: reward.name,

@@ -36,6 +36,8 @@ final class RecordedRollouts: RolloutSource {
   private var vocabularySize: Int?
   private var temperature: Float = 1
   private var correctsSampler = true
+  private var warnings: [String] = []
+  private var hasWarned = false
 
   /// Reads a run's log.
   /// - Throws: `StoreError`, or `RecordedRolloutsError` where it has no steps.
@@ -112,10 +114,42 @@ final class RecordedRollouts: RolloutSource {
     var policy: [[Float]]?
     if isMissing || (isForeign && isGiven && correctsSampler) {
       policy = fillIn(&record)
+      if isForeign, let policy { compare(policy, with: completions, step: number) }
     }
     return SourcedRollout(
       record, policyLogProbabilities: isForeign && isGiven && correctsSampler ? policy : nil,
       advantages: isForeign && advantages.contains { $0 != nil } ? advantages : nil)
+  }
+
+  /// What came up since the last call, a sentence each.
+  func takeWarnings() -> [String] {
+    defer { warnings = [] }
+    return warnings
+  }
+
+  /// Nats per token by which given log-probabilities may differ from the policy's own before it is said: other
+  /// engines and precisions stay well below, other weights, temperatures and truncation are well above.
+  private static let expectedDifference = 0.05
+
+  /// Says once where given log-probabilities are not those of this policy: their correction then weighs
+  /// completions by what made the difference, as a rule an oversight.
+  private func compare(_ policy: [[Float]], with given: [CompletionRecord], step: Int) {
+    var (sum, count) = (0.0, 0)
+    for (mine, completion) in zip(policy, given) {
+      for (own, given) in zip(mine, completion.samplerLogProbabilities ?? []) {
+        sum += abs(Double(own) - Double(given))
+        count += 1
+      }
+    }
+    let mean = sum / Double(max(1, count))
+    guard !hasWarned, mean > Self.expectedDifference else { return }
+    hasWarned = true
+    let rounded = (mean * 1000).rounded() / 1000
+    warnings.append(
+      "old_logprobs differ from the policy's own by \(rounded) nats per token in step \(step), so that their "
+        + "correction weights are far from 1: were the completions drawn by other weights, at a temperature "
+        + "other than \(temperature), or with top_k, top_p, min_p or min_new_tokens and no kept_sets in the "
+        + "lines? Draw them again with 'grpo sample --json', or leave old_logprobs out")
   }
 
   /// Scores every completion with the policy as it is, fills in what the record lacks, and gives all.

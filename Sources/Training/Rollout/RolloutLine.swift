@@ -5,7 +5,7 @@ import Rollouts
 ///     {"group": …, "prompt_ids"|"prompt": …, "completion_ids"|"completion": …,
 ///      "reward": number|null|{name: number|null}, "step": int?, "advantage": number|[number]?,
 ///      "steps": [{"end": int, "score": number}]|{name: […]}?, "columns": {…}?,
-///      "old_logprobs": [number]?, "finish": "stop"|"length"?}
+///      "old_logprobs": [number]?, "kept_sets": [null|[id]|{"except": [id]}]?, "finish": "stop"|"length"?}
 ///
 /// Ids and text may both be given; the ids are what counts, and the text is for people.
 public struct RolloutLine: Sendable, Hashable {
@@ -31,6 +31,8 @@ public struct RolloutLine: Sendable, Hashable {
   public var columns: JSONObject
   /// log π of each token under the policy that drew it, in nats.
   public var oldLogProbabilities: [Float]?
+  /// What truncated sampling left to choose from at each token, as the log keeps it.
+  public var keptSets: [[TokenID]?]?
   /// Why the completion ended, where the line says.
   public var finish: FinishReason?
   /// Members that mean nothing here.
@@ -75,6 +77,7 @@ extension RolloutLine {
     advantage = try reader.advantage()
     columns = try reader.columns()
     oldLogProbabilities = try reader.numbers("old_logprobs").map { $0.map(Float.init) }
+    keptSets = try reader.keptSets()
     finish = try reader.finish()
     unknownKeys = reader.unknownKeys
     try checkAgreement()
@@ -90,7 +93,14 @@ extension RolloutLine {
     if let promptTokens, promptTokens.isEmpty {
       throw RolloutLineError("'prompt_ids' is empty; a completion needs something to continue")
     }
-    guard let count = completionTokens?.count else { return }
+    guard let count = completionTokens?.count else {
+      if keptSets != nil { throw RolloutLineError("has 'kept_sets' without 'completion_ids'") }
+      return
+    }
+    if let sets = keptSets, sets.count != count {
+      throw RolloutLineError(
+        "'kept_sets' has \(sets.count) sets for the \(count) tokens of 'completion_ids'")
+    }
     if let old = oldLogProbabilities, old.count != count {
       throw RolloutLineError(
         "'old_logprobs' has \(old.count) numbers for the \(count) tokens of 'completion_ids'")

@@ -1,4 +1,5 @@
 import Rollouts
+import TrajectoryStore
 
 /// Reads the members of a rollout's row, each with its own form.
 struct RolloutLineReader {
@@ -6,7 +7,7 @@ struct RolloutLineReader {
 
   private static let keys: Set<String> = [
     "group", "prompt_ids", "prompt", "completion_ids", "completion", "reward", "step", "advantage",
-    "steps", "columns", "old_logprobs", "finish",
+    "steps", "columns", "old_logprobs", "kept_sets", "finish",
   ]
 
   init(_ row: JSONObject) { self.row = row }
@@ -162,6 +163,20 @@ struct RolloutLineReader {
       numbers.append(number)
     }
     return numbers
+  }
+
+  /// What truncated sampling left at each token.
+  func keptSets() throws(RolloutLineError) -> [[TokenID]?]? {
+    guard let value = member("kept_sets") else { return nil }
+    guard let elements = value.array else { throw wrong("kept_sets", "a list of sets", value) }
+    var sets: [[TokenID]?] = []
+    for element in elements {
+      do throws(KeptSetJSON.Malformed) { sets.append(try KeptSetJSON.set(of: element)) } catch {
+        throw wrong(
+          "kept_sets", "null, ascending token ids or {\"except\": [ids]} for each token", element)
+      }
+    }
+    return sets
   }
 
   func finish() throws(RolloutLineError) -> FinishReason? {

@@ -22,6 +22,7 @@ final class BackgroundCommit: Sendable {
   /// Starts to commit the updates of a step.
   convenience init(_ updates: [UpdateRecord], to log: TrajectoryLog) {
     self.init { () throws(StoreError) in
+      CrashPoint.noting.reach()
       for update in updates { try log.append(update: update) }
     }
   }

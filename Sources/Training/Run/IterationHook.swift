@@ -44,7 +44,7 @@ final class IterationHook {
     self.rewards = rewards
     let last = try TrajectoryReader(readOnly: folder.log).events()
       .last { $0.kind == Self.eventKind }
-    done = last?.detail["iteration"]?.integer.map { Int($0) } ?? 0
+    done = last?.detail["iteration"]?.integer.map { min(max(0, Int($0)), 1_000_000_000) } ?? 0
     lastStep = last?.step ?? 0
   }
 

@@ -11,7 +11,9 @@ import Transformer
 final class MetricsLog {
   /// Whether the lines before that step are there, as far as the last of them tells.
   let isWhole: Bool
-  private let handle: FileHandle
+  private let url: URL
+  private let restored: (String) -> Void
+  private var handle: FileHandle
   private let tensorBoard: TensorBoardFile?
 
   /// Opens the file, cut back to lines whose step is at most `step`.
@@ -20,14 +22,19 @@ final class MetricsLog {
   ///   - url: The file of lines.
   ///   - tensorBoard: The folder of TensorBoard's files; nil where none are wanted.
   ///   - step: The step that training continues from; −1 for a run from its beginning.
-  init(_ url: URL, tensorBoard: URL? = nil, keepingStepsThrough step: Int) throws {
+  ///   - restored: Told, as a sentence, that the file was gone and is there again.
+  init(
+    _ url: URL, tensorBoard: URL? = nil, keepingStepsThrough step: Int,
+    restored: @escaping (String) -> Void = { _ in }
+  ) throws {
+    self.url = url
+    self.restored = restored
     let lines = Self.lines(of: url, through: step)
     let kept = lines.map { $0 + "\n" }.joined()
     try AtomicFile.write(kept, to: url)
     let last = lines.last.flatMap { try? JSONValue.parse($0) }
     isWhole = step <= 0 || last?["step"]?.integer == step
-    handle = try FileHandle(forWritingTo: url)
-    try handle.seekToEnd()
+    handle = try Self.open(url)
     self.tensorBoard = try tensorBoard.map { folder throws(StoreError) in
       try Self.tensorBoard(in: folder, from: max(0, step), lastLine: lines.last)
     }
@@ -51,7 +58,9 @@ final class MetricsLog {
   }
 
   private static func lines(of url: URL, through step: Int) -> [String] {
-    guard step >= 0, let text = try? String(contentsOf: url, encoding: .utf8) else { return [] }
+    guard step >= 0, let data = RegularFile.bytes(at: url),
+      let text = String(data: data, encoding: .utf8)
+    else { return [] }
     var kept: [String] = []
     for line in text.split(separator: "\n") {
       // A torn last line is no JSON: it goes with what follows.
@@ -72,8 +81,31 @@ final class MetricsLog {
     line.object?.keys.contains { $0.hasPrefix("eval_") } ?? false
   }
 
+  private static func open(_ url: URL) throws -> FileHandle {
+    let handle = try FileHandle(forUpdating: url)
+    try handle.seekToEnd()
+    return handle
+  }
+
+  /// Puts the file back where it was deleted or moved while the run wrote it: what was written to it is still
+  /// there for whoever holds it open.
+  private func restoreIfGone() throws {
+    var (held, named) = (stat(), stat())
+    guard fstat(handle.fileDescriptor, &held) == 0,
+      stat(url.path, &named) != 0 || (named.st_dev, named.st_ino) != (held.st_dev, held.st_ino)
+    else { return }
+    try handle.seek(toOffset: 0)
+    try AtomicFile.write(try handle.readToEnd() ?? Data(), to: url)
+    try handle.close()
+    handle = try Self.open(url)
+    restored(
+      "\(url.path) was deleted, moved or replaced while the run wrote it; it is written again whole"
+    )
+  }
+
   /// Appends a line: the step, then the metrics by name.
   func append(step: Int, _ metrics: [String: Double]) throws {
+    try restoreIfGone()
     var object: JSONObject = ["step": .integer(Int64(step))]
     for name in metrics.keys.sorted() { object[name] = metrics[name].map(JSONValue.number) }
     try handle.write(contentsOf: Data((JSONValue.object(object).jsonText + "\n").utf8))

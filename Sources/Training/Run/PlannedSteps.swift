@@ -3,7 +3,7 @@ import TrajectoryStore
 
 /// How many steps a run was to have, as planned when it began and at every change since.
 ///
-/// The course of the learning rate depends on it: a run that was made longer has, in every step, the rate of the
+/// The schedule of the learning rate depends on it: a run that was made longer has, in every step, the rate of the
 /// plan that held in it.
 struct PlannedSteps: Equatable {
   /// A plan, and the step after which it holds.
@@ -15,7 +15,10 @@ struct PlannedSteps: Equatable {
   private var plans: [Plan]
 
   /// The plan that a run begins with.
-  init(_ steps: Int) { plans = [Plan(after: 0, steps: steps)] }
+  init(_ steps: Int) { plans = [Plan(after: 0, steps: Self.possible(steps))] }
+
+  /// The number itself where a run may have so many steps; schedules multiply it.
+  private static func possible(_ steps: Int) -> Int { min(max(steps, 0), 1_000_000_000) }
 
   /// What a log says of its run's plans; nil where it says nothing.
   init?(_ run: LoggedRun, in reader: TrajectoryReader) throws(StoreError) {
@@ -32,7 +35,7 @@ struct PlannedSteps: Equatable {
 
   /// From the step after `step` on, another plan holds.
   mutating func change(to steps: Int, after step: Int) {
-    plans.append(Plan(after: step, steps: steps))
+    plans.append(Plan(after: step, steps: Self.possible(steps)))
   }
 
   /// The plan that holds in a step: of those that begin before it the one that was made last.

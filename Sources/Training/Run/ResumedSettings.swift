@@ -1,7 +1,8 @@
 import Foundation
 import Rollouts
+import TrajectoryStore
 
-/// What may be said anew when a run is taken up: what its weights don't depend on, where its inputs lie, and how
+/// What may be said anew when a run is resumed: what its weights don't depend on, where its inputs lie, and how
 /// long it goes on.
 public struct ResumedSettings {
   /// A setting that is another now.
@@ -39,6 +40,26 @@ public struct ResumedSettings {
     }
   }
 
+  /// The settings that may change, where they are others than a log says: than those that its run began with, or
+  /// than the last that its events tell.
+  static func changes(
+    of asked: ResolvedConfiguration, from run: LoggedRun, events: [EventRecord]
+  ) -> [Change] {
+    var logged = run.record.configuration
+    for event in events where event.kind == eventKind {
+      for (name, value) in event.detail where logged[name] != nil { logged[name] = value }
+    }
+    return SettingDeclaration.all.compactMap { setting in
+      guard changeable.contains(setting.name), let old = logged[setting.name] else { return nil }
+      let new = setting.value(in: asked.values)
+      return old.jsonText == new.jsonText
+        ? nil : Change(name: setting.name, old: old, new: new)
+    }
+  }
+
+  /// The kind of the event that records changes, its detail having the new values by name.
+  static let eventKind = "settings"
+
   /// What can't be taken over, a sentence each; empty where all can.
   /// - Parameters:
   ///   - command: The command that takes the run up.
@@ -48,7 +69,7 @@ public struct ResumedSettings {
     let newest = folder.checkpoint(step: folder.checkpointSteps.last ?? 0).lastPathComponent
     return
       changes.filter { !Self.changeable.contains($0.name) }.map { change in
-        "\(change.name): a run that is taken up keeps it (\(change.old.jsonText)), or it would come to what no "
+        "\(change.name): a resumed run keeps it (\(change.old.jsonText)), or it would come to what no "
           + "run comes to; to go on otherwise, begin a new run from a checkpoint of this one: "
           + "grpo \(command) --config \(run)/config.json --model \(run)/checkpoints/\(newest) --run NEW "
           + "--\(change.name.replacing("_", with: "-")) …"

@@ -60,7 +60,8 @@ struct RunCircumstances: Equatable {
   /// Reads what `json` wrote; nil where something of it is missing.
   init?(_ json: JSONObject) {
     guard let threads = json["threads"]?.integer, let compute = json["compute"]?.string,
-      let tokens = json["micro_batch_tokens"]?.integer, let clock = json["clock"]?.integer
+      let tokens = json["micro_batch_tokens"]?.integer, let clock = json["clock"]?.integer,
+      tokens > 0
     else { return nil }
     self.init(
       threads: Int(threads), compute: compute, processor: json["processor"]?.string,

@@ -1,4 +1,5 @@
 import Foundation
+import Transformer
 
 /// The layout of a run's folder (DESIGN: stable names, so that scripts last).
 ///
@@ -83,13 +84,23 @@ public struct RunFolder: Sendable, Equatable {
     (try? FileManager.default.contentsOfDirectory(atPath: url.path))?.isEmpty ?? false
   }
 
+  private static let partialEnding = ".partial"
+
   /// Whether a name is that of one of the run's own files or folders which is not whole yet.
   private static func isUnfinished(_ name: String) -> Bool {
-    let ending = ".partial"
-    guard name.hasSuffix(ending) else { return false }
-    let whole = name.dropLast(ending.count)
+    guard name.hasSuffix(partialEnding) else { return false }
+    let whole = name.dropLast(partialEnding.count)
     return ["metrics.jsonl", "initial", "final", "iterations"].contains(whole)
       || whole.hasPrefix("config.json") || whole.hasPrefix("step-")
+  }
+
+  /// Removes a checkpoint: first its name, so that what a kill leaves of it is never taken for one.
+  func removeCheckpoint(step: Int) {
+    let folder = checkpoint(step: step)
+    let aside = URL(fileURLWithPath: folder.path + Self.partialEnding)
+    guard rename(folder.path, aside.path) == 0 else { return }
+    CrashPoint.removing.reach()
+    try? FileManager.default.removeItem(at: aside)
   }
 
   /// Removes everything of a run that never began.
@@ -99,14 +110,27 @@ public struct RunFolder: Sendable, Equatable {
     }
   }
 
-  /// Removes what a run that was killed had begun to write.
+  /// Removes what a run that was killed had begun to write, but for what a living process may be writing.
   func removeUnfinished() {
+    for folder in [initial, final] { FolderPublisher.recover(folder) }
     for folder in [url, checkpoints] {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-      for name in names where Self.isUnfinished(name) {
+      for name in names where name.hasPrefix("step-") && name.hasSuffix(FolderPublisher.oldEnding) {
+        let whole = name.dropLast(FolderPublisher.oldEnding.count)
+        FolderPublisher.recover(folder.appendingPathComponent(String(whole)))
+      }
+      for name in names where Self.isUnfinished(name) && !Self.isAnothers(name) {
         try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
       }
     }
+  }
+
+  /// Whether a name says by its number, as in `config.json.4711.partial`, that another living process writes it.
+  private static func isAnothers(_ name: String) -> Bool {
+    guard let number = name.split(separator: ".").compactMap({ pid_t($0) }).last, number > 0,
+      number != getpid()
+    else { return false }
+    return kill(number, 0) == 0 || errno == EPERM
   }
 }
 

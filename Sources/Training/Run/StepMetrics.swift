@@ -4,8 +4,8 @@ import TrajectoryStore
 
 /// The metrics of a step, under TRL's names.
 ///
-/// Of several updates a step, each metric is the mean, but least and greatest stay so; what is measured
-/// on the first update alone (the sampler's mismatch) is taken from it.
+/// Of several updates per step, each metric is the mean, but least and greatest stay so, the learning rate is
+/// the last update's, and what is measured on the first update alone (the sampler's mismatch) is taken from it.
 struct StepMetrics {
   private(set) var values: [String: Double] = [:]
   private var counts: [String: Int] = [:]
@@ -48,6 +48,7 @@ struct StepMetrics {
         values[name] = min(old, value)
       case _ where name.hasSuffix("max"): values[name] = max(old, value)
       case "skipped_updates": values[name] = old + value
+      case "learning_rate": values[name] = value
       default: values[name] = old + (value - old) / Double(count + 1)
       }
       counts[name] = count + 1

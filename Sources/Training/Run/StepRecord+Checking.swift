@@ -1,5 +1,6 @@
 import Rollouts
 import TrajectoryStore
+import Transformer
 
 /// A step of a log that a model can't take: the log is damaged, or another model's.
 struct UnfitStep: Error, CustomStringConvertible {
@@ -22,6 +23,9 @@ extension TrajectoryReader {
 }
 
 extension StepRecord {
+  /// What draws and samples are counted in: random numbers are keyed by them.
+  fileprivate static let ordinals = 0..<(1 << 31)
+
   /// Checks that every prompt has tokens, that every token is one of the vocabulary, and that every array has an
   /// element a token.
   func check(vocabularySize: Int) throws(UnfitStep) {
@@ -31,6 +35,7 @@ extension StepRecord {
       func require(_ holds: Bool, _ reason: @autoclosure () -> String) throws(UnfitStep) {
         if !holds { throw UnfitStep(place: place, reason: reason()) }
       }
+      try require(Self.ordinals.contains(group.draw), "no group is drawn as the \(group.draw)th")
       try require(draws.insert(group.draw).inserted, "there are two groups of that draw")
       try require(!group.promptTokens.isEmpty, "the prompt has no tokens")
       if let id = group.promptTokens.first(where: { !(0..<vocabularySize).contains(Int($0)) }) {
@@ -51,6 +56,7 @@ extension CompletionRecord {
   /// What a model with that many tokens can't take; nil where all is well.
   fileprivate func fault(vocabularySize: Int) -> String? {
     let vocabulary = 0..<vocabularySize
+    guard StepRecord.ordinals.contains(sample) else { return "no completion has that number" }
     if let id = completion.tokens.first(where: { !vocabulary.contains(Int($0)) }) {
       return "token \(id) is none of the model's \(vocabularySize)"
     }
@@ -68,7 +74,8 @@ extension CompletionRecord {
     }
     for (place, set) in (keptSets ?? []).enumerated() {
       guard let set else { continue }
-      guard set.allSatisfy({ vocabulary.contains(Int($0)) }), set.contains(completion.tokens[place])
+      let kept = KeptSet(encoded: set)
+      guard kept.isPossible(vocabulary: vocabularySize), kept.contains(completion.tokens[place])
       else { return "the tokens kept at token \(place) can't have been" }
     }
     return nil

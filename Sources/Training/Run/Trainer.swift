@@ -85,7 +85,8 @@ final class Trainer {
     metricsLog = try MetricsLog(
       parts.folder.metrics,
       tensorBoard: parts.writesTensorBoard ? parts.folder.tensorboard : nil,
-      keepingStepsThrough: position.step == 0 ? -1 : position.step)
+      keepingStepsThrough: position.step == 0 ? -1 : position.step,
+      restored: { [observer] in observer.observe(.warning($0)) })
     if !metricsLog.isWhole {
       observer.observe(
         .warning(
@@ -106,7 +107,10 @@ final class Trainer {
       // Step 0 is kept: a reference made by a cold start is read from it.
       try checkpoint()
     }
-    if position.step > 0, try !takeUpEvaluation() { return try interrupted() }
+    if position.step > 0 {
+      guard try resumeEvaluation() else { return try interrupted() }
+      try completeCheckpoint()
+    }
     while position.step < parts.schedule.steps {
       if observer.isCancelled() { return try interrupted() }
       guard try trainStep(position.step + 1) else { return try interrupted() }
@@ -114,10 +118,12 @@ final class Trainer {
       if isEvaluated(after: step), try !evaluate(step: step) { return try interrupted() }
       if isSaved(after: step) { try checkpoint() }
     }
+    CrashPoint.finishing.reach()
     try parts.checkpoints.writeFinal(
       parts.policy.model.parameters, provenance: finalProvenance, to: parts.folder.final)
     try metricsLog.synchronize()
     try finishLogging()
+    CrashPoint.finished.reach()
     try parts.log.finish(outcome: "done")
     return .done
   }
@@ -137,9 +143,9 @@ final class Trainer {
     isDue(step, every: parts.schedule.evaluationSteps) || step == parts.schedule.steps
   }
 
-  /// Remembers the best evaluation before the step that the run is taken up at, and makes good the one
+  /// Remembers the best evaluation before the step that the run is resumed at, and makes good the one
   /// after it, which an interruption may have left out; false where the user gave up.
-  private func takeUpEvaluation() throws -> Bool {
+  private func resumeEvaluation() throws -> Bool {
     for (step, logged) in position.evaluations.sorted(by: { $0.key < $1.key })
     where step < position.step {
       noteBest(step: step, EvaluationReport.prefixed(logged.metrics))
@@ -315,6 +321,7 @@ final class Trainer {
       evaluation: EvaluationRecord(
         step: step, dataset: "eval", metrics: report.metrics, seconds: report.seconds,
         completions: report.completions))
+    CrashPoint.evaluated.reach()
     let metrics = EvaluationReport.prefixed(report.metrics)
     try metricsLog.append(step: step, metrics)
     noteBest(step: step, metrics)
@@ -350,17 +357,33 @@ final class Trainer {
           configurationHash: parts.configurationHash,
           programVersion: ProgramVersion.current, files: files)
       }, to: folder)
-    let manifest = try SHA256.digest(
-      ofFile: folder.appendingPathComponent(CheckpointManifest.name).path
-    ).hexadecimal
-    if isScheduled {
-      try parts.log.append(
-        checkpoint: CheckpointRecord(
-          step: step, policyStep: parts.optimizer.updates,
-          path: "checkpoints/\(folder.lastPathComponent)", contentHash: manifest))
-    }
+    CrashPoint.placed.reach()
+    if isScheduled { try parts.log.append(checkpoint: checkpointRecord()) }
+    CrashPoint.pruning.reach()
     removeOldCheckpoints()
     observer.observe(.checkpoint(step: step, url: folder))
+  }
+
+  /// What the log says of the checkpoint of the step that the run stands after.
+  private func checkpointRecord() throws -> CheckpointRecord {
+    let folder = parts.folder.checkpoint(step: position.step)
+    return CheckpointRecord(
+      step: position.step, policyStep: parts.optimizer.updates,
+      path: "checkpoints/\(folder.lastPathComponent)",
+      contentHash: try SHA256.digest(
+        ofFile: folder.appendingPathComponent(CheckpointManifest.name).path
+      ).hexadecimal)
+  }
+
+  /// Does what a stop may have left out between the checkpoint that the run is resumed from and the step
+  /// after it: the checkpoint's row in the log, and the removal of those that are no longer kept.
+  private func completeCheckpoint() throws {
+    if isSaved(after: position.step) {
+      let record = try checkpointRecord()
+      let logged = try TrajectoryReader(readOnly: parts.folder.log).checkpoints()
+      if !logged.contains(record) { try parts.log.append(checkpoint: record) }
+    }
+    removeOldCheckpoints()
   }
 
   private func removeOldCheckpoints() {
@@ -368,7 +391,7 @@ final class Trainer {
     // The first, the best and the newest stay.
     let steps = parts.folder.checkpointSteps.filter { $0 != 0 && $0 != best?.step }
     for step in steps.dropLast(max(1, limit)) {
-      try? FileManager.default.removeItem(at: parts.folder.checkpoint(step: step))
+      parts.folder.removeCheckpoint(step: step)
     }
   }
 

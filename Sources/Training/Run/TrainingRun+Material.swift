@@ -30,7 +30,12 @@ extension TrainingRun {
       return try recordedMaterial(recorded, policy: policy, encoder: encoder)
     }
     guard let encoder else { throw MissingTokenizer(folder: policy.folder) }
-    let problems = try preparation.encode(preparation.train, encoder)
+    var problems = try preparation.encode(preparation.train, encoder)
+    if let recordedRun {
+      // A data set is its content, which is held against the record: wherever it lies now, its problems are
+      // those that are logged already.
+      for index in problems.indices { problems[index].dataset = recordedRun.record.dataset }
+    }
     guard !problems.isEmpty else {
       throw RunFolderError.nothingToTrainOn(preparation.train.name)
     }

@@ -4,10 +4,10 @@ import Rollouts
 import TrajectoryStore
 import Transformer
 
-/// Where a run stands when it begins or is taken up, and what it is held against.
+/// Where a run stands when it begins or is resumed, and what it is held against.
 extension TrainingRun {
   /// Brings the parts to where the run stands: the newest whole checkpoint, or the beginning.
-  func takeUp(_ parts: inout Trainer.Parts) throws -> Trainer.Position {
+  func findPosition(of parts: inout Trainer.Parts) throws -> Trainer.Position {
     var position = Trainer.Position()
     let reader = try TrajectoryReader(readOnly: folder.log)
     position.lastCommitted = try reader.lastCommittedStep() ?? 0
@@ -26,6 +26,7 @@ extension TrainingRun {
     guard let found = newest else {
       try coldStart(parts)
       if needsReference { parts.reference = try makeReference(parts.policy, moved: nil) }
+      if recordedRun != nil { try resumePlan(&parts, after: 0) }
       return position
     }
     try CheckpointFiles.read(
@@ -35,7 +36,7 @@ extension TrainingRun {
     position.problemsDrawn = found.manifest.problemsDrawn
     position.tokensSeen = found.manifest.tokensSeen ?? 0
     if needsReference { parts.reference = try makeReference(parts.policy, moved: found.url) }
-    try takeUpPlan(&parts, after: position.step)
+    try resumePlan(&parts, after: position.step)
     observer.observe(
       .note(
         "resuming after step \(position.step); \(max(0, position.lastCommitted - position.step)) "
@@ -55,7 +56,7 @@ extension TrainingRun {
 
   /// Goes on by the plan that is recorded, and from here by another where one is asked for; says what is
   /// different.
-  private func takeUpPlan(_ parts: inout Trainer.Parts, after step: Int) throws {
+  private func resumePlan(_ parts: inout Trainer.Parts, after step: Int) throws {
     guard parts.schedule.steps >= step else {
       throw RunFolderError.endsBefore(folder, steps: parts.schedule.steps, stands: step)
     }
@@ -72,11 +73,12 @@ extension TrainingRun {
     let sentence = changes.map(\.description).joined(separator: "; ")
     observer.observe(.note("from here on: \(sentence)"))
     try log.append(
-      event: EventRecord(step: step, kind: "settings", message: sentence, detail: detail))
+      event: EventRecord(
+        step: step, kind: ResumedSettings.eventKind, message: sentence, detail: detail))
   }
 
   /// The reference: where it was moved, as the checkpoint has it; else the named model, or the policy
-  /// before the first step, which is the bare base where adapters start from nothing.
+  /// before the first step, which is the bare base where adapters are randomly initialised.
   func makeReference(_ policy: Policy, moved checkpoint: URL?) throws -> ReferenceModel {
     let temperature = Float(settings.temperature)
     let kept = checkpoint?.appendingPathComponent(CheckpointFiles.referenceFolder)

@@ -17,9 +17,11 @@ extension TrainingRun {
       if !changes.isEmpty {
         try AtomicFile.write(
           preparation.resolved.json.prettyJSONText + "\n", to: folder.configuration)
+        CrashPoint.changing.reach()
       }
       return
     }
+    CrashPoint.opening.reach()
     _ = try log.begin(
       run: RunRecord(
         name: folder.url.lastPathComponent, seed: settings.seed,

@@ -7,22 +7,22 @@ import Tensors
 import TrajectoryStore
 import Transformer
 
-/// A run from its first file to its last: made new, or taken up where it stopped.
+/// A run from its first file to its last: made new, or resumed where it stopped.
 public final class TrainingRun {
   let preparation: RunPreparation
   let observer: TrainingObserver
   let log: TrajectoryLog
   let isNew: Bool
   private let madeFolder: Bool
-  /// What the log says of the run, where it is taken up again.
+  /// What the log says of the run, where it is resumed.
   let recordedRun: LoggedRun?
-  /// What the run was begun under, where it is taken up again.
+  /// What the run was begun under, where it is resumed.
   let recorded: RunCircumstances?
   /// How many steps it was planned to have, where that is recorded.
   let recordedPlan: PlannedSteps?
-  /// What is another setting now than when the run stopped.
+  /// What is another setting now than the log says: changed now, or by a process that stopped before it said so.
   let changes: [ResumedSettings.Change]
-  /// The time that chat templates print, the same however often the run is taken up.
+  /// The time that chat templates print, the same however often the run is resumed.
   let clock: Int
   private var sharedEngine: GenerationEngine?
 
@@ -49,21 +49,19 @@ public final class TrainingRun {
     try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
     // Of two runs that begin here at once, one has the folder.
     let isOurs = try AtomicFile.create(
-      preparation.resolved.json.prettyJSONText + "\n", at: folder.configuration)
+      preparation.resolved.json.prettyJSONText + "\n", at: folder.configuration,
+      named: { CrashPoint.creating.reach() })
     guard isOurs else { throw RunFolderError.taken(folder) }
+    folder.removeUnfinished()
+    CrashPoint.begun.reach()
     log = try TrajectoryLog(creating: folder.log)
   }
 
   /// Opens a run that stopped, wherever it did.
-  /// - Parameter changes: The settings that are others now.
   /// - Throws: `StoreError` where the log is damaged, or another process trains the run.
-  public init(
-    resuming preparation: RunPreparation, changes: [ResumedSettings.Change] = [],
-    observer: TrainingObserver
-  ) throws {
+  public init(resuming preparation: RunPreparation, observer: TrainingObserver) throws {
     self.preparation = preparation
     self.observer = observer
-    self.changes = changes
     isNew = false
     madeFolder = false
     log = try Self.openLog(of: preparation.folder)
@@ -74,6 +72,11 @@ public final class TrainingRun {
     recordedPlan = try recordedRun.flatMap { run throws(StoreError) in
       try PlannedSteps(run, in: reader)
     }
+    changes =
+      try recordedRun.map { run in
+        ResumedSettings.changes(
+          of: preparation.resolved, from: run, events: try reader.events(run: run.id))
+      } ?? []
     clock = recorded?.clock ?? Int(Date().timeIntervalSince1970)
   }
 
@@ -83,7 +86,9 @@ public final class TrainingRun {
       return try TrajectoryLog(opening: folder.log)
     } catch {
       // Making one refuses whatever is not an empty file, so that nothing can be overwritten.
-      guard error.kind == .notALog || error.kind == .unreachable else { throw error }
+      guard error.kind == .notALog || error.kind == .unreachable,
+        RegularFile.fault(at: folder.log.path) == nil
+      else { throw error }
       guard folder.checkpointSteps.isEmpty else { throw RunFolderError.logMissing(folder) }
       do throws(StoreError) { return try TrajectoryLog(creating: folder.log) } catch _ {
         throw error
@@ -97,8 +102,9 @@ public final class TrainingRun {
     let means = try leavingNothing { try gatherMeans() }
     defer { means.rewards.shutDown() }
     try begin(means)
+    CrashPoint.started.reach()
     var parts = try assemble(means)
-    let position = try takeUp(&parts)
+    let position = try findPosition(of: &parts)
     for warning in preparation.resolved.warnings where isNew { observer.observe(.warning(warning)) }
     return try Trainer(parts, from: position, observer: observer).run()
   }
@@ -218,9 +224,12 @@ public final class TrainingRun {
         bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
         cut: plan.cut),
       writesTensorBoard: settings.tensorboard, provenance: provenance,
-      configurationHash: SHA256.digest(of: JSONValue.object(lastingSettings).jsonText)
-        .hexadecimal,
-      warnings: { rewards.takeWarnings() },
+      configurationHash: SHA256.digest(
+        of: JSONValue.object(recordedRun?.record.configuration ?? lastingSettings).jsonText
+      ).hexadecimal,
+      warnings: {
+        rewards.takeWarnings() + ((material.source as? RecordedRollouts)?.takeWarnings() ?? [])
+      },
       learningRate: { [settings] in settings.learningRatePlan(steps: $0) },
       repeatsExactly: recorded?.differences(to: circumstances(of: means)).isEmpty ?? true,
       iterationHook: try iterationHook(rewards))

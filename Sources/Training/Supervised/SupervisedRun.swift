@@ -172,7 +172,8 @@ public final class SupervisedRun {
     func run(from first: Int) throws -> TrainingOutcome {
       let metrics = try MetricsLog(
         run.folder.metrics, tensorBoard: settings.tensorboard ? run.folder.tensorboard : nil,
-        keepingStepsThrough: first == 0 ? -1 : first)
+        keepingStepsThrough: first == 0 ? -1 : first,
+        restored: { [observer = run.observer] in observer.observe(.warning($0)) })
       let start = ContinuousClock.now
       if first == 0 { try evaluate(after: 0, metrics) }
       for update in first..<max(first, updates) {

@@ -219,12 +219,15 @@ final class PolicyUpdater {
     var statistics = UpdateStatistics()
     var evaluations: [CompletionEvaluation?]
     var logProbabilities: [[Float]]
+    /// The mean KL estimate to the reference, where there is one.
+    var meanKL: [Double?]
     /// The greatest difference of the trainer's log-probabilities from the sampler's.
     var logProbabilityDifference = 0.0
 
     init(_ count: Int) {
       evaluations = Array(repeating: nil, count: count)
       logProbabilities = Array(repeating: [], count: count)
+      meanKL = Array(repeating: nil, count: count)
     }
   }
 
@@ -281,6 +284,7 @@ final class PolicyUpdater {
       sum.statistics.add(evaluation.statistics)
       sum.evaluations[member] = evaluation
       sum.logProbabilities[member] = logProbabilities
+      sum.meanKL[member] = update.meanKL(member, logProbabilities: logProbabilities)
       if update.context.policyIsSampler, let old = update.completions[member].oldLogProbabilities {
         for (new, old) in zip(logProbabilities, old) {
           sum.logProbabilityDifference = max(
@@ -306,7 +310,7 @@ final class PolicyUpdater {
         draw: member.group.draw, sample: member.completion.sample,
         trainerLogProbabilities: sum.logProbabilities[place],
         ratios: sum.evaluations[place]?.ratios, clips: sum.evaluations[place]?.clipSides,
-        klMean: nil)
+        klMean: sum.meanKL[place])
     }
     return Outcome(
       record: UpdateRecord(

@@ -23,8 +23,11 @@ public enum AtomicFile {
 
   /// Writes a text as `write(_:to:)` does, but never over a file that is there: of several processes that try at
   /// once, one succeeds.
+  /// - Parameter named: Called when the file has its name, and is still there under that of the file aside.
   /// - Returns: Whether the file is this text's.
-  public static func create(_ text: String, at url: URL) throws(FileError) -> Bool {
+  public static func create(
+    _ text: String, at url: URL, named: () -> Void = {}
+  ) throws(FileError) -> Bool {
     let aside = URL(fileURLWithPath: "\(url.path).\(getpid()).partial")
     try write(text, to: aside)
     defer { unlink(aside.path) }
@@ -35,6 +38,7 @@ public enum AtomicFile {
     }
     if code == EEXIST { return false }
     guard code == 0 else { throw FileError(path: url.path, action: "make the file", code: code) }
+    named()
     do throws(SystemFailure) { try syncFolder(url.deletingLastPathComponent()) } catch {
       throw FileError(path: url.path, action: "make the file", code: error.code)
     }

@@ -34,6 +34,17 @@ public enum FolderPublisher {
     }
   }
 
+  /// Makes good what a kill left between the renames of an exchange: a folder that stands aside as
+  /// `name.old` is put back where its successor has no place yet, and removed where it has.
+  public static func recover(_ url: URL) {
+    let old = URL(fileURLWithPath: url.path + oldEnding)
+    guard WholeFile.exists(old) else { return }
+    if WholeFile.exists(url) { try? remove(old) } else { rename(old.path, url.path) }
+  }
+
+  /// What the name of a folder ends in while its successor takes its place.
+  public static let oldEnding = ".old"
+
   private static func moveIntoPlace(_ aside: URL, _ url: URL) throws(FileError) {
     do throws(SystemFailure) {
       if WholeFile.exists(url) {
@@ -54,7 +65,7 @@ public enum FolderPublisher {
     let code = exchangeInOneStep(aside.path, url.path)
     if code == 0 { return }
     guard [EINVAL, ENOSYS, ENOTSUP].contains(code) else { throw SystemFailure(code: code) }
-    let old = url.path + ".old"
+    let old = url.path + oldEnding
     try FileDescriptor.check(rename(url.path, old))
     guard rename(aside.path, url.path) == 0 else {
       let code = errno

@@ -26,6 +26,28 @@ public enum KeptSet: Sendable, Hashable {
     }
   }
 
+  /// Whether a token may have been drawn from the set.
+  public func contains(_ token: TokenID) -> Bool {
+    switch self {
+    case .only(let ids): return ids.contains(token)
+    case .except(let ids): return !ids.contains(token)
+    }
+  }
+
+  /// Whether truncation may have left the set of a vocabulary: its ids ascend, and what is kept is in it.
+  ///
+  /// What is excluded may lie outside: an end token that the model has no logit for.
+  public func isPossible(vocabulary: Int) -> Bool {
+    let ids: [TokenID]
+    switch self {
+    case .only(let kept):
+      guard let last = kept.last, Int(last) < vocabulary else { return false }
+      ids = kept
+    case .except(let excluded): ids = excluded
+    }
+    return (ids.first ?? 0) >= 0 && zip(ids, ids.dropFirst()).allSatisfy { $0 < $1 }
+  }
+
   /// The logit of a token outside the set: finite, so that 0 · z stays 0, and so low that its
   /// probability is exactly 0 beside any real logit.
   static let excludedLogit: Float = -1e30

@@ -45,6 +45,8 @@ struct PlannedStepsTests {
   @Test("a step that a model can take passes")
   func fits() throws {
     try step { _ in }.check(vocabularySize: 6)
+    // All but some tokens, as `min_new_tokens` leaves them; an end token may lie beyond the vocabulary.
+    try step { $0.completions[0].keptSets = [[~0, ~5], [~9]] }.check(vocabularySize: 6)
   }
 
   static let faults: [(String, @Sendable (inout GroupRecord) -> Void)] = [
@@ -54,6 +56,14 @@ struct PlannedStepsTests {
     ("1 log-probabilities of 2", { $0.completions[0].samplerLogProbabilities = [-1] }),
     ("3 entropies", { $0.completions[0].entropies = [0, 0, 0] }),
     ("kept at token 1", { $0.completions[0].keptSets = [nil, [5]] }),
+    ("kept at token 1", { $0.completions[0].keptSets = [nil, [4, 6]] }),
+    ("kept at token 1", { $0.completions[0].keptSets = [nil, [5, 4]] }),
+    ("kept at token 1", { $0.completions[0].keptSets = [nil, []] }),
+    ("kept at token 0", { $0.completions[0].keptSets = [[~3], nil] }),
+    ("kept at token 0", { $0.completions[0].keptSets = [[~5, ~0], nil] }),
+    ("kept at token 0", { $0.completions[0].keptSets = [[~0, 3], nil] }),
+    ("drawn as the", { $0.draw = -1 }),
+    ("has that number", { $0.completions[0].sample = .max }),
     ("3 advantages", { $0.completions[0].advantage = .tokens([1, 2, 3]) }),
   ]
 
@@ -62,7 +72,7 @@ struct PlannedStepsTests {
     let (reason, change) = Self.faults[index]
     let error = #expect(throws: UnfitStep.self) { try step(change).check(vocabularySize: 6) }
     let text = try #require(error).description
-    #expect(text.contains(reason) && text.contains("step 7, draw 0"), "\(text)")
+    #expect(text.contains(reason) && text.contains("step 7, draw "), "\(text)")
   }
 
   @Test("names of an evaluation's numbers")

@@ -43,6 +43,26 @@ struct RunFilesTests {
     #expect(try metrics("", through: 5) == Self.appended)
   }
 
+  @Test("a file that is deleted, moved or replaced while it is written is there again, whole")
+  func restored() throws {
+    let folder = try TemporaryFolder()
+    let file = folder["metrics.jsonl"]
+    final class Said: @unchecked Sendable { var sentences: [String] = [] }
+    let said = Said()
+    let log = try MetricsLog(file, keepingStepsThrough: -1) { said.sentences.append($0) }
+    try log.append(step: 1, ["a": 1])
+    try FileManager.default.removeItem(at: file)
+    try log.append(step: 2, ["a": 2])
+    try FileManager.default.moveItem(at: file, to: folder["elsewhere"])
+    try Data("not ours".utf8).write(to: file)
+    try log.append(step: 3, ["a": 3])
+    try log.append(step: 4, ["a": 4])
+    #expect(
+      try String(contentsOf: file, encoding: .utf8)
+        == (1...4).map { "{\"step\":\($0),\"a\":\($0).0}\n" }.joined())
+    #expect(said.sentences.count == 2 && said.sentences[0].contains("metrics.jsonl was deleted"))
+  }
+
   // MARK: The folder
 
   @Test("a run's name is a folder under runs/, a path is itself")
@@ -70,6 +90,47 @@ struct RunFilesTests {
     let left = try FileManager.default.contentsOfDirectory(atPath: folder.checkpoints.path)
     #expect(left.sorted() == ["other", "step-000020", "step-000100"])
     #expect(!FileManager.default.fileExists(atPath: root["config.json.partial"].path))
+  }
+
+  @Test("what a kill left between the renames of an exchange is put right")
+  func exchanges() throws {
+    let root = try TemporaryFolder()
+    let folder = RunFolder(root.url)
+    func make(_ name: String, _ text: String) throws {
+      let inner = folder.checkpoints.appendingPathComponent(name)
+      try FileManager.default.createDirectory(at: inner, withIntermediateDirectories: true)
+      try Data(text.utf8).write(to: inner.appendingPathComponent("file"))
+    }
+    // The old one stands aside and the new one has no place yet; then both have moved.
+    try make("step-000001.old", "old")
+    try make("step-000001.partial", "new")
+    try make("step-000002.old", "old")
+    try make("step-000002", "new")
+    try make("others.old", "theirs")
+    folder.removeUnfinished()
+    let left = try FileManager.default.contentsOfDirectory(atPath: folder.checkpoints.path)
+    #expect(left.sorted() == ["others.old", "step-000001", "step-000002"])
+    func text(_ step: Int) throws -> String {
+      try String(
+        contentsOf: folder.checkpoint(step: step).appendingPathComponent("file"), encoding: .utf8)
+    }
+    #expect(try text(1) == "old" && text(2) == "new")
+  }
+
+  @Test("settings that were written aside go, unless a living process writes them")
+  func aside() throws {
+    let root = try TemporaryFolder()
+    // Process 1 lives; the largest number is nobody's.
+    for name in [
+      "config.json.1.partial", "config.json.2147483647.partial", "config.json.\(getpid()).partial",
+    ] {
+      try Data().write(to: root[name])
+    }
+    RunFolder(root.url).removeUnfinished()
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: root.url.path) == [
+        "config.json.1.partial"
+      ])
   }
 
   @Test("a folder is taken where anything whole is in it")

@@ -51,12 +51,13 @@ struct StepMetricsTests {
     for (loss, least, greatest) in [(1.0, 0.5, 2.0), (2, 0.25, 1), (6, 0.75, 4)] {
       metrics.add([
         "loss": loss, "ratio/min": least, "clip_ratio/low_min": least, "ratio/max": greatest,
-        "skipped_updates": 1,
+        "skipped_updates": 1, "learning_rate": 1 / loss,
       ])
     }
     #expect(metrics["loss"] == 3)
     #expect(metrics["ratio/min"] == 0.25 && metrics["clip_ratio/low_min"] == 0.25)
     #expect(metrics["ratio/max"] == 4)
     #expect(metrics["skipped_updates"] == 3)
+    #expect(metrics["learning_rate"] == 1.0 / 6)
   }
 }
