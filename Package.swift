@@ -41,7 +41,10 @@ let package = Package(
     .target(name: "Tokenizers", dependencies: ["Rollouts"], swiftSettings: swift),
     .target(
       name: "RewardKit", dependencies: ["Rollouts", "CProcesses"],
-      resources: [.embedInCode("Python/adapter.py")], swiftSettings: swift),
+      resources: [
+        .embedInCode("Python/functions.py"), .embedInCode("Python/replies.py"),
+        .embedInCode("Python/conventions.py"), .embedInCode("Python/adapter.py"),
+      ], swiftSettings: swift),
     .target(
       name: "BuiltInRewards", dependencies: ["RewardKit", "Rollouts"], path: "Rewards/BuiltIn",
       resources: [.embedInCode("CodeTests/code_tests.py")], swiftSettings: swift),

@@ -13,9 +13,10 @@ import RewardKit
 private enum LengthUnit: String {
   case tokens, words, characters
 
-  func length(of completion: Completion) -> Double {
+  /// - Throws: `UnknownTokens` where tokens are counted and the completion is a text that no tokenizer read.
+  func length(of completion: Completion) throws -> Double {
     switch self {
-    case .tokens: return Double(completion.tokens.count)
+    case .tokens: return Double(try completion.knownTokens.count)
     case .words: return Double(completion.text.split(whereSeparator: \.isWhitespace).count)
     case .characters: return Double(completion.text.unicodeScalars.count)
     }
@@ -49,8 +50,8 @@ struct LengthTarget: BuiltInReward {
 
   var range: ClosedRange<Double>? { 0...1 }
 
-  func score(_ completion: Completion, for problem: Problem) -> Score {
-    let length = unit.length(of: completion)
+  func score(_ completion: Completion, for problem: Problem) throws -> Score {
+    let length = try unit.length(of: completion)
     return Score(max(0, 1 - abs(length - target) / tolerance), log: ["length": .number(length)])
   }
 
@@ -87,8 +88,8 @@ struct SoftOverlong: BuiltInReward {
 
   var range: ClosedRange<Double>? { -1...0 }
 
-  func score(_ completion: Completion, for problem: Problem) -> Score {
-    let length = unit.length(of: completion)
+  func score(_ completion: Completion, for problem: Problem) throws -> Score {
+    let length = try unit.length(of: completion)
     let free = longest - cache
     if length <= free { return Score(0) }
     return Score(length > longest ? -1 : (free - length) / cache)
@@ -149,7 +150,7 @@ struct CosineLength: BuiltInReward {
 
   func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let verdict = try judge.score(completion, for: problem).value
-    let length = unit.length(of: completion)
+    let length = try unit.length(of: completion)
     let parts = ["right": verdict, "length": length]
     if let exceeds, length >= longest { return Score(exceeds, parts: parts) }
     let ends = verdict > 0 ? right : wrong

@@ -29,10 +29,10 @@ struct Repetition: BuiltInReward {
 
   var range: ClosedRange<Double>? { -penalty...0 }
 
-  func score(_ completion: Completion, for problem: Problem) -> Score {
+  func score(_ completion: Completion, for problem: Problem) throws -> Score {
     let share: Double
     switch unit {
-    case "tokens": share = repeatedShare(completion.tokens)
+    case "tokens": share = repeatedShare(try completion.knownTokens)
     case "characters": share = repeatedShare(Array(completion.text.unicodeScalars))
     default:
       share = repeatedShare(completion.text.lowercased().split(whereSeparator: \.isWhitespace))

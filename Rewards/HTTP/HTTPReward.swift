@@ -1,7 +1,8 @@
 // A scorer over HTTP, as a plugin in a process of its own, so that grpo itself links no networking.
 //
 //   mode "batch":  POST {"prompts": […], "completions": […], "columns": […]}
-//                  → {"scores": [number | null, …]}, {"rewards": […]} or the list alone
+//                  → {"scores": [number | null, …]}, {"rewards": […]} or the list alone;
+//                  with scope "group" or "step" one POST for each, with "groups" and "trainer_state"
 //   mode "judge":  POST an OpenAI-compatible chat completion for each completion;
 //                  r = (last number of the reply) / scale, in [0, 1]
 import Foundation
@@ -32,40 +33,54 @@ import RewardKit
     RewardParameter("bearer", .flag, default: true, "whether \"Bearer \" goes before the secret"),
     RewardParameter("timeout", .number(0.1...3600), default: 30.0, "seconds for one exchange"),
     RewardParameter("retries", .integer(0...20), default: 4, "repeats after a fault that may pass"),
-    RewardParameter("batch", .integer(1...4096), default: 32, "completions posted together"),
+    RewardParameter(
+      "scope", .choice(RewardScope.allCases.map(\.rawValue)), default: "completion",
+      "what one post must hold in mode batch: completions as they end, a whole group, a whole step"),
+    RewardParameter(
+      "batch", .integer(1...4096), default: 32, "completions posted together in scope completion"),
     RewardParameter("parallel", .integer(1...256), default: 8, "the judge's exchanges at one time"),
   ]
 
   static func main() {
-    var greeting = RewardGreeting(name: "http")
-    // A model elsewhere may change its mind, and its batch decides nothing.
-    greeting.isDeterministic = false
-    greeting.batch = 32
-    PluginLoop.run(greeting: greeting) { settings in
+    PluginLoop.run { settings in
       let settings = try RewardParameters(settings, declared: parameters)
       let exchange = try Exchange(settings)
+      // A model elsewhere may change its mind: that equal requests get equal scores is not promised.
+      var greeting = RewardGreeting(name: "http")
+      greeting.scope = RewardScope(rawValue: settings.text("scope")) ?? .completion
+      greeting.batch = settings.integer("batch")
       if settings.text("mode") == "judge" {
-        let judge = Judge(exchange: exchange, settings: settings)
-        return { judge.scorings(of: $0) }
-      }
-      return { requests in
-        let size = settings.integer("batch")
-        return stride(from: 0, to: requests.count, by: size).flatMap { start in
-          batchScorings(of: Array(requests[start..<min(start + size, requests.count)]), exchange)
+        guard greeting.scope == .completion else {
+          throw RewardParameterError([
+            "mode \"judge\" asks about each completion by itself and cannot be combined with scope "
+              + "\"\(greeting.scope.rawValue)\""
+          ])
         }
+        let judge = Judge(exchange: exchange, settings: settings)
+        return (greeting, { judge.scorings(of: $0) })
       }
+      guard greeting.scope == .completion else {
+        return (greeting, { batchScorings(of: $0, exchange, isWhole: true) })
+      }
+      return (greeting, { batchScorings(of: $0, exchange) })
     }
   }
 
+  /// Posts completions together.
+  /// - Parameter isWhole: Whether they are a whole group or step, whose parts the service is told.
   private static func batchScorings(
-    of requests: [ReceivedRequest], _ exchange: Exchange
+    of requests: [ReceivedRequest], _ exchange: Exchange, isWhole: Bool = false
   ) -> [Scoring] {
-    let body: JSONValue = [
+    var body: JSONObject = [
       "prompts": .array(requests.map { .string($0.problem.prompt.text) }),
       "completions": .array(requests.map { .string($0.completion.text) }),
       "columns": .array(requests.map { .object($0.problem.columns) }),
     ]
-    switch exchange.post(body) {
+    if isWhole {
+      body["groups"] = .array(requests.map { .integer(Int64($0.group)) })
+      body["trainer_state"] = requests.first?.trainerState?.json
+    }
+    switch exchange.post(.object(body)) {
     case .failure(let fault):
       return requests.map { _ in .failed(error: fault.sentence) }
     case .success(let reply):

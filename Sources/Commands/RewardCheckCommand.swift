@@ -24,7 +24,7 @@ struct RewardCheckCommand: Command {
         OptionSpecification(
           "least", .number(0...1), default: "0.99", help: "the share of gold answers that must pass"
         ),
-      ] + RewardWords.options + [
+      ] + RewardWords.options + CompletionTokenizer.options + [
         OptionSpecification(
           "show", .count, valueName: "N", default: "5", help: "how many failures are shown"), .json,
       ],
@@ -63,13 +63,15 @@ struct RewardCheckCommand: Command {
       try RewardSuite([specification], columns: dataset.columns, catalogue: .shipped)
     }
     defer { suite.shutDown() }
+    let tokenizer = try CompletionTokenizer(arguments, context)
     var probes = try probes(dataset, suite, gold: arguments.string("gold"))
     for index in probes.indices {
       probes[index].scored = try suite.score(
         probes[index].completions.enumerated().map { id, item in
-          RewardRequest(
+          let completion = Completion(text: item.text, tokens: [], finish: .stop)
+          return RewardRequest(
             id: id, group: id, problem: item.problem,
-            completion: Completion(text: item.text, tokens: [], finish: .stop))
+            completion: tokenizer?(completion) ?? completion)
         })
     }
     let best = suite.rewards[0].range?.upperBound ?? 1

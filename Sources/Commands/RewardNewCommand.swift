@@ -11,7 +11,7 @@ struct RewardNewCommand: Command {
       ],
       options: [
         OptionSpecification(
-          "language", .choice(["python", "swift", "shell"]), default: "python",
+          "language", .choice(["python", "python-function", "swift", "shell"]), default: "python",
           help: "what it is written in"),
         OptionSpecification(
           "folder", .path, valueName: "FOLDER", default: ".", help: "where its folder is made"),
@@ -40,6 +40,7 @@ struct RewardNewCommand: Command {
     case "swift":
       scaffold = .swift(name: name, package: try package(arguments.string("package")))
     case "shell": scaffold = .shell(name: name)
+    case "python-function": scaffold = .pythonFunction(name: name)
     default: scaffold = .python(name: name)
     }
     try scaffold.write(to: folder)

@@ -75,6 +75,25 @@ struct RewardScaffold {
       files: [File(path: file, text: text, isExecutable: true), rows], entry: file)
   }
 
+  /// A Python function, as verifiers takes it.
+  static func pythonFunction(name: String) -> RewardScaffold {
+    let file = name.replacing("-", with: "_") + ".py"
+    let text = """
+      \"""\(name): 1 where the completion is the row's answer, else 0. Change score() to your own.\"""
+
+
+      def score(completion, answer, **kwargs):
+          \"""A number, or None where the completion cannot be judged. `answer` is the row's column of that name.
+
+          With `completions` instead of `completion` it is called once a step with lists, as TRL calls it.
+          \"""
+          text = completion if isinstance(completion, str) else completion[-1]["content"]  # chat: messages
+          return float(text.strip() == str(answer).strip())
+
+      """
+    return RewardScaffold(files: [File(path: file, text: text), rows], entry: file)
+  }
+
   /// A POSIX shell script over the line protocol.
   static func shell(name: String) -> RewardScaffold {
     let file = name + ".sh"

@@ -10,13 +10,15 @@ struct RewardTestCommand: Command {
       name: "test", summary: "score the completions of a file",
       discussion: """
         A row has a completion (text, or a list of chat messages), may have a prompt, and every \
-        other column goes to the reward.
+        other column goes to the reward. The reward is called as in training, the file being one step: a \
+        reward of group scope gets the rows of one "group" together (any text or number; rows without \
+        it are a group where they follow each other with the same prompt), one of step scope all of them.
         """,
       positionals: [RewardWords.positional],
       options: [
         OptionSpecification(
           "input", .path, valueName: "FILE", help: "JSONL, JSON or CSV file of completions")
-      ] + RewardWords.options + [
+      ] + RewardWords.options + CompletionTokenizer.options + [
         .flag("full", help: "don't cut the completions"), .json,
       ],
       examples: [
@@ -34,7 +36,8 @@ struct RewardTestCommand: Command {
     }
     let specification = try RewardWords.specification(arguments, arguments.positional(0) ?? "")
     let mapping = try RewardWords.mapping(arguments)
-    let requests = try requests(input, mapping, arguments.integer("limit"))
+    let tokenizer = try CompletionTokenizer(arguments, context)
+    let requests = try requests(input, mapping, arguments.integer("limit"), tokenizer)
     let columns = Set(requests.flatMap(\.problem.columns.keys)).sorted()
     let suite = try refusing {
       try RewardSuite([specification], columns: columns, catalogue: .shipped)
@@ -56,9 +59,10 @@ struct RewardTestCommand: Command {
 
   /// The rows of a file as requests.
   private func requests(
-    _ path: String, _ mapping: ColumnMapping, _ limit: Int?
+    _ path: String, _ mapping: ColumnMapping, _ limit: Int?, _ tokenizer: CompletionTokenizer?
   ) throws -> [RewardRequest] {
     let file = try refusing { try DatasetFile(reading: path) }
+    var groups = RowGroups()
     return try file.rows.prefix(limit ?? .max).enumerated().map { index, row in
       var columns = row.columns
       for entry in mapping.entries { columns[entry.name] = columns[entry.path] }
@@ -79,8 +83,9 @@ struct RewardTestCommand: Command {
       request["columns"] = .object(columns)
       let received = try refusing { try ReceivedRequest(.object(request)) }
       return RewardRequest(
-        id: index, group: received.group, problem: received.problem,
-        completion: received.completion)
+        id: index, group: groups.number(ofGroup: request["group"], prompt: request["prompt"]),
+        problem: received.problem,
+        completion: tokenizer?(received.completion) ?? received.completion)
     }
   }
 
@@ -88,9 +93,12 @@ struct RewardTestCommand: Command {
     _ reward: RewardDescription, _ requests: [RewardRequest], _ scored: [ScoredCompletion],
     _ full: Bool, _ context: CommandContext
   ) {
-    context.note("\(reward.name) (\(reward.kind.rawValue), \(RewardWords.text(of: reward.range)))")
+    context.note(
+      "\(reward.name) (\(reward.kind.rawValue), \(RewardWords.text(of: reward.range)), called "
+        + "\(Self.callText(reward.scope)))")
     var table = Table([
-      .number("row"), .number("score"), .number("ms"), .text("parts or error"), .text("completion"),
+      .number("row"), .number("score"), .number("ms"), .text("reason, parts or error"),
+      .text("completion"),
     ])
     for (request, completion) in zip(requests, scored) {
       let outcome = completion.outcomes[0]
@@ -101,17 +109,52 @@ struct RewardTestCommand: Command {
     context.print(table.text(width: full ? nil : context.width, style: context.style))
   }
 
+  private static func callText(_ scope: RewardScope) -> String {
+    switch scope {
+    case .completion: "for each completion"
+    case .group: "once a group"
+    case .step: "once for all rows, as once a step"
+    }
+  }
+
   private func summarize(
     _ scored: [ScoredCompletion], _ elapsed: Duration, _ context: CommandContext
   ) {
     let values = scored.compactMap(\.total)
-    let mean = values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count)
+    let mean =
+      values.isEmpty
+      ? "–" : NumberFormat.fixed(values.reduce(0, +) / Double(values.count), 4)
     let failures = scored.count { $0.outcomes[0].isFailure }
     let microseconds = elapsed / .microseconds(1)
     context.note(
-      "\(scored.count) completions, \(values.count) scored, mean \(NumberFormat.fixed(mean, 4)), "
+      "\(scored.count) completions, \(values.count) scored, mean \(mean), "
         + "\(scored.count - values.count - failures) unscorable, \(failures) failed; "
         + "\(NumberFormat.fixed(microseconds, 0)) µs each")
+    for cause in Self.causes(scored) { context.note(cause) }
+  }
+
+  /// Why rows have no score, a line for each cause in order of its first row.
+  private static func causes(_ scored: [ScoredCompletion]) -> [String] {
+    struct Cause: Hashable {
+      var word: String
+      var text: String
+    }
+    var rows: [Cause: [Int]] = [:]
+    for completion in scored {
+      switch completion.outcomes[0].scoring {
+      case .scored: continue
+      case .unscorable(let text):
+        rows[Cause(word: "unscorable", text: text), default: []].append(completion.id + 1)
+      case .failed(let text):
+        rows[Cause(word: "failed", text: text), default: []].append(completion.id + 1)
+      }
+    }
+    let causes = rows.sorted { $0.value[0] < $1.value[0] }
+    let shown = causes.prefix(20).map { cause, rows in
+      "  \(rows.count) \(cause.word): \(cause.text) "
+        + (rows.count == 1 ? "(row \(rows[0]))" : "(first in row \(rows[0]))")
+    }
+    return shown + (causes.count > 20 ? ["  and \(causes.count - 20) other causes"] : [])
   }
 
   private func json(_ request: RewardRequest, _ completion: ScoredCompletion) -> JSONValue {
@@ -128,8 +171,15 @@ struct RewardTestCommand: Command {
           score.steps.map { ["end": .integer(Int64($0.end)), "score": .number($0.score)] })
       }
       if !score.log.isEmpty { object["log"] = .object(score.log) }
-    case .unscorable(let reason): object["unscorable"] = .string(reason)
-    case .failed(let error): object["error"] = .string(error)
+      if let reason = score.reason { object["reason"] = .string(reason) }
+    case .unscorable(let reason):
+      object["score"] = .null
+      object["reason"] = .string(reason)
+      object["unscorable"] = .string(reason)
+    case .failed(let error):
+      object["score"] = .null
+      object["reason"] = .string(error)
+      object["error"] = .string(error)
     }
     if !outcome.standardError.isEmpty { object["stderr"] = .string(outcome.standardError) }
     object["seconds"] = .number(outcome.seconds)
@@ -153,14 +203,37 @@ extension RewardOutcome {
     }
   }
 
-  /// Parts, reason or error.
+  /// Reason, parts or error.
   var remark: String {
     switch scoring {
     case .scored(let score):
-      return score.parts.sorted { $0.key < $1.key }
-        .map { "\($0.key) \(NumberFormat.fixed($0.value, 3))" }.joined(separator: ", ")
+      let parts = score.parts.sorted { $0.key < $1.key }
+        .map { "\($0.key) \(NumberFormat.fixed($0.value, 3))" }
+      return ([score.reason].compactMap(\.self) + parts).joined(separator: ", ")
     case .unscorable(let reason): return reason
     case .failed(let error): return error
     }
+  }
+}
+
+/// Numbers the groups that the rows of a file belong to.
+private struct RowGroups {
+  private var numbers: [JSONValue: Int] = [:]
+  private var count = 0
+  private var lastPrompt: JSONValue?
+
+  /// The number of a row's group: that of the rows which name the same, or, where it names none, that of the
+  /// row before if it has the same prompt.
+  mutating func number(ofGroup name: JSONValue?, prompt: JSONValue?) -> Int {
+    guard let name, !name.isNull else {
+      if lastPrompt == nil || prompt != lastPrompt { count += 1 }
+      lastPrompt = prompt
+      return count - 1
+    }
+    lastPrompt = nil
+    if let known = numbers[name] { return known }
+    numbers[name] = count
+    count += 1
+    return count - 1
   }
 }

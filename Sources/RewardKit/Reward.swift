@@ -13,8 +13,18 @@ public protocol Reward: Sendable {
 
 /// A judge that must see all completions of a problem together, to compare them.
 public protocol GroupReward: Sendable {
-  /// Judges the completions of one problem; one scoring each, in their order.
+  /// Judges the completions of one problem; one score each, in their order.
   func score(_ completions: [Completion], for problem: Problem) throws -> [Score]
+}
+
+/// A judge that must see every completion of a step together.
+public protocol StepReward: Sendable {
+  /// Judges the completions of a step; one outcome each, in their order.
+  ///
+  /// - Parameters:
+  ///   - requests: Groups in order, and the completions of each in order.
+  ///   - state: Where training stands; nil outside of a run.
+  func score(_ requests: [RewardRequest], at state: TrainerState?) throws -> [Scoring]
 }
 
 /// A completion can't be judged: no answer is known, or the question doesn't apply.
@@ -31,9 +41,13 @@ public struct Unscorable: Error, Sendable, Equatable, CustomStringConvertible {
 
 extension Reward {
   /// Judges one completion, and turns what it throws, and a number that is none, into data.
-  public func scoring(of completion: Completion, for problem: Problem) -> Scoring {
+  ///
+  /// - Parameter range: Where the score must lie, if that is declared.
+  public func scoring(
+    of completion: Completion, for problem: Problem, within range: ClosedRange<Double>? = nil
+  ) -> Scoring {
     do {
-      return try score(completion, for: problem).checked(against: completion)
+      return try score(completion, for: problem).checked(against: completion, within: range)
     } catch let unscorable as Unscorable {
       return .unscorable(reason: unscorable.reason)
     } catch {
@@ -49,8 +63,11 @@ extension Score {
   /// The score as an outcome, failed where it breaks the contract of a score.
   ///
   /// The value, the parts and the steps' scores are finite; the steps' ends ascend strictly, from
-  /// at least 1 to at most the number of Unicode scalars of the completion's text.
-  package func checked(against completion: Completion) -> Scoring {
+  /// at least 1 to at most the number of Unicode scalars of the completion's text. A declared range
+  /// holds, but for rounding: 1e-9 of its greater bound.
+  package func checked(
+    against completion: Completion, within range: ClosedRange<Double>? = nil
+  ) -> Scoring {
     guard value.isFinite else {
       return .failed(error: "the score is \(value), which is no number: say unscorable instead")
     }
@@ -60,7 +77,15 @@ extension Score {
           "the score is \(value): scores beyond ±\(Self.greatest) have no spread that can be computed"
       )
     }
-    for (name, part) in parts where !part.isFinite {
+    if let range {
+      let rounding = 1e-9 * max(range.lowerBound.magnitude, range.upperBound.magnitude)
+      guard value >= range.lowerBound - rounding, value <= range.upperBound + rounding else {
+        return .failed(
+          error: "the score is \(value), outside of the range \(range.lowerBound) to "
+            + "\(range.upperBound) that the reward declares")
+      }
+    }
+    for (name, part) in parts.sorted(by: { $0.key < $1.key }) where !part.isFinite {
       return .failed(error: "the part \"\(name)\" of the score is \(part), which is no number")
     }
     guard !steps.isEmpty else { return .scored(self) }

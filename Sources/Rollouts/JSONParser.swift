@@ -24,7 +24,7 @@ extension JSONValue {
 
   /// Reads one JSON value that fills the whole text (RFC 8259; no NaN, no comments).
   ///
-  /// Integers that fit 64 bits stay integers. Invalid UTF-8 is refused. Linear in the input.
+  /// Integers stay integers, of up to `LargeInteger.digitLimit` digits. Invalid UTF-8 is refused. Linear in the input.
   /// - Throws: `JSONError` naming line and column.
   public static func parse(_ text: String) throws(JSONError) -> JSONValue {
     try parse(bytes: Array(text.utf8))
@@ -187,7 +187,12 @@ private struct JSONParser {
       try digits()
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
-    if isInteger, let value = Int64(text) { return .integer(value) }
+    if isInteger {
+      if let value = Int64(text) { return .integer(value) }
+      if let value = LargeInteger(text) { return .largeInteger(value) }
+      position = start
+      throw fault("an integer of more than \(LargeInteger.digitLimit) digits")
+    }
     guard let value = Double(text), value.isFinite else {
       position = start
       throw fault("the number is too large for a double")

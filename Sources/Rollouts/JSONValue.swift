@@ -6,6 +6,8 @@ public enum JSONValue: Sendable, Hashable {
   case null
   case bool(Bool)
   case integer(Int64)
+  /// An integer that 64 bits don't hold; never one that they do.
+  case largeInteger(LargeInteger)
   case number(Double)
   case string(String)
   case array([JSONValue])
@@ -19,10 +21,11 @@ extension JSONValue {
     return nil
   }
 
-  /// The value of an integer or a floating-point number, otherwise nil.
+  /// The value of an integer or a floating-point number, otherwise nil; a large integer is rounded.
   public var double: Double? {
     switch self {
     case .integer(let value): return Double(value)
+    case .largeInteger(let value): return value.double
     case .number(let value): return value
     default: return nil
     }

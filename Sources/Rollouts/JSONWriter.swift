@@ -21,6 +21,7 @@ extension JSONValue {
     case .null: text += "null"
     case .bool(let value): text += value ? "true" : "false"
     case .integer(let value): text += String(value)
+    case .largeInteger(let value): text += value.description
     case .number(let value): text += Self.text(of: value)
     case .string(let value): Self.write(string: value, to: &text)
     case .array(let elements):

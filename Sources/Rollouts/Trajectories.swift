@@ -90,16 +90,19 @@ public struct Score: Sendable, Hashable {
   public var steps: [StepScore]
   /// Whatever else the plugin wants kept in the log.
   public var log: JSONObject
+  /// Why the score is what it is, for people.
+  public var reason: String?
 
   /// Makes a score; −0.0 is taken as 0.0, which is what the log keeps of it.
   public init(
     _ value: Double, parts: [String: Double] = [:], steps: [StepScore] = [],
-    log: JSONObject = [:]
+    log: JSONObject = [:], reason: String? = nil
   ) {
     self.value = value == 0 ? 0 : value
     self.parts = parts
     self.steps = steps
     self.log = log
+    self.reason = reason
   }
 }
 

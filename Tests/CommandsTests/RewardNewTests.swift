@@ -45,7 +45,9 @@ import Testing
     #expect(again.code == .usage && again.errors.contains("exists already"))
   }
 
-  @Test(arguments: [("python", "my_reward.py"), ("shell", "my-reward.sh")])
+  @Test(arguments: [
+    ("python", "my_reward.py"), ("python-function", "my_reward.py"), ("shell", "my-reward.sh"),
+  ])
   func scriptsWorkAsTheyAre(language: String, entry: String) throws {
     try makeAndTest(language, entry: entry)
   }

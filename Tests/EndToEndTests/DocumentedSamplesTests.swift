@@ -69,6 +69,27 @@ struct DocumentedSamplesTests {
     #expect(ended.output.contains("\"score\""), "\(block): \(ended.output)")
   }
 
+  @Test(
+    "every plugin that is printed whole reads chat rows, and not the prompt", arguments: plugins)
+  func pluginOnChat(_ block: MarkdownSamples.Block) throws {
+    let script = """
+      cat > plugin <<'END-OF-PLUGIN'
+      \(block.text)END-OF-PLUGIN
+      chmod +x plugin
+      score() {
+        printf '%s\\n' "$1" > one.jsonl
+        grpo reward test ./plugin --input one.jsonl --json | sed 's/.*"score":\\([^,}]*\\).*/\\1/'
+      }
+      score '{"prompt": "Release me, please", "completion": "no"}'
+      score '{"prompt": "Well?", "completion": "no"}'
+      score '{"prompt": [{"role": "user", "content": "please"}], "completion": [{"role": "assistant", "content": "no"}]}'
+      """
+    let ended = try SampleSandbox.shared.get().run(script)
+    let scores = ended.output.split(separator: "\n")
+    #expect(ended.code == 0 && scores.count == 3, "\(block): \(ended.errors) \(ended.output)")
+    #expect(Set(scores).count == 1 && Double(scores[0]) != nil, "\(block): \(scores)")
+  }
+
   @Test("every block of settings is accepted", arguments: settings)
   func configuration(_ block: MarkdownSamples.Block) throws {
     let isWhole = block.text.hasPrefix("//") || block.text.hasPrefix("{\n")

@@ -113,6 +113,15 @@ final class SampleSandbox: Sendable {
     try write(
       "def cheerful(prompts, completions, **columns):\n    return [0.0 for _ in completions]\n",
       to: "cheerful.py")
+    try write(
+      """
+      def brevity(completions, **columns):
+          return [1 / (1 + len(c)) for c in completions]
+      class Repeats:
+          def __init__(self, words): self.words = words
+          def __call__(self, completions, **columns): return [0.0 for _ in completions]
+
+      """, to: "my_package/rewards.py")
     let settings = MarkdownSamples.blocks.first {
       $0.page == "README.md" && $0.language == "json5"
     }

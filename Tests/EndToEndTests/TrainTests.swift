@@ -135,7 +135,46 @@ struct TrainTests {
     #expect(ended.code == 0)
     #expect(try JSONValue.parse(ended.output)["max_steps"]?.integer == 4)
     #expect(ended.errors.contains("peak"))
+    #expect(
+      ended.errors.contains("Rewards, each started and greeted:\n  regex: built in, scores 0 … 1"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
+  }
+
+  @Test("--dry-run starts every reward: one that cannot be, and a column that lacks, end it")
+  func dryRunOfRewards() throws {
+    let folder = try TemporaryFolder()
+    try Data(
+      """
+      def good(completions, **kwargs): return [1.0 for _ in completions]
+      def needy(completions, solution, grade): return [1.0 for _ in completions]
+      """.utf8
+    ).write(to: folder["rewards.py"])
+    func dryRun(_ reward: String) throws -> BuiltCommand.Result {
+      try ShortJob.train("run", in: folder.url, ["--dry-run", "--reward", reward])
+    }
+    let good = try dryRun("rewards.py:good=0.5")
+    #expect(good.code == 0)
+    #expect(good.errors.contains("  good: python function, scores any, weight 0.5"))
+    let needy = try dryRun("rewards.py:needy")
+    #expect(needy.code == 2 && needy.output.isEmpty)
+    #expect(needy.errors.contains("rewards.py:needy needs the columns 'solution', 'grade'"))
+    try Data(#"{"prompt": "1+1=", "solution": "2", "grade": 1}"#.utf8).write(
+      to: folder["rows.jsonl"])
+    try Data(#"{"prompt": "1+1=", "solution": "2"}"#.utf8).write(to: folder["held.jsonl"])
+    let held = try ShortJob.train(
+      "run", in: folder.url,
+      [
+        "--dry-run", "--dataset", "rows.jsonl", "--eval-dataset", "held.jsonl", "--reward",
+        "rewards.py:needy",
+      ])
+    #expect(
+      held.errors.contains("needs the column 'grade', which the data lacks (it has solution)"),
+      "\(held.errors)")
+    for name in ["rows.jsonl", "held.jsonl"] {
+      try FileManager.default.removeItem(at: folder[name])
+    }
+    #expect(try dryRun("rewards.absent").errors.contains("rewards has no function 'absent'"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["rewards.py"])
   }
 
   @Test("a folder that can't be made is a sentence, not a trap")

@@ -190,20 +190,36 @@ func value(
     #expect(try value("length", target, "", tokens: 10) == 1)
     #expect(try value("length", target, "", tokens: 12) == 0.5)
     #expect(try value("length", target, "", tokens: 100) == 0)
+    let counting: [(String, JSONObject)] = [
+      ("length", target), ("soft_overlong", ["max_completion_length": 100, "cache": 20]),
+      ("cosine_length", [:]), ("repetition", ["unit": "tokens"]),
+    ]
+    for (name, parameters) in counting {
+      let scoring = try builtIn(name, parameters).scoring(
+        of: Completion(text: "#### 4", tokens: [], finish: .stop),
+        for: Problem(index: 0, prompt: .text("?"), columns: ["answer": 4]))
+      guard case .failed(let error) = scoring else {
+        Issue.record("\(name) counts the tokens of a text that no tokenizer read: \(scoring)")
+        continue
+      }
+      #expect(error.contains("--tokenizer MODEL"))
+    }
     let overlong: JSONObject = ["max_completion_length": 100, "cache": 20]
     #expect(try value("soft_overlong", overlong, "", tokens: 80) == 0)
     #expect(try value("soft_overlong", overlong, "", tokens: 90) == -0.5)
     #expect(try value("soft_overlong", overlong, "", tokens: 100) == -1)
     #expect(try value("soft_overlong", overlong, "", tokens: 101) == -1)
     let answer: JSONObject = ["answer": 4]
-    #expect(try value("cosine_length", ["max_length": 100], "#### 4", columns: answer) == 1)
+    // So far from the end that the cosine is 1.
+    let far: JSONObject = ["max_length": 1_000_000_000]
+    #expect(try value("cosine_length", far, "#### 4", columns: answer, tokens: 1) == 1)
     #expect(
       try value("cosine_length", ["max_length": 100], "#### 4", columns: answer, tokens: 50) == 0.75
     )
     #expect(
       try value("cosine_length", ["max_length": 100], "#### 4", columns: answer, tokens: 500) == 0.5
     )
-    #expect(try value("cosine_length", ["max_length": 100], "#### 5", columns: answer) == -1)
+    #expect(try value("cosine_length", far, "#### 5", columns: answer, tokens: 1) == -1)
     #expect(
       try value(
         "cosine_length", ["max_length": 100, "exceeds": -10], "#### 4", columns: answer, tokens: 100

@@ -22,6 +22,10 @@ import Testing
                 text = body["messages"][-1]["content"]
                 number = "none" if "dunno" in text else "Rating: 7.5"
                 return self.answer(200, {"choices": [{"message": {"content": "Well. " + number}}]})
+            if self.path == "/whole":
+                state = body.get("trainer_state") or {}
+                size, first = len(body["completions"]), state.get("global_step", -1)
+                return self.answer(200, [100 * first + size for _ in body["groups"]])
             if self.path == "/broken": return self.answer(200, {"scores": [1]})
             scores = [None if c == "null" else len(c) for c in body["completions"]]
             self.answer(200, {"scores": scores})
@@ -74,6 +78,27 @@ import Testing
           == "the server's reply holds no list of 2 scores")
       let stranger = try reward(address + "/score", ["bearer": false])
       #expect(try stranger.score([request(0, "a")])[0].error?.contains("401") == true)
+    }
+  }
+
+  @Test(
+    "a group or a step is one post, with its groups and the trainer's state, whatever the batch")
+  func scopes() throws {
+    try withServer { address in
+      for (scope, sizes) in [("group", [3, 3, 1, 3]), ("step", [4, 4, 4, 4])]
+        as [(String, [Double])]
+      {
+        let suite = try reward(address + "/whole", ["scope": .string(scope), "batch": 2])
+        suite.open(ScoringRound(groups: [0, 0, 1, 0], state: TrainerState(globalStep: 2)))
+        suite.submit([0, 0, 1, 0].enumerated().map { request($0, "x", group: $1) })
+        #expect(try suite.collect().map(\.total) == sizes.map { 200 + $0 })
+      }
+    }
+    do {
+      _ = try reward("http://127.0.0.1:9/judge", ["mode": "judge", "scope": "step"])
+      Issue.record("no error")
+    } catch let error as RewardError {
+      #expect(error.description.contains("cannot be combined with scope \"step\""))
     }
   }
 

@@ -10,9 +10,9 @@ import Testing
       """
       reply(id=rid, score=len(text), parts={"a": 1, "b": 2.5}, log={"w": columns["answer"]},
         steps=[{"end": 1, "score": 0.5}, {"end": len(text), "score": -1}], unknown=1)
-      """, greeting: ", range=[0, 10], novelty=True")
+      """, greeting: ", range=[0, 21], novelty=True")
     let suite = try suite([["use": .string(path), "weight": 2]], columns: ["answer"])
-    #expect(suite.rewards[0].range == 0...10)
+    #expect(suite.rewards[0].range == 0...21)
     #expect(suite.rewards[0].name == "plugin")
     #expect(suite.rewards[0].contentHash.count == 64)
     let scored = try suite.score(

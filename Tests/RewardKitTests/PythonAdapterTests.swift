@@ -31,16 +31,11 @@ import Testing
       def narrow(completions, answer):
           return [1.0 if a == c else 0.0 for a, c in zip(answer, completions)]
 
-      def culprit(completions, **kwargs):
-          return [1.0 / len(c) for c in completions]
-
-      def short(completions, **kwargs):
-          return [1.0]
       """)
     let specifications: JSONValue = .array(
-      ["accuracy", "slow", "narrow", "culprit"].map { .string("\(path):\($0)") })
+      ["accuracy", "slow", "narrow"].map { .string("\(path):\($0)") })
     let suite = try suite(specifications, columns: ["answer", "other"])
-    #expect(suite.rewards.map(\.name) == ["accuracy", "slow", "narrow", "culprit"])
+    #expect(suite.rewards.map(\.name) == ["accuracy", "slow", "narrow"])
     let scored = try suite.score([
       request(0, "a", columns: ["answer": "a", "other": 1], tokens: [5]),
       request(1, "bb", columns: ["answer": "a", "other": 1]),
@@ -51,20 +46,56 @@ import Testing
     #expect(scored[0].score?.log["answer"] == "a")
     #expect(scored.map { $0.outcomes[1].value } == [1, 2, 0])
     #expect(scored.map { $0.outcomes[2].value } == [1, 0, 0])
-    #expect(scored.map { $0.outcomes[3].value } == [1, 0.5, nil])
-    guard case .failed(let error) = scored[2].outcomes[3].scoring else {
-      Issue.record("not failed")
-      return
-    }
-    #expect(error.contains("ZeroDivisionError"))
-    #expect(scored[2].outcomes[3].standardError.contains("Traceback"))
 
     let chat = try PythonAdapterTests.one("\(path):chat")
     let messages = Prompt.messages([ChatMessage(role: "user", content: "well?")])
     #expect(try chat.score([request(0, "yes", prompt: messages)]).map(\.total) == [1])
-    let short = try PythonAdapterTests.one("\(path):short")
-    let two = try? short.score([request(0, "a"), request(1, "b")])
-    #expect(two?.map(\.total) == [1, 1])
+  }
+
+  @Test("a call that fails is made once, and fails for every completion of the step")
+  func failingCall() throws {
+    let folder = try PluginFolder()
+    let path = try folder.file(
+      "fails.py",
+      """
+      def culprit(completions, **kwargs):
+          print("called")
+          return [1.0 / len(c) for c in completions]
+      def short(completions, **kwargs):
+          return [1.0]
+      """)
+    let requests = ["a", "bb", ""].enumerated().map { request($0, $1) }
+    let culprit = try PythonAdapterTests.one("\(path):culprit").score(requests)
+    #expect(
+      culprit.map(\.error)
+        == Array(repeating: "ZeroDivisionError: float division by zero", count: 3))
+    #expect(culprit[0].outcomes[0].standardError.contains("Traceback"))
+    #expect(culprit[0].outcomes[0].standardError.ranges(of: "called").count == 1)
+    let short = try PythonAdapterTests.one("\(path):short").score(requests)
+    #expect(short[2].error?.contains("returned 1 scores, but 3 were expected") == true)
+    #expect(short.map(\.total) == [nil, nil, nil])
+  }
+
+  @Test("functions of one completion are remembered where the user asks, and else asked again")
+  func cache() throws {
+    let folder = try PluginFolder()
+    let path = try folder.file(
+      "counts.py",
+      """
+      calls = 0
+      def alone(completion, **kwargs):
+          global calls
+          calls += 1
+          return calls
+      """)
+    func totals(_ more: JSONObject) throws -> [Double?] {
+      var words: JSONObject = ["use": .string(path + ":alone")]
+      for (key, value) in more { words[key] = value }
+      let suite = try suite(.array([.object(words)]))
+      return try (0..<3).map { try suite.score([request($0, "x", group: 0)])[0].total }
+    }
+    #expect(try totals([:]) == [1, 2, 3])
+    #expect(try totals(["cache": true]) == [1, 1, 1])
   }
 
   private static func one(_ use: String) throws -> RewardSuite {
@@ -118,7 +149,7 @@ import Testing
       #expect(error.faults.count == 2)
       #expect(error.faults[0].contains("ModuleNotFoundError: No module named 'nonexistent_module"))
       #expect(error.faults[0].contains("Traceback"))
-      #expect(error.faults[1].contains("defines 2 public functions (f, g)"))
+      #expect(error.faults[1].contains("has 2 functions (f, g): say which is the reward"))
     }
     do {
       _ = try suite(["nmeric", "./absent.py:f", "numeric"], columns: ["question"])

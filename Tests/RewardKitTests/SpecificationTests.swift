@@ -96,7 +96,9 @@ import Testing
       _ = try suite.score(
         (0..<16).map { index in
           request(index, texts(step, index), columns: ["answer": 1], group: index / 4)
-        })
+        }, isTraining: true)
+      // What is evaluated between two steps is no step.
+      _ = try suite.score([request(0, "#### 1", columns: ["answer": 1])])
     }
     return suite.takeWarnings()
   }

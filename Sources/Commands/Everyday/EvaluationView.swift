@@ -11,8 +11,13 @@ struct EvaluationView {
 
   private var comparison: PairedComparison? {
     guard reports.count == 2, reports[0].problems == reports[1].problems else { return nil }
-    return PairedComparison(
-      first: reports[0].rewardByProblem, second: reports[1].rewardByProblem, seed: seed)
+    // A problem that one of them has no score for says nothing about the two.
+    let pairs = zip(reports[0].rewardByProblem, reports[1].rewardByProblem).compactMap {
+      first, second in
+      first.flatMap { first in second.map { (first, $0) } }
+    }
+    guard !pairs.isEmpty else { return nil }
+    return PairedComparison(first: pairs.map(\.0), second: pairs.map(\.1), seed: seed)
   }
 
   func text(style: Style) -> String {
@@ -27,13 +32,17 @@ struct EvaluationView {
     func row(_ name: String, _ value: (EvaluationReport) -> String) {
       table.rows.append([name] + reports.map(value))
     }
-    row("mean reward") { NumberFormat.fixed($0.meanReward, 4) }
-    row("right") { Self.share($0.accuracy) }
+    /// A row of what only scores can say.
+    func judged(_ name: String, _ value: (EvaluationReport) -> String) {
+      row(name) { $0.meanReward == nil ? "–" : value($0) }
+    }
+    judged("mean reward") { NumberFormat.fixed($0.meanReward ?? 0, 4) }
+    judged("right") { Self.share($0.accuracy) }
     for k in first.passAtK.keys.sorted() where k > 1 {
-      row("pass@\(k)") { NumberFormat.percent($0.passAtK[k] ?? 0) }
+      judged("pass@\(k)") { NumberFormat.percent($0.passAtK[k] ?? 0) }
     }
     for k in first.majorityAtK.keys.sorted() where k > 1 {
-      row("maj@\(k)") { $0.majorityAtK[k].map(Self.share) ?? "" }
+      judged("maj@\(k)") { $0.majorityAtK[k].map(Self.share) ?? "" }
     }
     if first.wrongForm != nil {
       row("wrong form") { NumberFormat.percent($0.wrongForm ?? 0) }
@@ -92,14 +101,20 @@ struct EvaluationView {
         "share": .number(value.share), "low": .number(value.lower), "high": .number(value.upper),
       ]
     }
+    /// What only scores can say.
+    func judged(_ value: JSONValue) -> JSONValue { report.meanReward == nil ? .null : value }
     var object: JSONObject = [
       "model": .string(name), "problems": .integer(Int64(report.problems)),
-      "samples": .integer(Int64(report.samples)), "mean_reward": .number(report.meanReward),
-      "accuracy": interval(report.accuracy),
-      "pass_at_k": .object(
-        JSONObject(report.passAtK.sorted { $0.key < $1.key }.map { ("\($0)", .number($1)) })),
-      "maj_at_k": .object(
-        JSONObject(report.majorityAtK.sorted { $0.key < $1.key }.map { ("\($0)", interval($1)) })),
+      "samples": .integer(Int64(report.samples)),
+      "mean_reward": report.meanReward.map { .number($0) } ?? .null,
+      "accuracy": judged(interval(report.accuracy)),
+      "pass_at_k": judged(
+        .object(
+          JSONObject(report.passAtK.sorted { $0.key < $1.key }.map { ("\($0)", .number($1)) }))),
+      "maj_at_k": judged(
+        .object(
+          JSONObject(
+            report.majorityAtK.sorted { $0.key < $1.key }.map { ("\($0)", interval($1)) }))),
       "unscored": .integer(Int64(report.unscored)), "mean_length": .number(report.meanLength),
       "seconds": .number(report.seconds),
     ]

@@ -1,15 +1,18 @@
 import Foundation
+import RewardKit
 import Rollouts
 import Training
 import Transformer
 
-/// `grpo train --dry-run`: the resolved settings and what the run will take; touches nothing.
+/// `grpo train --dry-run`: the resolved settings, the rewards' greetings and what the run will take; writes
+/// nothing.
 struct DryRun {
   private let preparation: RunPreparation
 
   init(_ preparation: RunPreparation) { self.preparation = preparation }
 
   func print(_ context: CommandContext) throws -> ExitCode {
+    let rewards = try refusing { try preparation.greetRewards() }
     context.print(preparation.resolved.json.prettyJSONText)
     let plan = try refusing { try preparation.plan() }
     context.note("\nMemory, of a limit of \(NumberFormat.bytes(plan.memoryLimit)):")
@@ -35,6 +38,13 @@ struct DryRun {
       "  \(plan.disk.checkpoints) checkpoints of \(NumberFormat.bytes(plan.disk.checkpointBytes)), "
         + "final \(NumberFormat.bytes(plan.disk.finalBytes)), log at most "
         + "\(NumberFormat.bytes(plan.disk.logBytes)): \(NumberFormat.bytes(plan.disk.total))")
+    context.note(rewards.isEmpty ? "Rewards: none is needed" : "Rewards, each started and greeted:")
+    for reward in rewards {
+      let weight = JSONValue.number(reward.weight).plainText
+      context.note(
+        "  \(reward.name): \(reward.kind.rawValue), scores \(RewardWords.text(of: reward.range)), "
+          + "weight \(weight)")
+    }
     return .done
   }
 }

@@ -29,7 +29,9 @@ struct TrainCommand: Command {
         OptionSpecification(
           "resume", .path, valueName: "RUN",
           help: "go on with a run where it stopped; its settings are in its folder"),
-        .flag("dry-run", help: "print the settings and the memory and disk plan; touch nothing"),
+        .flag(
+          "dry-run",
+          help: "start the rewards, print the settings and the memory and disk plan; write nothing"),
       ] + SettingDeclaration.all.map(OptionSpecification.init),
       examples: [
         .init("grpo train", "the embedded job, about two minutes on two cores"),

@@ -68,8 +68,8 @@ final class TrainingView: Sendable {
     func metric(_ name: String) -> Double { report.metrics[name] ?? 0 }
     var parts = [
       "step \(report.step)/\(report.total)",
-      "reward \(NumberFormat.fixed(metric("reward"), 3)) ± "
-        + NumberFormat.fixed(metric("reward_std"), 3),
+      "reward \(report.metrics["reward"].map { NumberFormat.fixed($0, 3) } ?? "–") ± "
+        + (report.metrics["reward_std"].map { NumberFormat.fixed($0, 3) } ?? "–"),
       "entropy \(NumberFormat.fixed(metric("entropy"), 2))",
       "length \(NumberFormat.fixed(metric("completions/mean_length"), 1))",
       "clipped \(NumberFormat.percent(metric("clip_ratio/region_mean")))",
@@ -91,6 +91,13 @@ final class TrainingView: Sendable {
 
   private func show(_ report: EvaluationReport) {
     let interval = report.accuracy
+    guard report.meanReward != nil else {
+      progress.print(
+        context.errorStyle.bold(
+          "evaluation after step \(report.step): none of the \(report.unscored) completions could be scored"
+        ))
+      return
+    }
     var text =
       "evaluation after step \(report.step): \(NumberFormat.percent(interval.share)) right "
       + "[\(NumberFormat.percent(interval.lower)), \(NumberFormat.percent(interval.upper))] of "

@@ -13,10 +13,10 @@ public struct RewardMetrics: Sendable, Hashable {
 
   /// Each reward function, nil where it scored nothing.
   public var functions: [Summary?]
-  /// The mean of the weighted sums.
-  public var reward: Double
-  /// Their sample deviation over the whole step, not within groups.
-  public var rewardDeviation: Double
+  /// The mean of the weighted sums; nil where no completion has one.
+  public var reward: Double?
+  /// Their sample deviation over the whole step, not within groups; nil where no completion has one.
+  public var rewardDeviation: Double?
   /// The share of completions whose deviation in use is 0, so that they teach nothing.
   public var shareOfZeroDeviation: Double
   /// The share of completions that no function could score.
@@ -29,8 +29,8 @@ public struct RewardMetrics: Sendable, Hashable {
       metrics.append(("rewards/\(name)/mean", function.mean))
       metrics.append(("rewards/\(name)/std", function.deviation))
     }
-    metrics.append(("reward", reward))
-    metrics.append(("reward_std", rewardDeviation))
+    if let reward { metrics.append(("reward", reward)) }
+    if let rewardDeviation { metrics.append(("reward_std", rewardDeviation)) }
     metrics.append(("frac_reward_zero_std", shareOfZeroDeviation))
     metrics.append(("frac_unscorable", shareUnscorable))
     return metrics
@@ -45,10 +45,11 @@ extension AdvantageEstimator {
       guard statistics.count > 0 else { return nil }
       return .init(mean: statistics.mean, deviation: statistics.deviation(.sample) ?? 0)
     }
-    let total = summary(table.plainTotals) ?? .init(mean: 0, deviation: 0)
+    let total = summary(table.plainTotals)
     let count = Double(max(table.totals.count, 1))
     return RewardMetrics(
-      functions: table.columns.map(summary), reward: total.mean, rewardDeviation: total.deviation,
+      functions: table.columns.map(summary), reward: total?.mean,
+      rewardDeviation: total?.deviation,
       shareOfZeroDeviation: Double(zeroDeviationCount(table)) / count,
       shareUnscorable: Double(table.totals.count { $0 == nil }) / count)
   }

@@ -27,9 +27,7 @@ struct RewardResolver {
   /// - Throws: every fault of the specification.
   func resolve(_ specification: RewardSpecification) throws(RewardError) -> ResolvedReward {
     let use = specification.use
-    if let (script, function) = Self.pythonFunction(in: use) {
-      return try pythonFunction(specification, script: script, function: function)
-    }
+    if let function = PythonFunction(ofFile: use) { return try python(specification, function) }
     let known = use.lowercased().replacing("-", with: "_")
     if !use.contains("/") {
       if let type = catalogue.builtIns.first(where: { $0.about.name == known }) {
@@ -45,11 +43,12 @@ struct RewardResolver {
     let path = Self.absolute(use)
     var isFolder: ObjCBool = false
     guard files.fileExists(atPath: path, isDirectory: &isFolder) else {
+      if let function = PythonFunction(ofModule: use) { return try python(specification, function) }
       throw RewardError(.configuration, unknown(use))
     }
     if isFolder.boolValue { return try package(specification, folder: path) }
     if path.hasSuffix(".py"), !(files.isExecutableFile(atPath: path) && Self.hasHashBang(path)) {
-      return try pythonFunction(specification, script: use, function: nil)
+      return try python(specification, PythonFunction(file: use))
     }
     guard files.isExecutableFile(atPath: path) else {
       throw RewardError(
@@ -101,18 +100,24 @@ struct RewardResolver {
 
   // MARK: Children
 
-  private func pythonFunction(
-    _ specification: RewardSpecification, script: String, function: String?
+  private func python(
+    _ specification: RewardSpecification, _ function: PythonFunction
   ) throws(RewardError) -> ResolvedReward {
-    let path = Self.absolute(script)
-    guard files.fileExists(atPath: path) else {
-      throw RewardError(
-        .configuration, "reward \"\(specification.use)\": there is no file \(path)")
+    var target = function.target
+    let isFile = target.hasSuffix(".py")
+    if isFile {
+      target = Self.absolute(target)
+      guard files.fileExists(atPath: target) else {
+        throw RewardError(
+          .configuration, "reward \"\(specification.use)\": there is no file \(target)")
+      }
     }
-    let python = try self.python(specification, beside: path)
+    let python = try self.python(
+      specification, beside: isFile ? target : Self.absolute("./\(target)"))
     return try child(
-      specification, kind: .pythonFunction, name: function ?? Self.stem(path), executable: python,
-      arguments: [python, "-c", PythonAdapter.source, path, function ?? ""], contents: [path])
+      specification, kind: .pythonFunction, name: function.name, executable: python,
+      arguments: [python, "-c", PythonAdapter.source, target, function.function],
+      contents: isFile ? [target] : Self.localFiles(ofModule: target))
   }
 
   private func shippedScript(
@@ -187,7 +192,7 @@ struct RewardResolver {
     let recipe = PluginRecipe(
       name: name, executable: executable, arguments: arguments, specification: specification,
       sandbox: description.sandbox,
-      columns: ((columns ?? []) + specification.columns.keys.sorted()).uniqued())
+      columns: columns.map { ($0 + specification.columns.keys.sorted()).uniqued() })
     return ResolvedReward(
       way: .child(recipe), description: description,
       mapping: RewardColumns(specification.columns))
@@ -198,7 +203,7 @@ struct RewardResolver {
   ) -> RewardDescription {
     RewardDescription(
       name: name, use: specification.use, weight: specification.weight, kind: kind,
-      category: .other, range: nil, isDeterministic: true,
+      category: .other, range: nil, scope: .completion, isDeterministic: kind == .builtIn,
       sandbox: specification.sandbox ?? .none, contentHash: "", specification: specification)
   }
 
@@ -239,19 +244,18 @@ struct RewardResolver {
         + "it, or name one with python: \"/path/to/python3\"")
   }
 
+  /// The files of a module that lies in the working folder; of an installed one its name must do.
+  private static func localFiles(ofModule name: String) -> [String] {
+    let path = absolute("./" + name.replacing(".", with: "/"))
+    return [path + ".py", path + "/__init__.py"].filter {
+      FileManager.default.fileExists(atPath: $0)
+    }
+  }
+
   private static func inPath(_ program: String) -> String? {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
     return path.split(separator: ":").map { "\($0)/\(program)" }
       .first { FileManager.default.isExecutableFile(atPath: $0) }
-  }
-
-  /// Splits `path.py:function` at the last colon.
-  static func pythonFunction(in use: String) -> (script: String, function: String)? {
-    guard let colon = use.lastIndex(of: ":") else { return nil }
-    let script = String(use[..<colon])
-    let function = String(use[use.index(after: colon)...])
-    guard script.hasSuffix(".py"), !function.isEmpty, !function.contains("/") else { return nil }
-    return (script, function)
   }
 
   static func absolute(_ path: String) -> String {

@@ -30,9 +30,10 @@ public struct RewardSpecification: Sendable, Equatable {
   public var parameters: JSONObject = [:]
   /// For a column that the reward reads: the dataset's column (dots go into objects).
   public var columns: [String: String] = [:]
-  /// Seconds for one completion.
+  /// Seconds for a call about one completion.
   public var timeLimit: Double = 10
-  /// Seconds for a batch; nil is four times the limit of one completion.
+  /// Seconds for a call about several; nil is four times the limit of one completion, or a quarter of it for
+  /// each where that is more.
   public var batchTimeLimit: Double?
   /// Seconds for the start, imports included.
   public var startLimit: Double = 60
@@ -40,7 +41,7 @@ public struct RewardSpecification: Sendable, Equatable {
   public var onError: FailureEffect = .unscorable
   /// Processes that score in parallel.
   public var workers: Int = 1
-  /// Most completions on one line; nil leaves it to the plugin.
+  /// Most completions on one line in completion scope; nil leaves it to the plugin.
   public var batch: Int?
   /// How far the process is kept from the machine; nil is the plugin's own default.
   public var sandbox: Sandbox?
@@ -58,8 +59,9 @@ public struct RewardSpecification: Sendable, Equatable {
   public var failureLimit: Double = 0.5
   /// Variables passed on from grpo's environment besides the usual ones.
   public var environment: [String] = []
-  /// Whether scores are remembered, for plugins that say they are deterministic.
-  public var cache: Bool = true
+  /// Whether the scores of a reward of completion scope are remembered; nil is where the plugin says that it
+  /// is deterministic.
+  public var cache: Bool?
   /// The Python that runs `path.py:function`; nil finds the active environment's.
   public var python: String?
 
@@ -153,7 +155,7 @@ extension RewardSpecification {
     add("restart_limit", \.restartLimit, .integer(Int64(restartLimit)))
     add("failure_limit", \.failureLimit, .number(failureLimit))
     add("environment", \.environment, .array(environment.map { .string($0) }))
-    add("cache", \.cache, .bool(cache))
+    add("cache", \.cache, cache.map { .bool($0) } ?? .null)
     add("python", \.python, python.map { .string($0) } ?? .null)
     return .object(object)
   }

@@ -29,18 +29,21 @@ extension HostLoop {
         standardError: "")
       return
     }
-    if worker.faultIsTime, worker.batchCount > 1 {
-      plugin.batchLimit = max(1, worker.batchCount / 2)
+    if worker.faultIsTime, worker.callCount > 1 {
+      plugin.batchLimit = max(1, worker.callCount / 2)
     }
-    let unanswered = worker.inFlight.sorted { $0.key < $1.key }.map(\.value)
+    // In group and step scope a reply counts for nothing before the call is answered whole.
+    let unanswered = (Array(worker.inFlight.values) + worker.answered.map(\.request))
+      .sorted { $0.id < $1.id }
     if isInnocent, plugin.startIsSettled {
       plugin.requeue(unanswered)
-    } else if unanswered.count == 1, worker.batchCount == 1 || unanswered[0].isSuspect {
-      settle(
-        unanswered[0], .failed(error: "the plugin \(fault)"), of: plugin,
-        seconds: now() - worker.startedAt, standardError: standardError)
-    } else if !unanswered.isEmpty {
-      plugin.requeue(unanswered, asSuspects: true)
+    } else {
+      let seconds = (now() - worker.startedAt) / Double(max(1, worker.callCount))
+      for pending in unanswered {
+        settle(
+          pending, .failed(error: "the plugin \(fault)"), of: plugin, seconds: seconds,
+          standardError: standardError)
+      }
     }
     // A plugin that ends between two requests has done nothing wrong, as long as it replies.
     if isInnocent, worker.hasReplied { return }
@@ -77,8 +80,7 @@ extension HostLoop {
     _ pending: PendingRequest, _ scoring: Scoring, of plugin: HostedPlugin, seconds: Double,
     standardError: String = "", isRemembered: Bool = false
   ) {
-    var scoring = scoring
-    if case .failed(let error) = scoring { scoring = .failed(error: redacted(error, plugin)) }
+    let scoring = scoring.mappingWords { redacted($0, plugin).withoutAddresses }
     settled.append(
       (
         pending.ticket,

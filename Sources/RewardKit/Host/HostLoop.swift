@@ -4,9 +4,8 @@ import Rollouts
 
 /// The host's thread: waits for every pipe and every deadline at once.
 ///
-/// A request is with exactly one worker at a time, and a worker has one line in hand, so that what
-/// goes wrong belongs to that line's completions. Where a line held a batch, its unanswered
-/// completions are asked again one by one.
+/// A request is with exactly one worker at a time, and a worker has one call in hand, a line, so that what
+/// goes wrong belongs to that call's completions.
 final class HostLoop {
   var plugins: [HostedPlugin]
   let scoreboard: Scoreboard
@@ -15,7 +14,6 @@ final class HostLoop {
   /// Keepers that have said their last word and are to be reaped.
   var endedKeepers: [Int32] = []
   var finishDeadline: Double?
-  var nextID = 1
   var settled: [(Ticket, RewardOutcome)] = []
 
   /// Seconds for a keeper to kill everything, after which it is killed itself.
@@ -55,11 +53,13 @@ final class HostLoop {
 
   func take(_ command: PluginHost.Command) {
     switch command {
-    case .score(let reward, let requests):
+    case .score(let reward, let calls):
       guard let plugin = plugins.first(where: { $0.reward == reward }) else { return }
       // A plugin that was given up gets one more chance with every new step.
       plugin.failuresInRow = min(plugin.failuresInRow, plugin.specification.restartLimit - 1)
-      plugin.enqueue(requests)
+      plugin.enqueue(calls)
+    case .forget:
+      for plugin in plugins { _ = plugin.takeAll() }
     case .finish(let grace):
       finishDeadline = now() + grace
       for plugin in plugins {
@@ -122,7 +122,7 @@ final class HostLoop {
       return
     }
     for worker in plugin.workers where worker.isIdle {
-      sendBatch(to: worker, of: plugin)
+      sendCall(to: worker, of: plugin)
       if plugin.isQueueEmpty { return }
     }
     // Those that are starting or ending count: the second can't be replaced before it is gone.
@@ -136,40 +136,34 @@ final class HostLoop {
     }
   }
 
-  func sendBatch(to worker: Worker, of plugin: HostedPlugin) {
+  /// Sends the next call that isn't wholly remembered.
+  func sendCall(to worker: Worker, of plugin: HostedPlugin) {
     var line: [UInt8] = []
-    var count = 0
-    while count == 0, !plugin.isQueueEmpty {
-      for pending in plugin.nextBatch() {
+    worker.callCount = 0
+    worker.contents = [:]
+    while worker.callCount == 0, !plugin.isQueueEmpty {
+      for pending in plugin.nextCall() {
         let contents = pending.problem.contents(of: pending.completion)
-        if plugin.remembers, let scoring = plugin.remembered[contents] {
-          settle(pending, scoring, of: plugin, seconds: 0, isRemembered: true)
-          continue
+        if plugin.remembers {
+          if let scoring = plugin.remembered[contents] {
+            settle(pending, scoring, of: plugin, seconds: 0, isRemembered: true)
+            continue
+          }
+          worker.contents[pending.id] = contents
         }
-        line.append(contentsOf: count == 0 ? [] : [UInt8(ascii: ",")])
-        line.append(contentsOf: "{\"id\":".utf8)
-        line.append(decimal: nextID)
-        line.append(contentsOf: ",\"group\":".utf8)
-        line.append(decimal: pending.group)
-        line.append(UInt8(ascii: ","))
-        line.append(contentsOf: contents)
-        line.append(UInt8(ascii: "}"))
-        worker.inFlight[nextID] = pending
-        if plugin.remembers { worker.contents[nextID] = contents }
-        nextID += 1
-        count += 1
+        line.append(UInt8(ascii: worker.callCount == 0 ? "[" : ","))
+        line.append(contentsOf: pending.encoded(contents))
+        worker.inFlight[pending.id] = pending
+        worker.callCount += 1
       }
     }
-    guard count > 0 else { return }
-    if (plugin.greeting?.batch ?? 1) > 1 {
-      line.insert(UInt8(ascii: "["), at: 0)
-      line.append(UInt8(ascii: "]"))
-    }
+    guard worker.callCount > 0 else { return }
+    if plugin.sendsArrays { line.append(UInt8(ascii: "]")) } else { line.removeFirst() }
     line.append(UInt8(ascii: "\n"))
-    worker.batchCount = count
     worker.startedAt = now()
     worker.errorTail.clear()
-    worker.state = .busy(deadline: worker.startedAt + plugin.timeLimit(forBatchOf: count))
+    worker.state = .busy(
+      deadline: worker.startedAt + plugin.timeLimit(forCallOf: worker.callCount))
     worker.write(line)
   }
 
@@ -225,9 +219,13 @@ final class HostLoop {
           kill(worker, "didn't greet within its start_limit of \(seconds(limit))")
         case .busy:
           worker.faultIsTime = true
-          let limit = seconds(plugin.timeLimit(forBatchOf: worker.batchCount))
-          let what = worker.batchCount > 1 ? "batch of \(worker.batchCount)" : "completion"
-          kill(worker, "took longer than the \(limit) that a \(what) may take")
+          let limit = seconds(plugin.timeLimit(forCallOf: worker.callCount))
+          let count = worker.callCount
+          kill(
+            worker,
+            count > 1
+              ? "took longer than the \(limit) of batch_time_limit for a call of \(count) completions"
+              : "took longer than the \(limit) of time_limit")
         case .ending:
           cprocesses_kill(worker.keeper)
           finish(worker, of: plugin)
@@ -308,6 +306,13 @@ final class HostLoop {
   }
 
   func greet(_ worker: Worker, of plugin: HostedPlugin, _ greeting: RewardGreeting) {
+    if let first = plugin.greeting, first.scope != greeting.scope {
+      kill(
+        worker,
+        "greets with the scope \(greeting.scope.rawValue), and greeted before with "
+          + "\(first.scope.rawValue)")
+      return
+    }
     if plugin.greeting == nil { plugin.greeting = greeting }
     worker.state = .idle
     if !plugin.startIsSettled {
@@ -325,18 +330,35 @@ final class HostLoop {
     plugin.failuresInRow = 0
     var scoring = reply.scoring
     if case .scored(let score) = scoring {
-      scoring = score.checked(against: pending.completion)
+      scoring = score.checked(against: pending.completion, within: plugin.greeting?.range)
     }
     if let contents = worker.contents.removeValue(forKey: reply.id) {
       plugin.remembered.remember(scoring, for: contents)
     }
-    settle(
-      pending, scoring, of: plugin, seconds: (now() - worker.startedAt) / Double(worker.batchCount),
-      standardError: worker.errorTail.total > 0 ? worker.errorTail.text : "")
+    worker.answered.append((pending, scoring))
+    // What a group or a step gets it gets whole, or not at all.
+    if plugin.scope == .completion || worker.inFlight.isEmpty {
+      settleAnswered(by: worker, of: plugin)
+    }
     if worker.inFlight.isEmpty {
       worker.state = .idle
       plugin.batchLimit = plugin.batchLimit > Int.max / 2 ? .max : plugin.batchLimit * 2
     }
+  }
+
+  /// Settles what a worker replied; what it wrote to standard error is kept with the first of a call, and with
+  /// those that failed.
+  private func settleAnswered(by worker: Worker, of plugin: HostedPlugin) {
+    let standardError = worker.errorTail.total > 0 ? worker.errorTail.text : ""
+    let seconds = (now() - worker.startedAt) / Double(worker.callCount)
+    for (index, answer) in worker.answered.enumerated() {
+      var isFailure = false
+      if case .failed = answer.scoring { isFailure = true }
+      settle(
+        answer.request, answer.scoring, of: plugin, seconds: seconds,
+        standardError: index == 0 || isFailure ? standardError : "")
+    }
+    worker.answered = []
   }
 }
 

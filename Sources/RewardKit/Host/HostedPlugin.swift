@@ -14,9 +14,10 @@ final class HostedPlugin {
   var lastFault = ""
   /// No worker is started before this time.
   var startsAfter = 0.0
-  /// Cut in half whenever a batch takes too long, doubled whenever one doesn't.
+  /// Cut in half whenever a call of completion scope takes too long, doubled whenever one doesn't.
   var batchLimit = Int.max
-  private var queue: [PendingRequest] = []
+  /// What must go out together; in completion scope each request by itself.
+  private var queue: [[PendingRequest]] = []
   private var head = 0
   var remembered = ScoreMemory()
 
@@ -28,27 +29,30 @@ final class HostedPlugin {
   var specification: RewardSpecification { recipe.specification }
   var isQueueEmpty: Bool { head == queue.count }
   var queueCount: Int { queue.count - head }
+  var scope: RewardScope { greeting?.scope ?? .completion }
 
-  /// Whether replies may be remembered.
-  var remembers: Bool { specification.cache && greeting?.isDeterministic == true }
+  /// Whether replies may be remembered: where the plugin promises that equal requests get equal replies, or
+  /// the user asks for it, and only where a completion is judged by itself.
+  var remembers: Bool {
+    scope == .completion && specification.cache ?? (greeting?.isDeterministic == true)
+  }
 
-  func enqueue(_ requests: [PendingRequest]) {
+  /// Whether a line is an array, also when it holds one request.
+  var sendsArrays: Bool { scope != .completion || (greeting?.batch ?? 1) > 1 }
+
+  /// Takes in requests, each array of which must go out together.
+  func enqueue(_ calls: [[PendingRequest]]) {
     if head > 1024, head * 2 > queue.count {
       queue.removeFirst(head)
       head = 0
     }
-    queue += requests
+    queue += calls
   }
 
-  /// Puts requests back at the front; a suspect is asked alone.
-  func requeue(_ requests: [PendingRequest], asSuspects: Bool = false) {
+  /// Puts the requests of a call back at the front.
+  func requeue(_ requests: [PendingRequest]) {
     guard !requests.isEmpty else { return }
-    let returned = requests.map { request in
-      var request = request
-      request.isSuspect = request.isSuspect || asSuspects
-      return request
-    }
-    queue.replaceSubrange(..<head, with: returned)
+    queue.replaceSubrange(..<head, with: scope == .completion ? requests.map { [$0] } : [requests])
     head = 0
   }
 
@@ -58,43 +62,29 @@ final class HostedPlugin {
       queue = []
       head = 0
     }
-    return Array(queue[head...])
+    return queue[head...].flatMap(\.self)
   }
 
-  /// The most requests that a line may hold.
-  var batchCapacity: Int {
+  /// The most requests that a line may hold in completion scope.
+  private var batchCapacity: Int {
     max(1, min(greeting?.batch ?? 1, specification.batch ?? .max, batchLimit))
   }
 
-  /// The next batch: whole groups as far as they fit; a suspect comes alone.
-  func nextBatch() -> [PendingRequest] {
-    var batch: [PendingRequest] = []
-    let capacity = batchCapacity
-    while head < queue.count, batch.count < capacity {
-      let next = queue[head]
-      if next.isSuspect {
-        if batch.isEmpty {
-          head += 1
-          return [next]
-        }
-        break
-      }
-      if let last = batch.last, last.group != next.group {
-        let group = next.group
-        let size = queue[head...].prefix(capacity).prefix { $0.group == group }.count
-        if size > capacity - batch.count { break }
-      }
-      batch.append(next)
-      head += 1
-    }
-    return batch
+  /// The requests of the next call: whatever waits, up to the batch; a whole group; a whole step.
+  func nextCall() -> [PendingRequest] {
+    guard head < queue.count else { return [] }
+    let end = scope == .completion ? min(queue.count, head + batchCapacity) : head + 1
+    defer { head = end }
+    return queue[head..<end].flatMap(\.self)
   }
 
-  /// Seconds for a batch: what its completions may take alone, and not more than the batch's limit.
-  func timeLimit(forBatchOf count: Int) -> Double {
-    guard count > 1 else { return specification.timeLimit }
-    let limit = specification.batchTimeLimit ?? 4 * specification.timeLimit
-    return min(limit, Double(count) * specification.timeLimit)
+  /// Seconds for a call: four times what one completion may take, a quarter of it for each where they are many,
+  /// and never more than they may take alone.
+  func timeLimit(forCallOf count: Int) -> Double {
+    let one = specification.timeLimit
+    guard count > 1 else { return one }
+    let many = max(4, Double(count) / 4) * one
+    return min(specification.batchTimeLimit ?? many, Double(count) * one)
   }
 
   /// Seconds to wait before the next start: none, then 0.05 doubling up to 2.

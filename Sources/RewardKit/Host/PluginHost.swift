@@ -6,7 +6,10 @@ import Synchronization
 final class PluginHost: Sendable {
   /// What the other threads ask of the host's thread.
   enum Command: Sendable {
-    case score(reward: Int, [PendingRequest])
+    /// Calls for a reward: the requests of each go out together.
+    case score(reward: Int, [[PendingRequest]])
+    /// Drop what has not been sent.
+    case forget
     /// Close every plugin's input, wait for its end at most so many seconds, then kill.
     case finish(grace: Double)
   }
@@ -39,10 +42,13 @@ final class PluginHost: Sendable {
     close(wakeUp)
   }
 
-  /// Hands requests to a plugin; returns at once.
-  func score(_ requests: [PendingRequest], reward: Int) {
-    send(.score(reward: reward, requests))
+  /// Hands calls to a plugin, the requests of each to be sent together; returns at once.
+  func score(_ calls: [[PendingRequest]], reward: Int) {
+    send(.score(reward: reward, calls))
   }
+
+  /// Drops what has not been sent.
+  func forget() { send(.forget) }
 
   /// Ends every process and waits for that.
   func finish(grace: Double) {

@@ -13,15 +13,15 @@ struct PluginRecipe: Sendable {
   var specification: RewardSpecification
   /// How far the process is kept from the machine.
   var sandbox: Sandbox
-  /// The columns that requests will have, as told in the hello.
-  var columns: [String]
+  /// The columns that requests will have, as told in the hello; nil where no data set is known.
+  var columns: [String]?
 
   /// The first line that the plugin is sent.
   var hello: String {
     JSONValue.object([
       "grpo": .integer(Int64(rewardProtocolVersion)),
       "hello": [
-        "columns": .array(columns.map { .string($0) }),
+        "columns": columns.map { .array($0.map { .string($0) }) } ?? .null,
         "parameters": .object(specification.parameters),
         "batch": .integer(Int64(specification.batch ?? 1)),
       ],

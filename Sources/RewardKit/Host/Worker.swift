@@ -6,11 +6,27 @@ import Rollouts
 struct PendingRequest {
   /// Where the outcome belongs.
   var ticket: Ticket
+  /// Its name on the wire.
+  var id: Int
   var group: Int
   var completion: Completion
   var problem: EncodedProblem
-  /// Whether it must be asked alone, since it was in a batch that failed.
-  var isSuspect = false
+  /// The member `,"trainer_state":{…}`; empty where nothing is known.
+  var trainerState: [UInt8]
+
+  /// The request as an object of the protocol.
+  /// - Parameter contents: what the problem makes of the completion.
+  func encoded(_ contents: [UInt8]) -> [UInt8] {
+    var bytes = Array("{\"id\":".utf8)
+    bytes.append(decimal: id)
+    bytes.append(contentsOf: ",\"group\":".utf8)
+    bytes.append(decimal: group)
+    bytes.append(UInt8(ascii: ","))
+    bytes.append(contentsOf: contents)
+    bytes.append(contentsOf: trainerState)
+    bytes.append(UInt8(ascii: "}"))
+    return bytes
+  }
 }
 
 /// One process of a plugin, confined to the host's thread.
@@ -30,11 +46,14 @@ final class Worker {
   private(set) var control: Int32
   var state: State
 
-  /// The requests of the batch that aren't answered, by the id on the wire.
+  /// The requests of the call that aren't answered, by the id on the wire.
   var inFlight: [Int: PendingRequest] = [:]
+  /// Replies of group or step scope, which count once the call is answered whole.
+  var answered: [(request: PendingRequest, scoring: Scoring)] = []
   /// The contents of those requests, to remember the scores under.
   var contents: [Int: [UInt8]] = [:]
-  var batchCount = 0
+  /// How many requests the call has.
+  var callCount = 0
   var startedAt = 0.0
   /// Why the process is being killed: a clause whose subject is the plugin.
   var fault: String?

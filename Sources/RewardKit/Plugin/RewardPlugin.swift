@@ -26,7 +26,7 @@ public protocol RewardPlugin: Reward {
   static var parameters: [RewardParameter] { get }
   /// The least and greatest score, where they are known.
   static var range: ClosedRange<Double>? { get }
-  /// Whether equal completions get equal scores.
+  /// Whether equal completions of equal rows get equal scores, so that a score may be remembered.
   static var isDeterministic: Bool { get }
   /// The columns that it reads; nil for all.
   static var columns: [String]? { get }
@@ -39,8 +39,8 @@ extension RewardPlugin {
   public static var parameters: [RewardParameter] { [] }
   /// Unknown.
   public static var range: ClosedRange<Double>? { nil }
-  /// True.
-  public static var isDeterministic: Bool { true }
+  /// False: nothing is remembered.
+  public static var isDeterministic: Bool { false }
   /// All.
   public static var columns: [String]? { nil }
 
@@ -50,71 +50,12 @@ extension RewardPlugin {
     greeting.range = range
     greeting.isDeterministic = isDeterministic
     greeting.reads = columns
-    PluginLoop.run(greeting: greeting) { settings in
+    PluginLoop.run { settings in
       let reward = try Self(parameters: RewardParameters(settings, declared: parameters))
-      return { requests in
-        requests.map { reward.scoring(of: $0.completion, for: $0.problem) }
-      }
+      return (
+        greeting, { $0.map { reward.scoring(of: $0.completion, for: $0.problem) } }
+      )
     }
-  }
-}
-
-/// A group reward that is a program of its own: mark the type `@main`.
-///
-/// All completions of a group reach it together where a group has at most `batch` completions.
-public protocol GroupRewardPlugin: GroupReward {
-  /// The plugin's name, as greeted.
-  static var name: String { get }
-  /// The settings that it takes.
-  static var parameters: [RewardParameter] { get }
-  /// The least and greatest score, where they are known.
-  static var range: ClosedRange<Double>? { get }
-  /// The most completions that it takes together.
-  static var batch: Int { get }
-  /// Makes the reward from settings that fit the declaration.
-  init(parameters: RewardParameters) throws
-}
-
-extension GroupRewardPlugin {
-  /// None.
-  public static var parameters: [RewardParameter] { [] }
-  /// Unknown.
-  public static var range: ClosedRange<Double>? { nil }
-  /// 64, enough for the usual groups.
-  public static var batch: Int { 64 }
-
-  /// Answers requests from standard input until it closes.
-  public static func main() {
-    var greeting = RewardGreeting(name: name)
-    greeting.range = range
-    greeting.batch = batch
-    // The score of a completion depends on its neighbours: it must not be remembered.
-    greeting.isDeterministic = false
-    PluginLoop.run(greeting: greeting) { settings in
-      let reward = try Self(parameters: RewardParameters(settings, declared: parameters))
-      return { requests in scorings(of: requests, by: reward) }
-    }
-  }
-
-  private static func scorings(of requests: [ReceivedRequest], by reward: Self) -> [Scoring] {
-    var scorings = [Scoring](repeating: .failed(error: "not scored"), count: requests.count)
-    for (_, indices) in Dictionary(grouping: requests.indices, by: { requests[$0].group }) {
-      let completions = indices.map { requests[$0].completion }
-      do {
-        let scores = try reward.score(completions, for: requests[indices[0]].problem)
-        for (place, index) in indices.enumerated() where place < scores.count {
-          scorings[index] = scores[place].checked(against: completions[place])
-        }
-        for index in indices.dropFirst(scores.count) {
-          scorings[index] = .failed(error: "the group got fewer scores than completions")
-        }
-      } catch let unscorable as Unscorable {
-        for index in indices { scorings[index] = .unscorable(reason: unscorable.reason) }
-      } catch {
-        for index in indices { scorings[index] = .failed(error: "\(error)") }
-      }
-    }
-    return scorings
   }
 }
 
@@ -124,7 +65,10 @@ package enum PluginLoop {
   package typealias Answering = ([ReceivedRequest]) -> [Scoring]
 
   /// Greets, then answers a line at a time, until standard input closes.
-  package static func run(greeting: RewardGreeting, make: (JSONObject) throws -> Answering) {
+  /// - Parameter make: Reads the settings; says how to greet, and what answers.
+  package static func run(
+    make: (JSONObject) throws -> (greeting: RewardGreeting, answer: Answering)
+  ) {
     var answer: Answering?
     while let line = readLine(strippingNewline: true) {
       guard !line.isEmpty else { continue }
@@ -136,8 +80,11 @@ package enum PluginLoop {
         guard value["grpo"]?.integer == rewardProtocolVersion else {
           complain("grpo speaks another version of the protocol than \(rewardProtocolVersion)")
         }
-        do { answer = try make(hello["parameters"]?.object ?? [:]) } catch { complain("\(error)") }
-        write([greeting.line])
+        do {
+          let made = try make(hello["parameters"]?.object ?? [:])
+          answer = made.answer
+          write([made.greeting.line])
+        } catch { complain("\(error)") }
         continue
       }
       guard let answer else { complain("a request came before the greeting") }

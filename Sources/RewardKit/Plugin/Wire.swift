@@ -1,10 +1,14 @@
 // The line protocol between grpo and a reward plugin, version 1 (docs/rewards.md).
 //
-//   → {"grpo":1,"hello":{"columns":[…],"parameters":{…},"batch":1}}
-//   ← {"grpo":1,"name":str,"deterministic":bool=true,"range":[lo,hi]?,"batch":int=1,"reads":[…]?}
-//   → {"id":int,"group":int,"prompt":…,"completion":…,"completion_ids":[int],"finish":…,"columns":{…}}
-//   ← {"id":int,"score":number,"parts":{…}?,"steps":[…]?,"log":{…}?}
+//   → {"grpo":1,"hello":{"columns":[…]|null,"parameters":{…},"batch":1}}
+//   ← {"grpo":1,"name":str,"scope":"completion"|"group"|"step"="completion","deterministic":bool=false,
+//      "range":[lo,hi]?,"batch":int=1,"reads":[…]?}
+//   → {"id":int,"group":int,"prompt":…,"completion":…,"completion_ids":[int],"finish":…,"columns":{…},
+//      "trainer_state":{…}?}
+//   ← {"id":int,"score":number,"parts":{…}?,"steps":[…]?,"reason":str?,"metrics":{…}?,"log":{…}?}
 //   ← {"id":int,"unscorable":str}  or  {"id":int,"error":str}
+//
+// A call of group or step scope is one line: the array of its requests, in order.
 import Rollouts
 
 /// The version of the line protocol.
@@ -14,11 +18,13 @@ public let rewardProtocolVersion = 1
 public struct RewardGreeting: Sendable, Equatable {
   /// The plugin's own name.
   public var name: String
-  /// Whether equal requests get equal replies; only then are scores remembered.
-  public var isDeterministic = true
+  /// What it must see in one call.
+  public var scope = RewardScope.completion
+  /// Whether equal requests get equal replies, whatever the trainer's state; only then are scores remembered.
+  public var isDeterministic = false
   /// The least and greatest score.
   public var range: ClosedRange<Double>?
-  /// The most requests that it takes on one line.
+  /// The most requests that it takes on one line in completion scope; the others are never cut.
   public var batch = 1
   /// The columns that it reads; nil where it wants all.
   public var reads: [String]?
@@ -41,6 +47,13 @@ public struct RewardGreeting: Sendable, Equatable {
       throw WireFault("sent a greeting without a \"name\"")
     }
     self.init(name: name)
+    if let scope = value["scope"], !scope.isNull {
+      guard let known = scope.string.flatMap(RewardScope.init) else {
+        let names = RewardScope.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+        throw WireFault("greets with the scope \(scope.jsonText), expected one of \(names)")
+      }
+      self.scope = known
+    }
     if let flag = value["deterministic"], !flag.isNull {
       guard let flag = flag.bool else {
         throw WireFault("greets with a \"deterministic\" that is neither true nor false")
@@ -73,7 +86,8 @@ public struct RewardGreeting: Sendable, Equatable {
   public var line: String {
     var object: JSONObject = [
       "grpo": .integer(Int64(rewardProtocolVersion)), "name": .string(name),
-      "deterministic": .bool(isDeterministic), "batch": .integer(Int64(batch)),
+      "scope": .string(scope.rawValue), "deterministic": .bool(isDeterministic),
+      "batch": .integer(Int64(batch)),
     ]
     if let range { object["range"] = [.number(range.lowerBound), .number(range.upperBound)] }
     if let reads { object["reads"] = .array(reads.map { .string($0) }) }
@@ -130,12 +144,8 @@ struct WireReply: Equatable {
   }
 
   private static func scoring(_ value: JSONValue) -> Scoring {
-    if let reason = value["unscorable"], !reason.isNull {
-      return .unscorable(reason: reason.string ?? reason.jsonText)
-    }
-    if let error = value["error"], !error.isNull {
-      return .failed(error: error.string ?? error.jsonText)
-    }
+    if let reason = statement("unscorable", in: value) { return .unscorable(reason: reason) }
+    if let error = statement("error", in: value) { return .failed(error: error) }
     guard let number = value["score"] else {
       return .failed(error: "the reply has neither score, unscorable nor error")
     }
@@ -169,7 +179,28 @@ struct WireReply: Equatable {
     if let log = value["log"], !log.isNull {
       score.log = log.object ?? ["log": log]
     }
+    if let reason = value["reason"], !reason.isNull {
+      score.reason = reason.string ?? reason.jsonText
+    }
+    if let metrics = value["metrics"], !metrics.isNull {
+      guard let members = metrics.object, members.allSatisfy({ $0.value.double != nil }) else {
+        return .failed(error: "the reply's metrics are no object of numbers")
+      }
+      if !members.isEmpty { score.log[Score.metricsKey] = metrics }
+    }
     return .scored(score)
+  }
+
+  /// Why there is no score, where a member of a reply says that there is none.
+  ///
+  /// `false`, `null`, and an empty text beside a score say nothing.
+  private static func statement(_ key: String, in value: JSONValue) -> String? {
+    guard let member = value[key], !member.isNull, member.bool != false else { return nil }
+    let text =
+      member.bool == true ? value["reason"]?.string ?? "" : member.string ?? member.jsonText
+    if !text.isEmpty { return text }
+    if member.bool == nil, value["score"] != nil { return nil }
+    return "the plugin gives no reason"
   }
 
   /// The reply as a line of the protocol, without the line's end.
@@ -188,7 +219,19 @@ struct WireReply: Equatable {
           score.steps.map { ["end": .integer(Int64($0.end)), "score": .number($0.score)] })
       }
       if !score.log.isEmpty { object["log"] = .object(score.log) }
+      if let reason = score.reason { object["reason"] = .string(reason) }
     }
     return JSONValue.object(object).jsonText
+  }
+}
+
+extension Score {
+  /// The member of `log` that holds a reply's `metrics`.
+  static let metricsKey = "metrics"
+
+  /// What a reward wants among the metrics of the step, by name.
+  public var metrics: [String: Double] {
+    (log[Self.metricsKey]?.object?.dictionary ?? [:]).compactMapValues(\.double)
+      .filter(\.value.isFinite)
   }
 }

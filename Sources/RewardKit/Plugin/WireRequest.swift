@@ -49,7 +49,8 @@ struct EncodedProblem: Sendable {
       Array(",\"columns\":".utf8) + Array(JSONValue.object(problem.columns).jsonText.utf8)
   }
 
-  /// Everything of a request but `id` and `group`: members of an object, without its braces.
+  /// Everything of a request but `id`, `group` and the trainer's state: members of an object, without its
+  /// braces.
   ///
   /// It is also what a remembered score is kept under, since equal contents get equal scores.
   func contents(of completion: Completion) -> [UInt8] {
@@ -127,6 +128,7 @@ package struct ReceivedRequest: Sendable {
   package var group: Int
   package var problem: Problem
   package var completion: Completion
+  package var trainerState: TrainerState?
 
   /// Reads a request, as the protocol writes it.
   package init(_ value: JSONValue) throws(WireFault) {
@@ -149,6 +151,7 @@ package struct ReceivedRequest: Sendable {
         $0.integer.flatMap(TokenID.init(exactly:))
       } ?? [],
       finish: value["finish"]?.string.flatMap(FinishReason.init) ?? .stop)
+    trainerState = TrainerState(value["trainer_state"])
   }
 
   private static func message(_ value: JSONValue) -> ChatMessage {

@@ -6,7 +6,7 @@ public enum RewardKind: String, Sendable {
   case builtIn = "built in"
   /// An executable that speaks the line protocol.
   case executable
-  /// A function of a Python file, through the adapter.
+  /// A Python function, through the adapter.
   case pythonFunction = "python function"
   /// A Swift package that was built.
   case swiftPackage = "swift package"
@@ -28,6 +28,8 @@ public struct RewardDescription: Sendable {
   public var category: RewardCategory
   /// The least and greatest score, where they are known.
   public var range: ClosedRange<Double>?
+  /// What it sees in one call.
+  public var scope: RewardScope
   /// Whether equal completions get equal scores.
   public var isDeterministic: Bool
   /// How far its process is kept from the machine.

@@ -2,11 +2,15 @@ import Rollouts
 
 /// Watches the rewards of a run for the ways in which training on them comes to nothing.
 ///
-/// A warning is given once, and again only after its condition has ceased.
+/// A warning is given once, and again only after its condition has ceased. Steps without a single score end the
+/// run when they have been `steps` in a row with `groups` groups, unless every reward may fail always
+/// (`failure_limit` 1).
 struct RewardHealth {
   /// Steps that a condition must last, and the fewest completions in them.
   private static let steps = 5
   private static let completions = 32
+  /// The fewest groups without a score that end a run.
+  private static let groups = 16
   /// The share of the total's variance above which a reward drowns the others.
   private static let dominance = 0.95
 
@@ -17,12 +21,17 @@ struct RewardHealth {
     var scatter: [Double]
     var groups = 0
     var tiedGroups = 0
+    var completions = 0
   }
 
   private let rewards: [RewardDescription]
   private var window: [Step] = []
   private var active: Set<String> = []
   private var warnings: [String] = []
+  /// Steps in a row, and groups in them, in which nothing was scored.
+  private var unscored = (steps: 0, groups: 0, completions: 0)
+  /// Why the run must end; nil where it need not.
+  private(set) var fault: String?
 
   init(rewards: [RewardDescription]) { self.rewards = rewards }
 
@@ -35,9 +44,11 @@ struct RewardHealth {
   /// Takes in the completions of one step.
   mutating func observe(_ scored: [ScoredCompletion], groups: [Int]) {
     guard !scored.isEmpty, groups.count == scored.count else { return }
+    checkScored(scored, groups)
     window.append(summary(of: scored, groups))
     if window.count > Self.steps { window.removeFirst() }
     guard window.count == Self.steps else { return }
+    checkSilence()
     checkConstants()
     checkTies()
     checkDominance()
@@ -53,6 +64,7 @@ struct RewardHealth {
         )
       },
       scatter: [Double](repeating: 0, count: rewards.count))
+    step.completions = scored.count
     for (_, indices) in Dictionary(grouping: scored.indices, by: { groups[$0] })
       .sorted(by: { $0.key < $1.key })
     {
@@ -78,6 +90,61 @@ struct RewardHealth {
       return
     }
     if active.insert(key).inserted { warnings.append(sentence()) }
+  }
+
+  /// Warns at once where nothing of a step was scored, and tells the run to end where that goes on.
+  private mutating func checkScored(_ scored: [ScoredCompletion], _ groups: [Int]) {
+    guard scored.allSatisfy({ $0.total == nil }) else {
+      unscored = (0, 0, 0)
+      active.remove("unscored")
+      return
+    }
+    unscored.steps += 1
+    unscored.groups += Set(groups).count
+    unscored.completions += scored.count
+    let reasons = rewards.indices.map {
+      "\"\(rewards[$0].name)\" says: \(Self.reason(of: $0, in: scored))"
+    }
+    let why = reasons.joined(separator: "; ")
+    raise(
+      "unscored", true,
+      "none of the step's \(scored.count) completions got a reward, so that nothing is learnt from them. \(why). "
+        + "A score that is absent is not 0. Does the reward read the right columns? (grpo reward test)"
+    )
+    if unscored.steps >= Self.steps, unscored.groups >= Self.groups,
+      rewards.contains(where: { $0.specification.failureLimit < 1 })
+    {
+      fault =
+        "none of the \(unscored.completions) completions of the last \(unscored.steps) steps got a reward: "
+        + "the run learns nothing and is stopped. \(why). Try the rewards with `grpo reward test`; "
+        + "failure_limit 1 lets such a run go on"
+    }
+  }
+
+  /// The reason that a reward gives most often for having no score.
+  private static func reason(of reward: Int, in scored: [ScoredCompletion]) -> String {
+    let reasons = scored.compactMap { completion -> String? in
+      switch completion.outcomes[reward].scoring {
+      case .scored: nil
+      case .unscorable(let reason), .failed(let reason): reason
+      }
+    }
+    let counts = Dictionary(grouping: reasons, by: { $0 }).mapValues(\.count)
+    let most = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }
+    return most.map { "\($0.key) (\($0.value) of \(scored.count))" } ?? "nothing"
+  }
+
+  /// A reward that scored nothing while others did.
+  private mutating func checkSilence() {
+    let all = window.reduce(0) { $0 + $1.completions }
+    for (index, reward) in rewards.enumerated() {
+      let count = window.reduce(0) { $0 + $1.values[index].count }
+      raise(
+        "silent \(index)",
+        rewards.count > 1 && count == 0 && all >= Self.completions && unscored.steps == 0,
+        "reward \"\(reward.name)\" scored none of the \(all) completions of the last \(Self.steps) steps: "
+          + "the others alone are learnt from")
+    }
   }
 
   private mutating func checkConstants() {

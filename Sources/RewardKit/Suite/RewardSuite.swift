@@ -4,21 +4,27 @@ import Rollouts
 
 /// The rewards of a run: scores completions with all of them, in the background.
 ///
-/// Used from one thread. `submit` returns at once, so that groups that finish early are scored
-/// while others are still sampled; `collect` waits for everything that was submitted. Values and
-/// their order depend on the completions alone, never on which worker was quicker.
+/// Used from one thread. `open` announces a round of completions, `submit` hands them over as they end and
+/// returns at once, so that what a reward's scope allows is scored while others are still sampled; `collect`
+/// waits for the rest. Which completions a call holds depends on the round alone, never on the clock, but for
+/// rewards that judge each completion by itself.
 public final class RewardSuite {
   /// The rewards, in the order of the specifications.
   public let rewards: [RewardDescription]
 
   private let resolved: [ResolvedReward]
+  private let scopes: [RewardScope]
   private let scoreboard = Scoreboard()
   private let recipes: [(reward: Int, recipe: PluginRecipe)]
   private var host: PluginHost?
   private let queue = DispatchQueue(label: "built-in rewards", attributes: .concurrent)
-  private var submitted: [Int] = []
+  private var progress: RoundProgress?
+  /// What requests of a group have in common, group by group; nil where it runs in process.
+  private var encoded: [Int: (problem: Problem, rewards: [EncodedProblem?])] = [:]
+  private var trainerState: [UInt8] = []
+  /// The id on the wire of the next round's first completion.
+  private var nextID = 1
   private var health: RewardHealth
-  private var groups: [Int] = []
 
   /// Resolves the specifications, starts the plugins and waits for their greetings.
   /// - Parameters:
@@ -38,6 +44,7 @@ public final class RewardSuite {
     self.host = host
     for (index, greeting) in greetings { starting[index].take(greeting) }
     self.resolved = starting
+    scopes = starting.map(\.description.scope)
     rewards = starting.map(\.description)
     health = RewardHealth(rewards: rewards)
   }
@@ -74,7 +81,14 @@ public final class RewardSuite {
   public func restart() throws(RewardError) {
     guard host != nil else { return }
     shutDown()
-    host = try Self.start(recipes, scoreboard).host
+    let (host, greetings) = try Self.start(recipes, scoreboard)
+    self.host = host
+    for (index, greeting) in greetings where greeting.scope != scopes[index] {
+      throw RewardError(
+        .stopped,
+        "reward \"\(rewards[index].name)\" greets with the scope \(greeting.scope.rawValue) after it was "
+          + "started anew, and the run began with \(scopes[index].rawValue)")
+    }
   }
 
   private static func resolve(
@@ -100,50 +114,86 @@ public final class RewardSuite {
     return resolved
   }
 
-  /// Hands completions to every reward; returns at once.
+  // MARK: A round
+
+  /// Begins a round; the one before it is collected or abandoned.
+  public func open(_ round: ScoringRound) {
+    let number = scoreboard.open(rows: round.groups.count, rewards: resolved.count)
+    progress = RoundProgress(round, firstID: nextID, number: number)
+    nextID += round.groups.count
+    encoded = [:]
+    trainerState = round.state.map { Array(",\"trainer_state\":\($0.json.jsonText)".utf8) } ?? []
+  }
+
+  /// Hands completions of the round to the rewards, each by its scope; returns at once.
+  /// - Precondition: Every id is an index of the round's groups, and comes once.
   public func submit(_ requests: [RewardRequest]) {
+    submit(requests.map { ($0.id, $0) })
+  }
+
+  private func submit(_ requests: [(row: Int, request: RewardRequest)]) {
+    precondition(progress != nil, "completions came before a round was opened")
     guard !requests.isEmpty else { return }
-    let first = scoreboard.open(rows: requests.count, rewards: resolved.count)
-    submitted += requests.map(\.id)
-    groups += requests.map(\.group)
-    let runs = Self.runs(of: requests)
-    for (index, reward) in resolved.enumerated() {
-      func ticket(_ offset: Int) -> Ticket { Ticket(row: first + offset, reward: index) }
-      var pending: [PendingRequest] = []
-      var inProcess: [(Ticket, Completion, Problem)] = []
-      for run in runs {
-        var problem = requests[run.lowerBound].problem
-        problem.columns = reward.mapping.apply(to: problem.columns, reading: reward.reads)
-        switch reward.way {
-        case .child:
-          let encoded = EncodedProblem(problem)
-          pending += run.map {
-            PendingRequest(
-              ticket: ticket($0), group: requests[$0].group, completion: requests[$0].completion,
-              problem: encoded)
-          }
-        case .inProcess:
-          inProcess += run.map { (ticket($0), requests[$0].completion, problem) }
-        }
-      }
-      switch reward.way {
-      case .child: host?.score(pending, reward: index)
-      case .inProcess(let builtIn): score(inProcess, with: builtIn, reward.description)
+    var whole: [[Int]] = []
+    for (row, request) in requests {
+      if let group = progress?.take(request, row: row) { whole.append(group) }
+    }
+    scoreboard.expect(requests.count * resolved.count)
+    for (reward, scope) in scopes.enumerated() {
+      switch scope {
+      case .completion: call(reward, requests.map { [$0.row] })
+      case .group: call(reward, whole)
+      case .step: break
       }
     }
   }
 
-  /// The runs of requests that share a problem, whose row is then mapped and encoded once.
-  private static func runs(of requests: [RewardRequest]) -> [Range<Int>] {
-    var runs: [Range<Int>] = []
-    for index in requests.indices {
-      if let last = runs.last, requests[last.lowerBound].problem == requests[index].problem {
-        runs[runs.count - 1] = last.lowerBound..<(index + 1)
-      } else {
-        runs.append(index..<(index + 1))
-      }
+  /// Hands calls to a reward, each the rows that it must see together.
+  private func call(_ reward: Int, _ calls: [[Int]]) {
+    guard let progress, !calls.isEmpty else { return }
+    func ticket(_ row: Int) -> Ticket { Ticket(round: progress.number, row: row, reward: reward) }
+    switch resolved[reward].way {
+    case .inProcess(let builtIn):
+      score(
+        calls.joined().compactMap { row in
+          progress.requests[row].map { request in
+            (ticket(row), request.completion, mapped(request.problem, for: reward))
+          }
+        }, with: builtIn, rewards[reward])
+    case .child:
+      host?.score(
+        calls.map { rows in
+          rows.compactMap { row in
+            progress.requests[row].map { request in
+              PendingRequest(
+                ticket: ticket(row), id: progress.firstID + row, group: request.group,
+                completion: request.completion, problem: encodedProblem(of: request, for: reward),
+                trainerState: trainerState)
+            }
+          }
+        }, reward: reward)
     }
-    return runs
+  }
+
+  /// A row as a reward sees it.
+  private func mapped(_ problem: Problem, for reward: Int) -> Problem {
+    var problem = problem
+    problem.columns = resolved[reward].mapping.apply(
+      to: problem.columns, reading: resolved[reward].reads)
+    return problem
+  }
+
+  /// What the requests of a group have in common, encoded once.
+  private func encodedProblem(of request: RewardRequest, for reward: Int) -> EncodedProblem {
+    if encoded[request.group]?.problem != request.problem {
+      encoded[request.group] = (
+        request.problem, [EncodedProblem?](repeating: nil, count: resolved.count)
+      )
+    }
+    if let known = encoded[request.group]?.rewards[reward] { return known }
+    let problem = EncodedProblem(mapped(request.problem, for: reward))
+    encoded[request.group]?.rewards[reward] = problem
+    return problem
   }
 
   private func score(
@@ -158,7 +208,7 @@ public final class RewardSuite {
         scoreboard.settle(
           part.map { ticket, completion, problem in
             let begin = now()
-            let scoring = reward.scoring(of: completion, for: problem)
+            let scoring = reward.scoring(of: completion, for: problem, within: description.range)
             return (
               ticket,
               RewardOutcome(
@@ -169,28 +219,69 @@ public final class RewardSuite {
     }
   }
 
-  /// Waits for everything that was submitted; in the order of submission.
+  /// Waits for everything that was submitted; in the round's order, without what never came.
+  ///
+  /// Step rewards are called now. A group of which completions are missing is judged as it is.
   /// - Throws: `.stopped` where a reward failed more often than its `failure_limit` allows, or at
-  ///   all with `on_error: stop`; `.interrupted` after `interrupt`.
+  ///   all with `on_error: stop`, or where nothing was scored for long; `.interrupted` after `interrupt`.
   public func collect() throws(RewardError) -> [ScoredCompletion] {
-    guard let rows = scoreboard.collect() else {
+    guard let scored = try collect(unless: { false }) else {
       throw RewardError(.interrupted, "interrupted while rewards were scoring")
     }
-    defer {
-      submitted = []
-      groups = []
-    }
-    let scored = zip(submitted, rows).map { id, outcomes in
-      ScoredCompletion(id: id, outcomes: outcomes, total: total(of: outcomes))
-    }
-    try stopWhereFailuresAreTooMany(scored)
-    health.observe(scored, groups: groups)
     return scored
   }
 
-  /// Scores completions and waits for it; in their order.
-  public func score(_ requests: [RewardRequest]) throws(RewardError) -> [ScoredCompletion] {
-    submit(requests)
+  /// Waits as `collect` does, unless the caller gives up: then the round is abandoned, and the result is nil.
+  public func collect(
+    unless isCancelled: () -> Bool
+  ) throws(RewardError) -> [ScoredCompletion]? {
+    guard let progress else { return [] }
+    let rows = progress.rows
+    if !isCancelled() {
+      for (reward, scope) in scopes.enumerated() {
+        switch scope {
+        case .completion: break
+        case .group: call(reward, progress.unfinishedGroups)
+        case .step: call(reward, rows.isEmpty ? [] : [rows])
+        }
+      }
+    }
+    guard let outcomes = scoreboard.collect(unless: isCancelled) else {
+      abandon()
+      return nil
+    }
+    self.progress = nil
+    encoded = [:]
+    let scored = rows.compactMap { row in
+      progress.requests[row].map { request in
+        ScoredCompletion(
+          id: request.id, outcomes: outcomes[row], total: total(of: outcomes[row]))
+      }
+    }
+    try stopWhereFailuresAreTooMany(scored)
+    if progress.round.isTraining {
+      health.observe(scored, groups: rows.map { progress.round.groups[$0] })
+      if let fault = health.fault { throw RewardError(.stopped, fault) }
+    }
+    return scored
+  }
+
+  /// Gives the round up: what is not sent is dropped, and what still comes is thrown away.
+  public func abandon() {
+    progress = nil
+    encoded = [:]
+    host?.forget()
+    scoreboard.abandon()
+  }
+
+  /// Scores completions as one round and waits for it; in their order.
+  ///
+  /// Their ids may be any.
+  public func score(
+    _ requests: [RewardRequest], state: TrainerState? = nil, isTraining: Bool = false
+  ) throws(RewardError) -> [ScoredCompletion] {
+    open(ScoringRound(groups: requests.map(\.group), state: state, isTraining: isTraining))
+    submit(requests.enumerated().map { ($0.offset, $0.element) })
     return try collect()
   }
 
@@ -212,38 +303,6 @@ public final class RewardSuite {
       counts = true
     }
     return counts ? sum : nil
-  }
-
-  private func stopWhereFailuresAreTooMany(_ scored: [ScoredCompletion]) throws(RewardError) {
-    for (index, reward) in rewards.enumerated() {
-      var failures = 0
-      var example = ""
-      for completion in scored {
-        guard case .failed(let error) = completion.outcomes[index].scoring else { continue }
-        if failures == 0 {
-          example = error
-          let tail = completion.outcomes[index].standardError
-          if !tail.isEmpty { example += "\n" + tail }
-        }
-        failures += 1
-      }
-      let specification = reward.specification
-      let share = Double(failures) / Double(max(1, scored.count))
-      if failures > 0, specification.onError == .stop {
-        throw RewardError(
-          .stopped,
-          "reward \"\(reward.name)\" could not score \(failures) of \(scored.count) completions, and "
-            + "its on_error is \"stop\". The first: \(example)")
-      }
-      if failures > 0, share > specification.failureLimit {
-        throw RewardError(
-          .stopped,
-          "reward \"\(reward.name)\" could not score \(failures) of \(scored.count) completions, more "
-            + "than its failure_limit of \(specification.failureLimit). Mend the reward (try it with "
-            + "`grpo reward test`), give it more time (time_limit), or raise failure_limit. The "
-            + "first: \(example)")
-      }
-    }
   }
 
   /// Warnings that came up since the last call, each a sentence with its figures.
@@ -274,6 +333,7 @@ extension ResolvedReward {
   /// Completes the description with what the plugin says of itself.
   fileprivate mutating func take(_ greeting: RewardGreeting) {
     description.range = greeting.range
+    description.scope = greeting.scope
     description.isDeterministic = greeting.isDeterministic
     if let reads = greeting.reads { self.reads = Set(reads) }
   }

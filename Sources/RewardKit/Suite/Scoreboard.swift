@@ -8,9 +8,9 @@ public struct RewardOutcome: Sendable, Hashable {
   public var scoring: Scoring
   /// What counts: the score, 0 where a failure counts as zero, nil where nothing does.
   public var value: Double?
-  /// Seconds that the scoring took, in a batch its share: circumstance.
+  /// Seconds that the scoring took, in a call for several its share; nondeterministic.
   public var seconds: Double
-  /// The last lines of standard error while it was scored: circumstance.
+  /// The last lines of standard error while it was scored; nondeterministic.
   public var standardError: String
   /// Whether the score was remembered from an equal completion.
   public var isRemembered: Bool
@@ -28,8 +28,18 @@ public struct RewardOutcome: Sendable, Hashable {
   }
 }
 
+extension RewardOutcome {
+  /// Why the score is what it is, where there is one and the reward says.
+  public var reason: String? {
+    if case .scored(let score) = scoring { return score.reason }
+    return nil
+  }
+}
+
 /// Where an outcome belongs.
 struct Ticket: Sendable, Hashable {
+  /// The round's number: what comes in late for another round is thrown away.
+  var round: Int
   var row: Int
   var reward: Int
 }
@@ -37,6 +47,7 @@ struct Ticket: Sendable, Hashable {
 /// The outcomes that are awaited, filled by whatever thread has one.
 final class Scoreboard: Sendable {
   private struct State {
+    var round = 0
     var rows: [[RewardOutcome?]] = []
     var pending = 0
     var isInterrupted = false
@@ -51,22 +62,27 @@ final class Scoreboard: Sendable {
   private let state = Mutex(State())
   private let changed = DispatchSemaphore(value: 0)
 
-  /// Opens a row for each request; the first row's index.
+  /// Opens a round with a row for each completion that may come; the round's number.
   func open(rows count: Int, rewards: Int) -> Int {
     state.withLock { state in
-      let first = state.rows.count
-      state.rows += [[RewardOutcome?]](
+      state.round += 1
+      state.rows = [[RewardOutcome?]](
         repeating: [RewardOutcome?](repeating: nil, count: rewards), count: count)
-      state.pending += count * rewards
-      return first
+      state.pending = 0
+      return state.round
     }
   }
+
+  /// Waits for so many outcomes more.
+  func expect(_ count: Int) { state.withLock { $0.pending += count } }
 
   /// Fills places; the first outcome of a place stays.
   func settle(_ outcomes: [(Ticket, RewardOutcome)]) {
     let isDone = state.withLock { state in
       for (ticket, outcome) in outcomes
-      where ticket.row < state.rows.count && state.rows[ticket.row][ticket.reward] == nil {
+      where ticket.round == state.round && ticket.row < state.rows.count
+        && state.rows[ticket.row][ticket.reward] == nil
+      {
         state.rows[ticket.row][ticket.reward] = outcome
         state.pending -= 1
       }
@@ -100,9 +116,15 @@ final class Scoreboard: Sendable {
     }
   }
 
-  /// Waits until every place is filled, and empties the board; nil where interrupted.
-  func collect() -> [[RewardOutcome]]? {
+  /// Gives the round up: what still comes for it is thrown away.
+  func abandon() { _ = open(rows: 0, rewards: 0) }
+
+  /// Waits until every outcome that is expected is there, and empties the board; nil where interrupted, or
+  /// given up meanwhile.
+  /// - Parameter isCancelled: Asked a few times a second.
+  func collect(unless isCancelled: () -> Bool) -> [[RewardOutcome]]? {
     while true {
+      if isCancelled() { return nil }
       let rows: [[RewardOutcome]]?? = state.withLock { state in
         if state.isInterrupted { return .some(nil) }
         guard state.pending == 0 else { return nil }
@@ -110,7 +132,7 @@ final class Scoreboard: Sendable {
         return .some(state.rows.map { $0.compactMap(\.self) })
       }
       if let rows { return rows }
-      changed.wait()
+      _ = changed.wait(timeout: .now() + .milliseconds(200))
     }
   }
 }

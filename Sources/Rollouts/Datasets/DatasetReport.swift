@@ -65,7 +65,7 @@ extension JSONValue {
     switch self {
     case .null: "null"
     case .bool: "boolean"
-    case .integer, .number: "number"
+    case .integer, .largeInteger, .number: "number"
     case .string: "text"
     case .array(let elements):
       elements.allSatisfy { $0["role"] != nil } && !elements.isEmpty ? "messages" : "list"

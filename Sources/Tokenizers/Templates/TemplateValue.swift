@@ -223,6 +223,7 @@ extension TemplateValue {
     case .null: self = .none
     case .bool(let value): self = .bool(value)
     case .integer(let value): self = .integer(Int(value))
+    case .largeInteger(let value): self = .number(value.double ?? .infinity)
     case .number(let value): self = .number(value)
     case .string(let text): self = .string(text)
     case .array(let elements): self = .list(elements.map { TemplateValue($0) })

@@ -91,7 +91,7 @@ extension JSONValue {
     switch self {
     case .null: "null"
     case .bool: "true or false"
-    case .integer, .number: "a number"
+    case .integer, .largeInteger, .number: "a number"
     case .string: "a text"
     case .array: "a list"
     case .object: "an object"

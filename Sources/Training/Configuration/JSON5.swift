@@ -217,7 +217,9 @@ package struct JSON5 {
       return .integer(isNegative ? -value : value)
     }
     guard let first = digits.first, first.isNumber || first == "." else { throw start }
-    if let value = Int64((isNegative ? "-" : "") + digits) { return .integer(value) }
+    let signed = (isNegative ? "-" : "") + digits
+    if let value = Int64(signed) { return .integer(value) }
+    if let value = LargeInteger(signed) { return .largeInteger(value) }
     let spelled = digits.hasSuffix(".") ? digits + "0" : digits
     guard let value = Double(spelled) else {
       throw JSONError(

@@ -16,7 +16,7 @@ extension RunConfiguration {
       if !named.contains("failure_limit") {
         specifications[index].failureLimit = rewardFailureLimit
       }
-      if !named.contains("cache") { specifications[index].cache = rewardCache }
+      if !named.contains("cache"), !rewardCache { specifications[index].cache = false }
       if let sandbox, !named.contains("sandbox") { specifications[index].sandbox = sandbox }
     }
     return specifications

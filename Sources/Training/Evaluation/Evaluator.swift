@@ -15,8 +15,8 @@ public struct EvaluationReport: Sendable {
   public var samples: Int
   /// Problems whose first completion got the full reward, with its Wilson interval.
   public var accuracy: ProportionInterval
-  /// The mean reward of all completions.
-  public var meanReward: Double
+  /// The mean reward of the completions that were scored; nil where none was.
+  public var meanReward: Double?
   /// pass@k by k.
   public var passAtK: [Int: Double]
   /// maj@k by k: problems whose most frequent answer is right, with the Wilson interval.
@@ -27,8 +27,10 @@ public struct EvaluationReport: Sendable {
   public var wrongAnswer: Double?
   /// Completions that could not be scored.
   public var unscored: Int
-  /// Mean tokens a completion.
+  /// Mean tokens per completion.
   public var meanLength: Double
+  /// What the rewards measured themselves, by name.
+  public var ownMetrics: [String: Double]
   /// Seconds it took.
   public var seconds: Double
   /// The completions.
@@ -36,11 +38,15 @@ public struct EvaluationReport: Sendable {
 
   /// The figures by name, as the log keeps them.
   public var metrics: [String: Double] {
-    var metrics = [
-      "reward": meanReward, "accuracy": accuracy.share, "accuracy_low": accuracy.lower,
-      "accuracy_high": accuracy.upper, "unscored": Double(unscored),
-      "completions/mean_length": meanLength,
-    ]
+    var metrics = ownMetrics
+    metrics["unscored"] = Double(unscored)
+    metrics["completions/mean_length"] = meanLength
+    // Where nothing was scored there is nothing to say about the policy; it was not all wrong.
+    guard let meanReward else { return metrics }
+    metrics["reward"] = meanReward
+    metrics["accuracy"] = accuracy.share
+    metrics["accuracy_low"] = accuracy.lower
+    metrics["accuracy_high"] = accuracy.upper
     for (k, share) in passAtK where k > 1 { metrics["pass@\(k)"] = share }
     for (k, share) in majorityAtK where k > 1 { metrics["maj@\(k)"] = share.share }
     if let wrongForm { metrics["wrong_form"] = wrongForm }
@@ -103,7 +109,10 @@ final class Evaluator {
   }
 
   /// Samples and scores every problem; nil where the caller gave up.
-  func evaluate(step: Int, isCancelled: @escaping () -> Bool) throws -> EvaluationReport? {
+  /// - Parameter state: Where training stands; nil outside of it.
+  func evaluate(
+    step: Int, state: TrainerState?, isCancelled: @escaping () -> Bool
+  ) throws -> EvaluationReport? {
     let clock = ContinuousClock()
     let start = clock.now
     let requests = problems.enumerated().map { index, problem in
@@ -130,7 +139,9 @@ final class Evaluator {
               finish: completion.finish)))
       }
     }
-    let scored = try rewards.score(wire).sorted { $0.id < $1.id }
+    rewards.open(ScoringRound(groups: wire.map(\.group), state: state))
+    rewards.submit(wire)
+    guard let scored = try rewards.collect(unless: isCancelled) else { return nil }
     let seconds = (clock.now - start).seconds
     return report(step: step, wire: wire, scored: scored, seconds: seconds)
   }
@@ -165,13 +176,15 @@ final class Evaluator {
     return EvaluationReport(
       step: step, problems: problems.count, samples: samples,
       accuracy: ProportionInterval(successes: firsts, trials: problems.count),
-      meanReward: known.reduce(0, +) / Double(max(1, known.count)), passAtK: passAtK,
+      meanReward: known.isEmpty ? nil : known.reduce(0, +) / Double(known.count),
+      passAtK: passAtK,
       majorityAtK: majorityAtK,
       wrongForm: forms.isEmpty ? nil : Double(forms.count { !$0.form && !$0.isRight }) / count,
       wrongAnswer: forms.isEmpty ? nil : Double(forms.count { $0.form && !$0.isRight }) / count,
       unscored: totals.count { $0 == nil },
       meanLength: Double(wire.reduce(0) { $0 + $1.completion.tokens.count })
         / Double(max(1, wire.count)),
+      ownMetrics: RewardOwnMetrics(scored.lazy.flatMap(\.outcomes).map(\.scoring)).means,
       seconds: seconds, completions: records(wire, scored))
   }
 

@@ -85,7 +85,7 @@ public final class ModelEvaluation {
       settings: Evaluator.Settings(
         seed: settings.seed, samples: settings.samples, sampling: sampling,
         fullReward: rewards.fullReward))
-    return try evaluator.evaluate(step: 0, isCancelled: isCancelled)
+    return try evaluator.evaluate(step: 0, state: nil, isCancelled: isCancelled)
   }
 
   /// Ends the rewards' processes.
@@ -93,11 +93,12 @@ public final class ModelEvaluation {
 }
 
 extension EvaluationReport {
-  /// The mean reward of each problem, in order; what can't be scored counts as 0.
-  public var rewardByProblem: [Double] {
+  /// The mean reward of each problem's scored completions, in order; nil where none was scored.
+  public var rewardByProblem: [Double?] {
     stride(from: 0, to: completions.count, by: max(1, samples)).map { start in
       let part = completions[start..<min(start + samples, completions.count)]
-      return part.reduce(0) { $0 + ($1.reward ?? 0) } / Double(max(1, part.count))
+      let known = part.compactMap(\.reward)
+      return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
     }
   }
 }

@@ -11,7 +11,8 @@ import Transformer
 ///
 /// Tokens, log-probabilities, entropies and kept sets are taken over; scores, totals, advantages and their
 /// summaries are made anew, with the settings of the old run but for its rewards. Groups are dropped by the
-/// rule of `dynamic_sampling`, where the run had it, under the new rewards.
+/// rule of `dynamic_sampling`, where the run had it, under the new rewards. Rewards are called as the run
+/// called them: once for each round in which a step's groups were drawn.
 public final class Rescoring {
   /// What came of it.
   public struct Outcome: Sendable {
@@ -31,6 +32,8 @@ public final class Rescoring {
   private let resolved: ResolvedConfiguration
   private let rewards: RewardSuite
   private let estimator: AdvantageEstimator
+  /// Steps that the run was to have, for rewards that go by it; nil where that is not recorded.
+  private let plannedSteps: Int?
   /// The tokenizer of the weights that the run set out from; nil where they are gone.
   private let tokenizer: Tokenizer?
   private var settings: RunConfiguration { resolved.values }
@@ -47,6 +50,7 @@ public final class Rescoring {
       throw RecordedRolloutsError(path: log.path, reason: "the log has no steps to score")
     }
     self.run = run
+    plannedSteps = try PlannedSteps(run, in: reader)?.latest
     tokenizer = try? Tokenizer(folder: Self.origin(of: log))
     resolved = try ResolvedConfiguration.resolve(
       options: options, recordedRun: run.record.configuration)
@@ -147,16 +151,16 @@ public final class Rescoring {
   }
 
   private func score(_ record: inout StepRecord) throws {
-    var requests: [RewardRequest] = []
-    for group in record.groups {
-      for completion in group.completions {
-        requests.append(
-          RewardRequest(
-            id: requests.count, group: group.draw, problem: group.problem,
-            completion: completion.completion))
+    let state = TrainerState(globalStep: record.step - 1, maxSteps: plannedSteps)
+    var scored: [ScoredCompletion] = []
+    for round in rounds(of: record.groups) {
+      let requests = record.groups[round].flatMap { group in
+        group.completions.map { (group, $0.completion) }
+      }.enumerated().map { id, item in
+        RewardRequest(id: id, group: item.0.draw, problem: item.0.problem, completion: item.1)
       }
+      scored += try rewards.score(requests, state: state, isTraining: true)
     }
-    let scored = try rewards.score(requests)
     let names = rewards.rewards.map(\.name)
     var next = 0
     for group in record.groups.indices {
@@ -175,6 +179,24 @@ public final class Rescoring {
     record.take(advantages)
     record.metrics =
       StepMetrics(rollout: record, rewards: advantages.metrics, rewardNames: names).values
+  }
+
+  /// The rounds in which a step's groups were drawn: one, unless groups without spread were replaced.
+  private func rounds(of groups: [GroupRecord]) -> [Range<Int>] {
+    guard settings.dynamicSampling else { return [0..<groups.count] }
+    let replacement = DynamicSampling(maximumDraws: settings.dynamicSamplingLimit)
+    var rounds: [Range<Int>] = []
+    var wanted = settings.promptsPerStep
+    while (rounds.last?.upperBound ?? 0) < groups.count {
+      let start = rounds.last?.upperBound ?? 0
+      let end = wanted > 0 ? min(groups.count, start + wanted) : groups.count
+      rounds.append(start..<end)
+      let decision = replacement.decision(
+        kept: groups[..<end].count { !$0.isDropped }, wanted: settings.promptsPerStep,
+        draws: rounds.count)
+      wanted = if case .draw(let prompts) = decision { prompts } else { 0 }
+    }
+    return rounds
   }
 
   // MARK: The record

@@ -14,6 +14,7 @@ final class RolloutSampler {
     var groupSize: Int
     /// How groups without spread are replaced; nil keeps them.
     var replacement: DynamicSampling?
+    var calendar: TrainerCalendar
   }
 
   private let sampler: GroupSampler
@@ -45,6 +46,7 @@ final class RolloutSampler {
     var taken: [Int] = []
     var wanted = settings.promptsPerStep
     var draws = 0
+    let state = settings.calendar.state(finished: step - 1, drawn: drawn)
     while wanted > 0 {
       let first = groups.count
       let chosen = try chooser.problems(
@@ -52,8 +54,8 @@ final class RolloutSampler {
       taken += chosen
       guard
         let round = try sample(
-          chosen.map { problems[$0] }, firstDraw: first, step: step, isCancelled: isCancelled,
-          progress: progress)
+          chosen.map { problems[$0] }, firstDraw: first, step: step, state: state,
+          isCancelled: isCancelled, progress: progress)
       else { return nil }
       groups += round
       draws += 1
@@ -65,8 +67,8 @@ final class RolloutSampler {
   }
 
   private func sample(
-    _ chosen: [EncodedProblem], firstDraw: Int, step: Int, isCancelled: @escaping () -> Bool,
-    progress: @escaping (Int, Int) -> Void
+    _ chosen: [EncodedProblem], firstDraw: Int, step: Int, state: TrainerState,
+    isCancelled: @escaping () -> Bool, progress: @escaping (Int, Int) -> Void
   ) throws -> [GroupRecord]? {
     let requests = chosen.enumerated().map { place, problem in
       GenerationRequest(
@@ -74,6 +76,10 @@ final class RolloutSampler {
     }
     var done = 0
     let total = chosen.count * settings.groupSize
+    rewards.open(
+      ScoringRound(
+        groups: (0..<total).map { firstDraw + $0 / settings.groupSize }, state: state,
+        isTraining: true))
     let generated = sampler.generate(requests, step: step, isCancelled: isCancelled) {
       [self] request, record in
       rewards.submit([
@@ -86,8 +92,10 @@ final class RolloutSampler {
       CrashPoint.sampling.reach()
     }
     CrashPoint.scoring.reach()
-    let scored = try rewards.collect()
-    guard let generated, !isCancelled() else { return nil }
+    guard let generated, let scored = try rewards.collect(unless: isCancelled) else {
+      rewards.abandon()
+      return nil
+    }
     let names = rewards.rewards.map(\.name)
     let byID = Dictionary(uniqueKeysWithValues: scored.map { ($0.id, $0) })
     return chosen.enumerated().map { place, problem in
@@ -113,7 +121,7 @@ extension CompletionRecord {
       ScoreRecord(
         reward: name, scoring: outcome.scoring, seconds: outcome.seconds,
         standardError: outcome.standardError.isEmpty ? nil : outcome.standardError,
-        isFromCache: outcome.isRemembered)
+        isFromCache: outcome.isRemembered, reason: outcome.reason)
     }
     reward = scored.total
   }

@@ -27,8 +27,26 @@ public struct RunPreparation {
 
   var settings: RunConfiguration { resolved.values }
 
-  /// The columns that rewards may read: the training rows', or where none are read the evaluation's.
-  var columns: [String] { recorded == nil ? train.columns : evaluation?.columns ?? [] }
+  /// The columns that rewards may read: those that training rows and the rows of `eval_dataset` have, or where
+  /// no training rows are read the evaluation's.
+  var columns: [String] {
+    guard recorded == nil else { return evaluation?.columns ?? [] }
+    guard let evaluation, !settings.evalDataset.isEmpty else { return train.columns }
+    return train.columns.filter(evaluation.columns.contains)
+  }
+
+  /// The rewards of the run: none where all completions are recorded with theirs and none is evaluated.
+  var scoring: [RewardSpecification] {
+    recorded == nil || evaluation != nil ? specifications : []
+  }
+
+  /// Starts every reward, waits until each has greeted, and ends it again.
+  /// - Throws: `RewardError` with every fault of the words and of the starts.
+  public func greetRewards() throws(RewardError) -> [RewardDescription] {
+    let suite = try RewardSuite(scoring, columns: columns, catalogue: .shipped)
+    defer { suite.shutDown() }
+    return suite.rewards
+  }
 
   /// Reads and checks what the settings name.
   /// - Throws: `DatasetError`, `RewardError`, `ModelError` and their like, each a sentence for the user.

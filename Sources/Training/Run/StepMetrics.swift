@@ -7,18 +7,37 @@ import TrajectoryStore
 /// Of several updates per step, each metric is the mean, but least and greatest stay so, the learning rate is
 /// the last update's, and what is measured on the first update alone (the sampler's mismatch) is taken from it.
 struct StepMetrics {
-  private(set) var values: [String: Double] = [:]
+  private var computed: [String: Double] = [:]
+  /// What the rewards measured themselves, under the names that they gave.
+  private let own: [String: Double]
   private var counts: [String: Int] = [:]
 
+  /// Every metric by name.
+  ///
+  /// A reward's own goes by the name that it gave; where the program has a metric of that name, or where the
+  /// name would say something else in `metrics.jsonl`, by `log_metric/NAME`.
+  var values: [String: Double] {
+    var values = computed
+    for (name, value) in own {
+      let isTaken =
+        computed[name] != nil || name == "step" || name == "epoch" || name.hasPrefix("eval_")
+        || name.hasPrefix("time/")
+      values[isTaken ? "log_metric/\(name)" : name] = value
+    }
+    return values
+  }
+
   init(rollout: StepRecord, rewards: RewardMetrics, rewardNames: [String]) {
-    for (name, value) in rewards.named(rewardNames) { values[name] = value }
+    let scores = rollout.groups.lazy.flatMap(\.completions).flatMap(\.scores)
+    own = RewardOwnMetrics(scores.map(\.scoring)).means
+    for (name, value) in rewards.named(rewardNames) { computed[name] = value }
     let kept = rollout.groups.filter { !$0.isDropped }
     let completions = kept.flatMap(\.completions).map(\.completion)
     addLengths(completions)
     if rollout.groups.contains(where: \.isDropped) {
-      values["dropped_groups"] = Double(rollout.groups.count { $0.isDropped })
+      computed["dropped_groups"] = Double(rollout.groups.count { $0.isDropped })
     }
-    values["num_tokens"] = Double(
+    computed["num_tokens"] = Double(
       kept.reduce(0) { $0 + $1.promptTokens.count * $1.completions.count }
         + completions.reduce(0) { $0 + $1.tokens.count })
   }
@@ -26,14 +45,14 @@ struct StepMetrics {
   private mutating func addLengths(_ completions: [Completion]) {
     func add(_ prefix: String, _ lengths: [Int]) {
       let sum = Double(lengths.reduce(0, +))
-      values["completions/mean_\(prefix)length"] = sum / Double(max(1, lengths.count))
-      values["completions/min_\(prefix)length"] = Double(lengths.min() ?? 0)
-      values["completions/max_\(prefix)length"] = Double(lengths.max() ?? 0)
+      computed["completions/mean_\(prefix)length"] = sum / Double(max(1, lengths.count))
+      computed["completions/min_\(prefix)length"] = Double(lengths.min() ?? 0)
+      computed["completions/max_\(prefix)length"] = Double(lengths.max() ?? 0)
     }
     add("", completions.map(\.tokens.count))
     let ended = completions.filter { $0.finish == .stop }
     add("terminated_", ended.map(\.tokens.count))
-    values["completions/clipped_ratio"] =
+    computed["completions/clipped_ratio"] =
       1 - Double(ended.count) / Double(max(1, completions.count))
   }
 
@@ -41,22 +60,22 @@ struct StepMetrics {
   mutating func add(_ update: [String: Double]) {
     for (name, value) in update {
       let count = counts[name, default: 0]
-      let old = values[name] ?? 0
+      let old = computed[name] ?? 0
       switch name {
-      case _ where count == 0: values[name] = value
+      case _ where count == 0: computed[name] = value
       case _ where name.hasSuffix("/min") || name.hasSuffix("low_min"):
-        values[name] = min(old, value)
-      case _ where name.hasSuffix("max"): values[name] = max(old, value)
-      case "skipped_updates": values[name] = old + value
-      case "learning_rate": values[name] = value
-      default: values[name] = old + (value - old) / Double(count + 1)
+        computed[name] = min(old, value)
+      case _ where name.hasSuffix("max"): computed[name] = max(old, value)
+      case "skipped_updates": computed[name] = old + value
+      case "learning_rate": computed[name] = value
+      default: computed[name] = old + (value - old) / Double(count + 1)
       }
       counts[name] = count + 1
     }
   }
 
   subscript(name: String) -> Double? {
-    get { values[name] }
-    set { values[name] = newValue }
+    get { computed[name] }
+    set { computed[name] = newValue }
   }
 }

@@ -53,6 +53,8 @@ final class Trainer {
     var problemCount: Int
     var bestMetric: (name: String, greaterIsBetter: Bool)?
     var cut: UpdateCut
+    /// What rewards are told of how long the run is.
+    var calendar: TrainerCalendar
   }
 
   /// Where a run stands between two steps.
@@ -313,9 +315,11 @@ final class Trainer {
       noteBest(step: step, metrics)
       return true
     }
-    guard let report = try evaluator.evaluate(step: step, isCancelled: observer.isCancelled) else {
-      return false
-    }
+    let state = parts.schedule.calendar.state(finished: step, drawn: position.problemsDrawn)
+    guard
+      let report = try evaluator.evaluate(
+        step: step, state: state, isCancelled: observer.isCancelled)
+    else { return false }
     try finishLogging()
     try parts.log.append(
       evaluation: EvaluationRecord(

@@ -47,7 +47,10 @@ extension TrainingRun {
       settings: RolloutSampler.Settings(
         promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
         replacement: settings.dynamicSampling
-          ? DynamicSampling(maximumDraws: settings.dynamicSamplingLimit) : nil))
+          ? DynamicSampling(maximumDraws: settings.dynamicSamplingLimit) : nil,
+        calendar: TrainerCalendar(
+          steps: settings.stepCount(problems: entries.count), epoch: entries.count,
+          promptsPerStep: settings.promptsPerStep)))
     return Material(
       source: sampler,
       rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },

@@ -131,7 +131,9 @@ extension TrainingRun {
         for: parts.policy.model, learningRate: settings.sftLearningRate),
       cut: parts.schedule.cut)
     try stage.run(observer) {
-      try parts.probe?.evaluate(step: 0, isCancelled: observer.isCancelled)?.accuracy.share
+      try parts.probe?.evaluate(
+        step: 0, state: parts.schedule.calendar.state(finished: 0, drawn: 0),
+        isCancelled: observer.isCancelled)?.accuracy.share
     }
   }
 }

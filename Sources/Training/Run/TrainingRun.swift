@@ -123,8 +123,7 @@ public final class TrainingRun {
     let policy = try loadPolicy()
     let encoder = try makeEncoder(policy)
     let rewards = try RewardSuite(
-      needsScoring ? preparation.specifications : [], columns: preparation.columns,
-      catalogue: .shipped)
+      preparation.scoring, columns: preparation.columns, catalogue: .shipped)
     let material = try gatherMaterial(policy, encoder: encoder, rewards: rewards)
     let plan = try RunPlan(
       preparation, model: policy.model.configuration, prompts: material.prompts,
@@ -141,11 +140,6 @@ public final class TrainingRun {
       if madeFolder { try? FileManager.default.removeItem(at: folder.url) }
       throw RefusedRun(reason: error)
     }
-  }
-
-  /// Whether any completion is to be scored: not where all of them are recorded and none is evaluated.
-  private var needsScoring: Bool {
-    preparation.recorded == nil || preparation.evaluation != nil
   }
 
   // MARK: Policy and prompts
@@ -222,7 +216,9 @@ public final class TrainingRun {
         checkpointSteps: settings.saveSteps, checkpointLimit: settings.saveTotalLimit,
         problemCount: material.epoch,
         bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
-        cut: plan.cut),
+        cut: plan.cut,
+        calendar: TrainerCalendar(
+          steps: material.steps, epoch: material.epoch, promptsPerStep: settings.promptsPerStep)),
       writesTensorBoard: settings.tensorboard, provenance: provenance,
       configurationHash: SHA256.digest(
         of: JSONValue.object(recordedRun?.record.configuration ?? lastingSettings).jsonText

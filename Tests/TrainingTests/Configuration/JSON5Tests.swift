@@ -15,6 +15,7 @@ struct JSON5Tests {
       ("\u{FEFF}{}", "{}"), ("[]", "[]"), ("null", "null"),
       ("{a:{b:[{}]}}", "{\"a\":{\"b\":[{}]}}"),
       ("9223372036854775807", "9223372036854775807"),
+      ("-98765432109876543210", "-98765432109876543210"),
     ])
   func reading(text: String, json: String) throws {
     #expect(try JSON5.parse(text).jsonText == json)
