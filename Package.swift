@@ -47,7 +47,11 @@ let package = Package(
       ], swiftSettings: swift),
     .target(
       name: "BuiltInRewards", dependencies: ["RewardKit", "Rollouts"], path: "Rewards/BuiltIn",
-      resources: [.embedInCode("CodeTests/code_tests.py")], swiftSettings: swift),
+      resources: [
+        .embedInCode("CodeTests/interpreter_modules.py"),
+        .embedInCode("CodeTests/tagged_values.py"), .embedInCode("CodeTests/confinement.py"),
+        .embedInCode("CodeTests/code_tests.py"),
+      ], swiftSettings: swift),
     // Scores over HTTP in a process of its own: grpo links no networking.
     .executableTarget(
       name: "grpo-http-reward", dependencies: ["RewardKit"], path: "Rewards/HTTP",

@@ -16,6 +16,15 @@ struct Exchange: Sendable {
   private let header: (name: String, value: String)?
   private let timeout: Double
   private let retries: Int
+  /// What hides the secret in a reply that repeats it, before that is shortened.
+  private let mask: SecretMask
+  private let session: URLSession
+  private let replies: Replies
+
+  /// Bytes of a reply after which the rest isn't read: a batch of 4,096 scores has a twentieth of it.
+  private static let largestReply = 4 << 20
+  /// Redirects that one exchange follows.
+  private static let mostRedirects = 5
 
   init(_ settings: RewardParameters) throws(RewardParameterError) {
     guard let url = URL(string: settings.text("url")), let scheme = url.scheme,
@@ -27,6 +36,8 @@ struct Exchange: Sendable {
     timeout = settings.number("timeout")
     retries = settings.integer("retries")
     let variable = settings.text("secret")
+    (session, replies) = Replies.session(limit: Self.largestReply)
+    mask = SecretMask(names: variable.isEmpty ? [] : [variable])
     guard !variable.isEmpty else {
       header = nil
       return
@@ -52,24 +63,25 @@ struct Exchange: Sendable {
     request.httpBody = Data(body.jsonText.utf8)
     var pause = 0.5
     for attempt in 0...retries {
-      let (data, response, error) = send(request)
       let fault: String
       var wait = pause
-      if let response, (200..<300).contains(response.statusCode) {
-        guard let data, let value = try? JSONValue.parse(bytes: data) else {
-          return .failure(Fault(sentence: "the server's reply is no JSON"))
+      switch send(request) {
+      case .refused(let sentence): return .failure(Fault(sentence: mask.mask(sentence)))
+      case .unreachable(let reason): fault = "the server can't be reached: \(reason)"
+      case .reply(let data, let response):
+        if (200..<300).contains(response.statusCode) {
+          guard let value = try? JSONValue.parse(bytes: data) else {
+            return .failure(Fault(sentence: "the server's reply is no JSON"))
+          }
+          return .success(value)
         }
-        return .success(value)
-      } else if let response {
-        let text = String(decoding: (data ?? Data()).prefix(200), as: UTF8.self)
+        let text = mask.mask(String(decoding: data, as: UTF8.self)).prefix(200)
         fault = "the server answers \(response.statusCode): \(text)"
         let mayPass = [408, 425, 429].contains(response.statusCode) || response.statusCode >= 500
         guard mayPass else { return .failure(Fault(sentence: fault)) }
         if let after = response.value(forHTTPHeaderField: "Retry-After").flatMap(Double.init) {
           wait = min(max(after, 0), 60)
         }
-      } else {
-        fault = "the server can't be reached: \(error ?? "no reply")"
       }
       guard attempt < retries else {
         return .failure(Fault(sentence: "\(fault) (after \(retries + 1) attempts)"))
@@ -80,21 +92,40 @@ struct Exchange: Sendable {
     return .failure(Fault(sentence: "no attempt was made"))
   }
 
-  private func send(_ request: URLRequest) -> (Data?, HTTPURLResponse?, String?) {
-    let box = ReplyBox()
-    let done = DispatchSemaphore(value: 0)
-    let task = URLSession.shared.dataTask(with: request) { data, response, error in
-      box.reply = (data, response as? HTTPURLResponse, error.map { $0.localizedDescription })
-      done.signal()
+  /// Sends a request, again to where the same origin redirects it.
+  ///
+  /// A redirect to another origin is refused: it would hand completions, and the header with the secret, to a server
+  /// that nobody named, and take that server's scores.
+  private func send(_ request: URLRequest) -> Replies.Result {
+    var request = request
+    for _ in 0...Self.mostRedirects {
+      let result = replies.wait(for: request, in: session)
+      guard case .reply(_, let response) = result, (300..<400).contains(response.statusCode),
+        let place = response.value(forHTTPHeaderField: "Location")
+      else { return result }
+      guard let next = URL(string: place, relativeTo: request.url)?.absoluteURL,
+        next.origin == url.origin
+      else {
+        return .refused(
+          "the server redirects to \(place.prefix(200)), of another origin than \"url\", which is not followed: name "
+            + "that address in \"url\" if it is right")
+      }
+      guard [307, 308].contains(response.statusCode) else {
+        return .refused(
+          "the server redirects to \(next.path) with \(response.statusCode), which asks for a GET: name that address "
+            + "in \"url\" if it is right")
+      }
+      request.url = next
     }
-    task.resume()
-    done.wait()
-    return box.reply
+    return .refused("the server redirects more than \(Self.mostRedirects) times")
   }
 }
 
-/// Carries a reply from the session's thread to the one that waits.
-private final class ReplyBox: @unchecked Sendable {
-  // Written once before the semaphore is signalled, read once after it was waited for.
-  var reply: (Data?, HTTPURLResponse?, String?) = (nil, nil, nil)
+extension URL {
+  /// Scheme, host and port: what an Authorization header is meant for.
+  fileprivate var origin: String {
+    let scheme = scheme?.lowercased() ?? ""
+    let usual = scheme == "https" ? 443 : 80
+    return "\(scheme)://\(host?.lowercased() ?? ""):\(port ?? usual)"
+  }
 }

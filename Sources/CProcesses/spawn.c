@@ -1,4 +1,4 @@
-// Starting a keeper from a program with threads, and reaping it.
+// Starting a supervisor from a program with threads, and reaping it.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -31,13 +31,14 @@ static char *number(char buffer[24], int64_t value) {
   return buffer;
 }
 
-// posix_spawn of ourselves under the keeper's name. The keeper's environment is the worker's,
+// posix_spawn of ourselves under the supervisor's name. The supervisor's environment is the worker's,
 // and one thread for a BLAS whose constructor would otherwise start a pool.
-static int spawn_keeper(const cprocesses_launch *launch, const int ends[4], pid_t *keeper) {
-  char numbers[5][24];
+static int spawn_supervisor(const cprocesses_launch *launch, const int ends[4], pid_t *supervisor) {
+  char numbers[6][24];
   int arguments_count = count_of(launch->arguments);
   int environment_count = count_of(launch->environment);
-  char **arguments = calloc(ARGUMENT_FIRST + arguments_count + 1, sizeof(char *));
+  int folders_count = launch->isolated ? count_of(launch->folders) : 0;
+  char **arguments = calloc(ARGUMENT_FIRST + folders_count + arguments_count + 1, sizeof(char *));
   char **environment = calloc(environment_count + 2, sizeof(char *));
   if (!arguments || !environment) {
     free(arguments);
@@ -50,17 +51,20 @@ static int spawn_keeper(const cprocesses_launch *launch, const int ends[4], pid_
     if (!strncmp(environment[i], "OPENBLAS_NUM_THREADS=", 21)) own_blas = 0;
   }
   if (own_blas) environment[environment_count] = "OPENBLAS_NUM_THREADS=1";
-  arguments[0] = KEEPER_NAME;
+  arguments[0] = SUPERVISOR_NAME;
   arguments[ARGUMENT_MEMORY] = number(numbers[0], launch->memory_bytes);
   arguments[ARGUMENT_CPU] = number(numbers[1], launch->cpu_seconds);
   arguments[ARGUMENT_FILE] = number(numbers[2], launch->file_bytes);
   arguments[ARGUMENT_PROCESSES] = number(numbers[3], launch->processes);
   arguments[ARGUMENT_ISOLATED] = launch->isolated ? "1" : "0";
   arguments[ARGUMENT_STRIP_BLAS] = own_blas ? "1" : "0";
+  arguments[ARGUMENT_FOLDERS] = number(numbers[4], folders_count);
+  arguments[ARGUMENT_COVERED] = number(numbers[5], launch->covered_folders);
   arguments[ARGUMENT_DIRECTORY] = (char *)launch->directory;
   arguments[ARGUMENT_PATH] = (char *)launch->path;
+  for (int i = 0; i < folders_count; i++) arguments[ARGUMENT_FIRST + i] = launch->folders[i];
   for (int i = 0; i < arguments_count; i++)
-    arguments[ARGUMENT_FIRST + i] = launch->arguments[i];
+    arguments[ARGUMENT_FIRST + folders_count + i] = launch->arguments[i];
 
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -69,13 +73,13 @@ static int spawn_keeper(const cprocesses_launch *launch, const int ends[4], pid_
   sigfillset(&all);
   posix_spawn_file_actions_init(&actions);
   posix_spawnattr_init(&attributes);
-  // Our ends lie above KEEPER_CONTROL (see cprocesses_spawn), so no dup2 overwrites a later source.
+  // Our ends lie above SUPERVISOR_CONTROL (see cprocesses_spawn), so no dup2 overwrites a later source.
   for (int i = 0; i < 4; i++) posix_spawn_file_actions_adddup2(&actions, ends[i], i);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   int fault =
-      posix_spawn(keeper, "/proc/self/exe", &actions, &attributes, arguments, environment);
+      posix_spawn(supervisor, "/proc/self/exe", &actions, &attributes, arguments, environment);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   free(arguments);
@@ -83,10 +87,10 @@ static int spawn_keeper(const cprocesses_launch *launch, const int ends[4], pid_
   return fault;
 }
 
-// A descriptor above those that the keeper gives a meaning to.
+// A descriptor above those that the supervisor gives a meaning to.
 static int raise_descriptor(int descriptor) {
-  if (descriptor < 0 || descriptor > KEEPER_CONTROL) return descriptor;
-  int raised = fcntl(descriptor, F_DUPFD_CLOEXEC, KEEPER_CONTROL + 1);
+  if (descriptor < 0 || descriptor > SUPERVISOR_CONTROL) return descriptor;
+  int raised = fcntl(descriptor, F_DUPFD_CLOEXEC, SUPERVISOR_CONTROL + 1);
   close(descriptor);
   return raised;
 }
@@ -103,29 +107,34 @@ int32_t cprocesses_spawn(const cprocesses_launch *launch, cprocesses_worker *wor
       pairs[i][end] = raise_descriptor(pairs[i][end]);
       if (!fault && pairs[i][end] < 0) fault = EMFILE;
     }
-  pid_t keeper = -1;
+  pid_t supervisor = -1;
   const int ends[4] = {input[0], output[1], errors[1], control[1]};
-  if (!fault) fault = spawn_keeper(launch, ends, &keeper);
+  if (!fault) {
+    begin_starting();
+    fault = spawn_supervisor(launch, ends, &supervisor);
+    end_starting(fault ? -1 : supervisor);
+  }
   if (fault) {
     for (int i = 0; i < 4; i++) close_pair(pairs[i]);
     return fault;
   }
   for (int i = 0; i < 4; i++) close(ends[i]);
-  *worker = (cprocesses_worker){keeper, input[1], output[0], errors[0], control[0]};
+  *worker = (cprocesses_worker){supervisor, input[1], output[0], errors[0], control[0]};
   const int ours[4] = {worker->input, worker->output, worker->errors, worker->control};
   for (int i = 0; i < 4; i++) fcntl(ours[i], F_SETFL, fcntl(ours[i], F_GETFL) | O_NONBLOCK);
   return 0;
 }
 
-int32_t cprocesses_reap(int32_t keeper) {
+int32_t cprocesses_reap(int32_t supervisor) {
   int status;
   pid_t process;
-  do process = waitpid(keeper, &status, WNOHANG);
+  do process = waitpid(supervisor, &status, WNOHANG);
   while (process < 0 && errno == EINTR);
+  if (process) forget_supervisor(supervisor);
   return process != 0;
 }
 
-void cprocesses_kill(int32_t keeper) { kill(keeper, SIGKILL); }
+void cprocesses_kill(int32_t supervisor) { kill(supervisor, SIGKILL); }
 
 void cprocesses_block_sigpipe(void) {
   sigset_t pipes;

@@ -43,6 +43,7 @@ struct RewardTestCommand: Command {
       try RewardSuite([specification], columns: columns, catalogue: .shipped)
     }
     defer { suite.shutDown() }
+    for warning in suite.takeWarnings() { context.warn(warning) }
     let start = ContinuousClock.now
     let scored = try suite.score(requests)
     let elapsed = start.duration(to: .now) / Double(max(1, requests.count))

@@ -78,6 +78,37 @@ struct BatchChoiceTests {
     #expect(steps.count { $0 == 3 } == 16 && steps.count { $0 < 3 } == 2)
   }
 
+  @Test(
+    "kill -9 of grpo ends the program and all that it started, before a resumed run could start its own"
+  )
+  func killedHook() throws {
+    let folder = try TemporaryFolder()
+    try Data(
+      "#!/bin/sh\nsetsid sleep 600 &\necho $! $$ > pids.new; mv pids.new pids; sleep 600\n".utf8
+    )
+    .write(to: folder["hook"])
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o755], ofItemAtPath: folder["hook"].path)
+    let training = try BuiltCommand.start(
+      [
+        "train", "--run", "run", "--max-steps", "2", "--beta", "0.1", "--sync-ref-model",
+        "--ref-model-sync-steps", "1",
+        "--iteration-hook", "./hook",
+      ], in: folder.url)
+    let pids = folder["pids"].path
+    try #require(
+      training.wait { FileManager.default.fileExists(atPath: pids) }, "\(training.output)")
+    let processes = try String(contentsOfFile: pids, encoding: .utf8).split(
+      whereSeparator: \.isWhitespace
+    )
+    .compactMap { pid_t($0) }
+    try #require(processes.count == 2 && processes.allSatisfy { kill($0, 0) == 0 })
+    training.signal(SIGKILL)
+    _ = try training.wait()
+    for _ in 0..<500 where processes.contains(where: { kill($0, 0) == 0 }) { usleep(10_000) }
+    #expect(processes.allSatisfy { kill($0, 0) != 0 })
+  }
+
   @Test("a program that fails stops the run, and resuming runs it again")
   func failingHook() throws {
     let folder = try TemporaryFolder()

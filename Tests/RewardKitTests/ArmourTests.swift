@@ -1,6 +1,7 @@
 import Foundation
-import RewardKit
 import Testing
+
+@testable import RewardKit
 
 @Suite("Nothing a plugin does harms the run") struct ArmourTests {
   @Test("a time limit kills every descendant, a setsid grandchild too")
@@ -29,6 +30,89 @@ import Testing
     #expect(processes(mentioning: marker).count == 4)
     suite.shutDown()
     #expect(processes(mentioning: folder.url.path).isEmpty)
+  }
+
+  @Test("a plugin that kills its supervisor leaves nothing behind, a setsid grandchild neither")
+  func killedSupervisor() throws {
+    let folder = try PluginFolder()
+    let marker = folder.url.path + "/sleeper.py"
+    _ = try folder.file("sleeper.py", "import time\ntime.sleep(600)\n")
+    let path = try folder.plugin(
+      """
+      if text == "kill":
+          for _ in range(3):
+              if os.fork() == 0:
+                  os.setsid()
+                  if os.fork() == 0: os.execv(sys.executable, [sys.executable, "\(marker)"])
+                  os.execv(sys.executable, [sys.executable, "\(marker)"])
+          time.sleep(0.2)
+          os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)
+      reply(id=rid, score=1)
+      """)
+    let suite = try suite([["use": .string(path), "failure_limit": 1]])
+    let scored = try suite.score([request(0, "kill"), request(1, "good")])
+    #expect(scored[0].error?.contains("its supervisor was killed") == true, "\(scored[0].outcomes)")
+    #expect(scored[1].total == 1)
+    suite.shutDown()
+    #expect(processes(mentioning: folder.url.path).isEmpty)
+  }
+
+  @Test("a program that is run to its end is ended when it is cancelled, with all that it started")
+  func supervisedProgram() throws {
+    let folder = try PluginFolder()
+    let marker = folder.url.path + "/sleep"
+    let program = try folder.file(
+      "program",
+      "#!/bin/sh\necho out; echo err >&2\nsetsid sh -c 'sleep 600; : \(marker)' &\ncat\nexit $1\n",
+      executable: true)
+    func run(_ code: String, isCancelled: () -> Bool = { false }) -> (
+      SupervisedProgram.End, String, String
+    ) {
+      var texts = ["", ""]
+      let launch = ChildLaunch(
+        executable: program, arguments: [program, code], environment: ["PATH=/usr/bin:/bin"],
+        directory: folder.url.path)
+      let end = SupervisedProgram.run(launch, isCancelled: isCancelled) { bytes, isError in
+        texts[isError ? 1 : 0] += String(decoding: bytes, as: UTF8.self)
+      }
+      return (end, texts[0], texts[1])
+    }
+    #expect(run("0") == (.exited(0), "out\n", "err\n"))
+    #expect(run("7").0 == .exited(7))
+    #expect(processes(mentioning: marker).isEmpty)
+    let absent = ChildLaunch(
+      executable: marker, arguments: [marker], environment: [], directory: "/")
+    #expect(
+      SupervisedProgram.run(absent) { _, _ in } == .couldNotStart("No such file or directory"))
+    let stubborn = try folder.file("stubborn", "#!/bin/sh\nsleep 600\n", executable: true)
+    let launch = ChildLaunch(
+      executable: stubborn, arguments: [stubborn], environment: ["PATH=/usr/bin:/bin"],
+      directory: "/")
+    #expect(SupervisedProgram.run(launch, isCancelled: { true }) { _, _ in } == .cancelled)
+    #expect(processes(mentioning: stubborn).isEmpty)
+  }
+
+  @Test("a Swift package's hash follows links, through a circle of them too")
+  func linkedSources() throws {
+    let folder = try PluginFolder()
+    let outside = try PluginFolder()
+    let source = try outside.file("Source.swift", "let a = 1\n")
+    let package = folder.url.appendingPathComponent("Package")
+    try FileManager.default.createDirectory(at: package, withIntermediateDirectories: true)
+    let link = package.path + "/Source.swift"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: source)
+    try FileManager.default.createSymbolicLink(
+      atPath: package.path + "/Folder", withDestinationPath: outside.url.path)
+    try FileManager.default.createSymbolicLink(
+      atPath: outside.url.path + "/circle", withDestinationPath: package.path)
+    mkfifo(package.path + "/pipe", 0o600)
+    let before = ContentHash.of(folder: package.path)
+    #expect(ContentHash.of(folder: package.path) == before)
+    _ = try outside.file("Source.swift", "let a = 2\n")
+    let after = ContentHash.of(folder: package.path)
+    #expect(after != before)
+    _ = try outside.file("Other.swift", "let b = 1\n")
+    #expect(ContentHash.of(folder: package.path) != after)
   }
 
   @Test("a fork bomb ends at the limit of processes")

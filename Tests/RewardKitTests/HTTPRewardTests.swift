@@ -16,6 +16,19 @@ import Testing
             if Handler.failures:
                 Handler.failures -= 1
                 return self.answer(503, {}, [("Retry-After", "0.01")])
+            if self.path == "/elsewhere":
+                return self.answer(307, {}, [("Location", sys.argv[1] + "/score")])
+            if self.path == "/moved": return self.answer(302, {}, [("Location", "/score")])
+            if self.path == "/circle": return self.answer(308, {}, [("Location", "/circle")])
+            if self.path == "/here": return self.answer(307, {}, [("Location", "/score")])
+            if self.path == "/echo": return self.answer(400, {"you": "x" * 180 + self.headers["Authorization"]})
+            if self.path in ("/long", "/endless"):
+                self.send_response(200)
+                if self.path == "/long": self.send_header("Content-Length", str(1 << 40))
+                self.end_headers()
+                try:
+                    while True: self.wfile.write(b"1" * 65536)
+                except OSError: return
             if self.headers["Authorization"] != "Bearer secret-of-the-test":
                 return self.answer(401, {"detail": "who are you?"})
             if self.path == "/judge":
@@ -36,14 +49,15 @@ import Testing
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+    sys.argv.append("")
     server = HTTPServer(("127.0.0.1", 0), Handler)
     print(server.server_port, flush=True)
     server.serve_forever()
     """
 
   /// Runs a body against a server of its own.
-  private func withServer(_ body: (String) throws -> Void) throws {
-    let server = try ChildProcess(["python3", "-c", Self.server])
+  private func withServer(_ more: String = "", _ body: (String) throws -> Void) throws {
+    let server = try ChildProcess(["python3", "-c", Self.server, more])
     #expect(server.wait { server.output.contains("\n") })
     let port = server.output.prefix { $0.isNumber }
     try body("http://127.0.0.1:\(port)")
@@ -99,6 +113,28 @@ import Testing
       Issue.record("no error")
     } catch let error as RewardError {
       #expect(error.description.contains("cannot be combined with scope \"step\""))
+    }
+  }
+
+  @Test("a redirect is followed to the same origin alone, and a reply has an end")
+  func strangers() throws {
+    try withServer { other in
+      try withServer(other) { address in
+        func error(_ path: String) throws -> String? {
+          try reward(address + path).score([request(0, "abc"), request(1, "x")])[0].error
+        }
+        let here = try reward(address + "/here").score([request(0, "abc")])[0]
+        #expect(here.total == 3, "\(here)")
+        let elsewhere = try #require(try error("/elsewhere"))
+        #expect(
+          elsewhere.contains("redirects to \(other)/score, of another origin"), "\(elsewhere)")
+        #expect(try error("/moved")?.contains("with 302, which asks for a GET") == true)
+        #expect(try error("/circle") == "the server redirects more than 5 times")
+        #expect(try error("/long") == "the server's reply is longer than 4 MiB")
+        #expect(try error("/endless") == "the server's reply is longer than 4 MiB")
+        let echo = try #require(try error("/echo"))
+        #expect(echo.contains("400") && !echo.contains("secret"), "\(echo)")
+      }
     }
   }
 

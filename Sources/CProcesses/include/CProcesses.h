@@ -1,10 +1,11 @@
 // Child processes that leave nothing behind.
 //
-// A worker runs beneath a keeper: a second copy of this executable, entered before main(), whose
+// A worker runs beneath a supervisor: a second copy of this executable, entered before main(), whose
 // only work is to be the worker's sub-reaper. Whatever the worker starts, a grandchild in a session
-// of its own too, stays a descendant of the keeper, and the keeper kills every descendant when it
+// of its own too, stays a descendant of the supervisor, and the supervisor kills every descendant when it
 // is told to, when the worker ends, or when the process that started it is gone (its end of the
-// control socket closes, even after kill -9).
+// control socket closes, even after kill -9). A worker that kills its supervisor leaves its children
+// to this process, the sub-reaper of last resort: cprocesses_kill_adopted ends them.
 #pragma once
 
 #include <stdint.h>
@@ -18,20 +19,22 @@ typedef struct {
   int64_t memory_bytes;                           // RLIMIT_DATA of each process
   int64_t cpu_seconds;                            // RLIMIT_CPU of each process
   int64_t file_bytes;                             // RLIMIT_FSIZE of each process
-  int64_t processes;                              // descendants at one time, watched by the keeper
-  int32_t isolated;                               // 1: user, PID, network and mount namespaces
+  int64_t processes;                              // descendants at one time, watched by the supervisor
+  int32_t isolated;                               // 1: see sandbox.c; the rest is for it alone
+  char *_Nullable const *_Nonnull folders;        // what it may read besides the system, NULL last
+  int64_t covered_folders;                        // in how many of the first no pipe can be opened
 } cprocesses_launch;
 
-// A running keeper and our ends of its pipes, all non-blocking and closed on exec.
+// A running supervisor and our ends of its pipes, all non-blocking and closed on exec.
 typedef struct {
-  int32_t keeper;   // process id of the keeper, to be waited for
+  int32_t supervisor;   // process id of the supervisor, to be waited for
   int32_t input;    // write: the worker's standard input
   int32_t output;   // read: its standard output
   int32_t errors;   // read: its standard error
   int32_t control;  // read reports; closing it, or writing a byte, kills the worker
 } cprocesses_worker;
 
-// What a keeper reports on the control socket.
+// What a supervisor reports on the control socket.
 enum {
   CPROCESSES_STARTED = 1,        // the worker's executable runs; value: its process id
   CPROCESSES_START_FAILED = 2,   // stage and errno
@@ -49,25 +52,34 @@ enum {
   CPROCESSES_STAGE_FORK = 4,
   CPROCESSES_STAGE_NAMESPACES = 5,
   CPROCESSES_STAGE_IDENTITY = 6,
-  CPROCESSES_STAGE_READ_ONLY = 7,
-  CPROCESSES_STAGE_MOUNTS = 8
+  CPROCESSES_STAGE_MOUNTS = 7,
+  CPROCESSES_STAGE_DEVICES = 8,
+  CPROCESSES_STAGE_SCRATCH = 9,
+  CPROCESSES_STAGE_PROC = 10,
+  CPROCESSES_STAGE_FILTER = 11,
+  CPROCESSES_STAGE_FOLDER = 12,     // a folder can't be shown; `folder` says which
+  CPROCESSES_STAGE_UNREADABLE = 13  // a folder can't be read by the worker's user
 };
 
 typedef struct {
   int32_t kind;
   int32_t value;
   int32_t stage;
+  int32_t folder;
 } cprocesses_report;
 
-// Starts a keeper and beneath it the worker; returns 0 or errno. Safe in a program with threads.
+// Starts a supervisor and beneath it the worker; returns 0 or errno. Safe in a program with threads.
 int32_t cprocesses_spawn(const cprocesses_launch *_Nonnull launch,
                          cprocesses_worker *_Nonnull worker);
 
-// Reaps a keeper that has ended: 1 done (or not ours), 0 still running.
-int32_t cprocesses_reap(int32_t keeper);
+// Reaps a supervisor that has ended: 1 done (or not ours), 0 still running.
+int32_t cprocesses_reap(int32_t supervisor);
 
-// Sends SIGKILL to a keeper that doesn't answer.
-void cprocesses_kill(int32_t keeper);
+// Sends SIGKILL to a supervisor that doesn't answer.
+void cprocesses_kill(int32_t supervisor);
+
+// Kills what was left to this process by supervisors that died, with all its descendants.
+void cprocesses_kill_adopted(void);
 
 // Blocks SIGPIPE in the calling thread, so that writing to a closed pipe is EPIPE.
 void cprocesses_block_sigpipe(void);

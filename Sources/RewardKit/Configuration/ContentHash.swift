@@ -12,18 +12,39 @@ enum ContentHash {
   }
 
   /// The hash of every file in a folder, names included, hidden ones left out.
+  ///
+  /// A link counts as what it leads to, wherever that is, so that a change there is a change here.
   static func of(folder: String) -> String {
     var hash = SHA256()
     let root = URL(fileURLWithPath: folder).resolvingSymlinksInPath()
-    let files = FileManager.default.enumerator(
-      at: root, includingPropertiesForKeys: [.isRegularFileKey], options: [.skipsHiddenFiles])
-    let urls = (files?.compactMap { $0 as? URL } ?? []).sorted { $0.path < $1.path }
-    for url in urls
-    where (try? url.resourceValues(forKeys: [.isRegularFileKey]))?.isRegularFile == true {
-      hash.update(Array(url.path.dropFirst(root.path.count).utf8) + [0])
-      update(&hash, file: url.path)
-    }
+    var seen: Set<String> = [root.path]
+    update(&hash, folder: root.path, name: "", &seen)
     return hash.finalize().hexadecimal
+  }
+
+  /// Takes in a folder's entries by name; a folder that several links lead to is read once, a circle too.
+  private static func update(
+    _ hash: inout SHA256, folder: String, name: String, _ seen: inout Set<String>
+  ) {
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    for entry in entries.sorted() where !entry.hasPrefix(".") {
+      let path = URL(fileURLWithPath: "\(folder)/\(entry)").resolvingSymlinksInPath().path
+      let inner = "\(name)/\(entry)"
+      var isFolder: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { continue }
+      if isFolder.boolValue {
+        if seen.insert(path).inserted { update(&hash, folder: path, name: inner, &seen) }
+      } else if isRegularFile(path) {
+        hash.update(Array(inner.utf8) + [0])
+        update(&hash, file: path)
+      }
+    }
+  }
+
+  /// Whether a path is a file that ends: reading a named pipe would wait for ever.
+  private static func isRegularFile(_ path: String) -> Bool {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    return attributes?[.type] as? FileAttributeType == .typeRegular
   }
 
   private static func update(_ hash: inout SHA256, file: String) {

@@ -14,7 +14,7 @@ public enum FailureEffect: String, Sendable, CaseIterable {
 public enum Sandbox: String, Sendable, CaseIterable {
   /// An ordinary process with limits.
   case none
-  /// Own user, PID, network and mount namespaces: no network, files read-only, no root.
+  /// A fresh tree of files, all read-only but a scratch; no network, no other process, another user.
   case isolated
 }
 
@@ -45,6 +45,8 @@ public struct RewardSpecification: Sendable, Equatable {
   public var batch: Int?
   /// How far the process is kept from the machine; nil is the plugin's own default.
   public var sandbox: Sandbox?
+  /// What an isolated process may read besides the system, its interpreter and its own folder.
+  public var sandboxRead: [String] = []
   /// Bytes of private memory for each process; 0 is no limit.
   public var memoryLimit: Int = 4 << 30
   /// Seconds of processor time for each process over its life; 0 is no limit.
@@ -71,7 +73,8 @@ public struct RewardSpecification: Sendable, Equatable {
   /// The keys of the object form.
   public static let keys = [
     "use", "name", "weight", "parameters", "columns", "time_limit", "batch_time_limit",
-    "start_limit", "on_error", "workers", "batch", "sandbox", "memory_limit", "cpu_limit",
+    "start_limit", "on_error", "workers", "batch", "sandbox", "sandbox_read", "memory_limit",
+    "cpu_limit",
     "file_limit", "process_limit", "restart_limit", "failure_limit", "environment", "cache",
     "python",
   ]
@@ -148,6 +151,7 @@ extension RewardSpecification {
     add("workers", \.workers, .integer(Int64(workers)))
     add("batch", \.batch, batch.map { .integer(Int64($0)) } ?? .null)
     add("sandbox", \.sandbox, sandbox.map { .string($0.rawValue) } ?? .null)
+    add("sandbox_read", \.sandboxRead, .array(sandboxRead.map { .string($0) }))
     add("memory_limit", \.memoryLimit, .integer(Int64(memoryLimit)))
     add("cpu_limit", \.cpuLimit, .integer(Int64(cpuLimit)))
     add("file_limit", \.fileLimit, .integer(Int64(fileLimit)))

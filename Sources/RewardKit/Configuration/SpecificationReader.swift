@@ -44,6 +44,7 @@ struct SpecificationReader {
       choice("sandbox", into: &sandbox)
       result.sandbox = sandbox
     }
+    result.sandboxRead = paths("sandbox_read")
     bytes("memory_limit", into: &result.memoryLimit)
     bytes("file_limit", into: &result.fileLimit)
     integer("cpu_limit", 0...1_000_000_000, into: &result.cpuLimit)
@@ -155,6 +156,16 @@ struct SpecificationReader {
       return [:]
     }
     return members.dictionary.compactMapValues(\.string)
+  }
+
+  private mutating func paths(_ key: String) -> [String] {
+    guard let value = present(key) else { return [] }
+    let paths = value.array?.compactMap(\.string) ?? []
+    guard paths.count == value.array?.count, paths.allSatisfy({ !$0.isEmpty }) else {
+      fault(key, "is \(value.jsonText), expected a list of folders or files")
+      return []
+    }
+    return paths
   }
 
   private mutating func environment() -> [String] {

@@ -61,15 +61,22 @@ struct SwiftPackageBuilder {
   }
 
   private func run(_ arguments: [String]) -> (status: Int32, text: String) {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["swift"] + arguments
-    process.standardOutput = pipe
-    process.standardError = pipe
-    do { try process.run() } catch { return (127, "swift can't be run: \(error)") }
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data.suffix(8192), as: UTF8.self))
+    let launch = ChildLaunch(
+      executable: "/usr/bin/env", arguments: ["env", "swift"] + arguments,
+      environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
+      directory: FileManager.default.currentDirectoryPath)
+    var text: [UInt8] = []
+    let end = SupervisedProgram.run(launch) { bytes, _ in
+      text += bytes
+      if text.count > 1 << 20 { text.removeFirst(text.count - 8192) }
+    }
+    let said = String(decoding: text.suffix(8192), as: UTF8.self)
+    switch end {
+    case .exited(let status): return (status, said)
+    case .couldNotStart(let reason): return (127, "swift can't be run: \(reason)")
+    case .signalled(let signal):
+      return (128 + signal, said + "\nswift was ended by signal \(signal)")
+    case .cancelled: return (130, said)
+    }
   }
 }

@@ -4,7 +4,7 @@ import Rollouts
 
 /// What becomes of a worker that ended, and of the completions that it held.
 extension HostLoop {
-  /// The keeper has spoken its last: every process of the worker is gone.
+  /// The supervisor has spoken its last: every process of the worker is gone.
   func finish(_ worker: Worker, of plugin: HostedPlugin) {
     if worker.fault == nil {
       // What it wrote before it ended still counts.
@@ -16,17 +16,13 @@ extension HostLoop {
     for _ in 0..<64 { guard case .some = worker.readErrors(buffer) else { break } }
     let isInnocent = worker.fault == nil && worker.leftLastLineUnread
     worker.closeAll()
-    endedKeepers.append(worker.keeper)
+    endedSupervisors.append(worker.supervisor)
+    hasOrphans = hasOrphans || worker.report == nil
     plugin.workers.removeAll { $0 === worker }
-    let isolated = plugin.recipe.sandbox == .isolated
-    let fault = worker.fault ?? worker.endDescription(isolated: isolated)
+    let fault = worker.fault ?? worker.endDescription(isolation: plugin.recipe.isolation)
     let standardError = worker.errorTail.text
     if worker.wasRefusedIsolation, !plugin.startIsSettled {
-      settleStart(
-        of: plugin,
-        "\(fault). Isolation is what keeps model-written code from this machine; to run without "
-          + "it, say so: {use: \"\(plugin.specification.use)\", sandbox: \"none\"}",
-        standardError: "")
+      settleStart(of: plugin, fault, standardError: "")
       return
     }
     if worker.faultIsTime, worker.callCount > 1 {
@@ -62,7 +58,7 @@ extension HostLoop {
     plugin.startIsSettled = true
     var sentence = "reward \"\(plugin.recipe.name)\": the plugin \(fault)"
     if !standardError.isEmpty {
-      sentence += ". It wrote:\n" + redacted(standardError, plugin)
+      sentence += ". It wrote:\n" + standardError
     }
     scoreboard.settleStart(plugin.reward, .failure(.init(sentence: sentence)))
   }
@@ -80,19 +76,14 @@ extension HostLoop {
     _ pending: PendingRequest, _ scoring: Scoring, of plugin: HostedPlugin, seconds: Double,
     standardError: String = "", isRemembered: Bool = false
   ) {
-    let scoring = scoring.mappingWords { redacted($0, plugin).withoutAddresses }
+    let scoring = scoring.mappingWords { $0.withoutAddresses }
     settled.append(
       (
         pending.ticket,
         RewardOutcome(
           scoring: scoring, value: scoring.value(onFailure: plugin.specification.onError),
           seconds: seconds,
-          standardError: standardError.isEmpty ? "" : redacted(standardError, plugin),
-          isRemembered: isRemembered)
+          standardError: standardError, isRemembered: isRemembered)
       ))
-  }
-
-  func redacted(_ text: String, _ plugin: HostedPlugin) -> String {
-    ChildEnvironment.redact(text, names: plugin.specification.environment)
   }
 }

@@ -11,12 +11,14 @@ final class HostLoop {
   let scoreboard: Scoreboard
   let wakeUp: Int32
   var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
-  /// Keepers that have said their last word and are to be reaped.
-  var endedKeepers: [Int32] = []
+  /// Supervisors that have said their last word and are to be reaped.
+  var endedSupervisors: [Int32] = []
+  /// Whether one of them died without a word, and what it watched is left to us.
+  var hasOrphans = false
   var finishDeadline: Double?
   var settled: [(Ticket, RewardOutcome)] = []
 
-  /// Seconds for a keeper to kill everything, after which it is killed itself.
+  /// Seconds for a supervisor to kill everything, after which it is killed itself.
   static let killGrace = 6.0
   /// Seconds between the end of standard output and that of the process.
   static let endGrace = 0.5
@@ -40,8 +42,8 @@ final class HostLoop {
       for command in commands() { take(command) }
       for plugin in plugins { assign(plugin) }
       report()
-      endedKeepers.removeAll { cprocesses_reap($0) != 0 }
-      if finishDeadline != nil, endedKeepers.isEmpty, plugins.allSatisfy(\.workers.isEmpty) {
+      reap()
+      if finishDeadline != nil, endedSupervisors.isEmpty, plugins.allSatisfy(\.workers.isEmpty) {
         return
       }
       wait()
@@ -72,6 +74,15 @@ final class HostLoop {
     }
   }
 
+  /// Reaps supervisors that ended, and ends what one left behind that was killed by its own worker.
+  func reap() {
+    endedSupervisors.removeAll { cprocesses_reap($0) != 0 }
+    if hasOrphans, endedSupervisors.isEmpty {
+      hasOrphans = false
+      cprocesses_kill_adopted()
+    }
+  }
+
   /// Hands the outcomes of this round to the scoreboard.
   func report() {
     guard !settled.isEmpty else { return }
@@ -83,34 +94,30 @@ final class HostLoop {
 
   func startWorker(of plugin: HostedPlugin) {
     let recipe = plugin.recipe
-    let isolated = recipe.sandbox == .isolated
+    let isolation = recipe.isolation
     let limits = recipe.specification
     var process = cprocesses_worker()
     let environment = ChildEnvironment.make(
-      passing: limits.environment, isolated: isolated)
-    let fault = withCStrings(recipe.arguments) { arguments in
-      withCStrings(environment) { environment in
-        recipe.executable.withCString { path in
-          FileManager.default.currentDirectoryPath.withCString { directory in
-            var launch = cprocesses_launch(
-              path: path, arguments: arguments, environment: environment, directory: directory,
-              memory_bytes: Int64(limits.memoryLimit), cpu_seconds: Int64(limits.cpuLimit),
-              file_bytes: Int64(limits.fileLimit),
-              // The first process of a PID namespace isn't the plugin's.
-              processes: Int64(limits.processLimit + (isolated ? 1 : 0)),
-              isolated: isolated ? 1 : 0)
-            return cprocesses_spawn(&launch, &process)
-          }
-        }
-      }
-    }
+      passing: limits.environment, isolation: isolation)
+    var launch = ChildLaunch(
+      executable: isolation?.executable ?? recipe.executable,
+      arguments: isolation?.arguments ?? recipe.arguments, environment: environment,
+      directory: isolation?.directory ?? FileManager.default.currentDirectoryPath)
+    launch.memoryLimit = limits.memoryLimit
+    launch.cpuLimit = limits.cpuLimit
+    launch.fileLimit = limits.fileLimit
+    launch.processLimit = limits.processLimit
+    launch.isolation = isolation
+    let fault = launch.spawn(&process)
     guard fault == 0 else {
       let reason = strerror(fault).map { String(cString: $0) } ?? "error \(fault)"
       noteFailure(of: plugin, "can't be started: \(reason)", standardError: "")
       return
     }
     plugin.workers.append(
-      Worker(process, hello: recipe.hello, deadline: now() + limits.startLimit))
+      Worker(
+        process, hello: recipe.hello, deadline: now() + limits.startLimit,
+        mask: SecretMask(names: limits.environment)))
   }
 
   /// Gives queued requests to idle workers, and starts workers while there is a need.
@@ -188,7 +195,7 @@ final class HostLoop {
         descriptors.append(pollfd(fd: worker.control, events: Int16(POLLIN), revents: 0))
       }
     }
-    if !endedKeepers.isEmpty { nextDeadline = min(nextDeadline, time + 0.002) }
+    if !endedSupervisors.isEmpty { nextDeadline = min(nextDeadline, time + 0.002) }
     let seconds = min(max(0, nextDeadline - time), 3600)
     guard poll(&descriptors, nfds_t(descriptors.count), Int32((seconds * 1000).rounded(.up))) > 0
     else { return }
@@ -227,7 +234,7 @@ final class HostLoop {
               ? "took longer than the \(limit) of batch_time_limit for a call of \(count) completions"
               : "took longer than the \(limit) of time_limit")
         case .ending:
-          cprocesses_kill(worker.keeper)
+          cprocesses_kill(worker.supervisor)
           finish(worker, of: plugin)
         case .idle: break
         }
@@ -383,15 +390,4 @@ func now() -> Double {
 /// A number of seconds with its unit.
 func seconds(_ value: Double) -> String {
   value == value.rounded() && value < 1e9 ? "\(Int(value)) s" : "\(value) s"
-}
-
-/// Lends texts as a C array of C strings that ends with NULL.
-private func withCStrings<Result>(
-  _ texts: [String],
-  _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
-) -> Result {
-  var pointers = texts.map { strdup($0) }
-  defer { for pointer in pointers { free(pointer) } }
-  pointers.append(nil)
-  return pointers.withUnsafeBufferPointer { body($0.baseAddress!) }
 }

@@ -18,10 +18,14 @@ final class PluginHost: Sendable {
   private let wakeUp: Int32
   private let ended = DispatchSemaphore(value: 0)
   private let isFinished = Mutex(false)
+  /// What came up while the plugins were prepared, a sentence each.
+  private let notes: Mutex<[String]>
 
   /// Starts the first worker of each plugin; the scoreboard hears of the greetings.
-  /// - Throws: where the kernel gives no event descriptor.
+  /// - Throws: what isolated plugins are to read and can't; where the kernel gives no event descriptor.
   init(plugins: [(reward: Int, recipe: PluginRecipe)], scoreboard: Scoreboard) throws(RewardError) {
+    let plugins = try Self.prepare(plugins)
+    notes = Mutex(plugins.flatMap { $0.recipe.isolation?.notes ?? [] })
     let descriptor = cprocesses_event()
     guard descriptor >= 0 else {
       throw RewardError(
@@ -41,6 +45,24 @@ final class PluginHost: Sendable {
   deinit {
     close(wakeUp)
   }
+
+  /// Finds what each isolated plugin is shown.
+  private static func prepare(
+    _ plugins: [(reward: Int, recipe: PluginRecipe)]
+  ) throws(RewardError) -> [(reward: Int, recipe: PluginRecipe)] {
+    var result = plugins
+    var faults: [String] = []
+    for index in result.indices where result[index].recipe.sandbox == .isolated {
+      do throws(RewardError) {
+        result[index].recipe.isolation = try Isolation(of: result[index].recipe)
+      } catch { faults += error.faults }
+    }
+    guard faults.isEmpty else { throw RewardError(.configuration, faults) }
+    return result
+  }
+
+  /// What came up while the plugins were prepared, told once.
+  func takeNotes() -> [String] { notes.withLock { exchange(&$0, with: []) } }
 
   /// Hands calls to a plugin, the requests of each to be sent together; returns at once.
   func score(_ calls: [[PendingRequest]], reward: Int) {

@@ -13,6 +13,8 @@ struct PluginRecipe: Sendable {
   var specification: RewardSpecification
   /// How far the process is kept from the machine.
   var sandbox: Sandbox
+  /// What an isolated worker is shown; nil until the host starts, and for others.
+  var isolation: Isolation?
   /// The columns that requests will have, as told in the hello; nil where no data set is known.
   var columns: [String]?
 
@@ -39,7 +41,7 @@ enum ChildEnvironment {
 
   /// The environment as `NAME=value` texts in order of the names.
   static func make(
-    passing names: [String], isolated: Bool,
+    passing names: [String], isolation: Isolation?,
     from parent: [String: String] = ProcessInfo.processInfo.environment
   ) -> [String] {
     var result = parent.filter {
@@ -49,22 +51,14 @@ enum ChildEnvironment {
     result["PYTHONUNBUFFERED"] = "1"
     // The order of Python's sets follows from this, and a run is a function of its inputs.
     if !names.contains("PYTHONHASHSEED") { result["PYTHONHASHSEED"] = "0" }
-    if isolated {
+    if let isolation {
       // The only folder that an isolated process may write to.
-      result["TMPDIR"] = "/dev/shm"
-      result["HOME"] = "/dev/shm"
+      result["TMPDIR"] = Isolation.scratch
+      result["HOME"] = Isolation.scratch
+      result["GRPO_SANDBOX"] = Sandbox.isolated.rawValue
+      let path = result["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+      result["PATH"] = isolation.programs.map { "\($0):\(path)" } ?? path
     }
     return result.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-  }
-
-  /// A text without the values of the variables that were passed on by name.
-  static func redact(
-    _ text: String, names: [String],
-    environment: [String: String] = ProcessInfo.processInfo.environment
-  ) -> String {
-    names.reduce(text) { text, name in
-      guard let value = environment[name], value.count >= 4 else { return text }
-      return text.replacing(value, with: "[\(name)]")
-    }
   }
 }

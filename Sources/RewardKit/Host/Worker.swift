@@ -35,11 +35,11 @@ final class Worker {
     case starting(deadline: Double)
     case idle
     case busy(deadline: Double)
-    /// Told to die; waiting for the keeper's word.
+    /// Told to die; waiting for the supervisor's word.
     case ending(deadline: Double)
   }
 
-  let keeper: Int32
+  let supervisor: Int32
   private(set) var input: Int32
   private(set) var output: Int32
   private(set) var errors: Int32
@@ -70,8 +70,14 @@ final class Worker {
   var lines = LineReader()
   var errorTail = ErrorTail()
 
-  init(_ process: cprocesses_worker, hello: String, deadline: Double) {
-    keeper = process.keeper
+  /// What hides secrets in whatever it writes, before anything else sees or cuts it.
+  private var outputMask: SecretMask
+  private var errorMask: SecretMask
+
+  init(_ process: cprocesses_worker, hello: String, deadline: Double, mask: SecretMask) {
+    outputMask = mask
+    errorMask = mask
+    supervisor = process.supervisor
     input = process.input
     output = process.output
     errors = process.errors
@@ -143,32 +149,36 @@ final class Worker {
 
   /// Reads once from standard output.
   func readOutput(_ buffer: UnsafeMutableRawBufferPointer) -> ReadResult {
-    Self.read(output, buffer) { lines.append($0) }
+    Self.read(output, buffer, &outputMask) { lines.append($0) }
   }
 
   /// Reads once from standard error.
   func readErrors(_ buffer: UnsafeMutableRawBufferPointer) -> ReadResult {
-    Self.read(errors, buffer) { errorTail.append($0) }
+    Self.read(errors, buffer, &errorMask) { errorTail.append($0) }
   }
 
   private static func read(
-    _ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer,
+    _ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, _ mask: inout SecretMask,
     _ take: (UnsafeBufferPointer<UInt8>) -> Void
   ) -> ReadResult {
     guard descriptor >= 0 else { return .end }
     while true {
       let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       if count > 0 {
-        take(UnsafeBufferPointer(rebasing: buffer.bindMemory(to: UInt8.self)[..<count]))
+        mask.pass(
+          UnsafeBufferPointer(rebasing: buffer.bindMemory(to: UInt8.self)[..<count]), to: take)
         return .some
       }
-      if count == 0 { return .end }
+      if count == 0 {
+        mask.finish(take)
+        return .end
+      }
       if errno == EINTR { continue }
       return errno == EAGAIN ? .none : .end
     }
   }
 
-  /// Takes the keeper's reports; true once the keeper has ended.
+  /// Takes the supervisor's reports; true once the supervisor has ended.
   func readControl() -> Bool {
     while true {
       var record = cprocesses_report()
@@ -182,7 +192,7 @@ final class Worker {
     }
   }
 
-  /// Tells the keeper to kill every process of this worker.
+  /// Tells the supervisor to kill every process of this worker.
   func kill(by deadline: Double) {
     var word: UInt8 = 1
     _ = Glibc.write(control, &word, 1)
@@ -205,9 +215,9 @@ final class Worker {
     descriptor = -1
   }
 
-  /// What the keeper's report says, as a clause whose subject is the plugin.
-  func endDescription(isolated: Bool) -> String {
-    guard let report else { return "ended, and its keeper was killed" }
+  /// What the supervisor's report says, as a clause whose subject is the plugin.
+  func endDescription(isolation: Isolation?) -> String {
+    guard let report else { return "ended, and its supervisor was killed" }
     switch Int(report.kind) {
     case CPROCESSES_EXITED: return "exited with status \(report.value)"
     case CPROCESSES_SIGNALLED:
@@ -215,27 +225,12 @@ final class Worker {
       return "was ended by signal \(report.value) (\(name.lowercased()))"
     case CPROCESSES_TOO_MANY:
       return "had \(report.value) processes at one time, more than its process_limit"
-    case CPROCESSES_START_FAILED: return Self.startFault(report)
+    case CPROCESSES_START_FAILED: return StartFault(report, isolation).clause
     default: return "was killed"
     }
   }
 
-  private static func startFault(_ report: cprocesses_report) -> String {
-    let reason = strerror(report.value).map { String(cString: $0) } ?? "error \(report.value)"
-    switch Int(report.stage) {
-    case CPROCESSES_STAGE_EXECUTE: return "can't be executed: \(reason)"
-    case CPROCESSES_STAGE_DIRECTORY: return "can't enter its working folder: \(reason)"
-    case CPROCESSES_STAGE_LIMITS: return "can't be limited (setrlimit): \(reason)"
-    case CPROCESSES_STAGE_FORK: return "can't be started (fork): \(reason)"
-    case CPROCESSES_STAGE_NAMESPACES, CPROCESSES_STAGE_IDENTITY:
-      return "can't be isolated, since the kernel refuses user namespaces here: \(reason)"
-    case CPROCESSES_STAGE_READ_ONLY:
-      return "can't be isolated, since the kernel refuses read-only mounts (Linux 5.12): \(reason)"
-    default: return "can't be isolated, since the kernel refuses its mounts: \(reason)"
-    }
-  }
-
-  /// Whether the keeper says that the kernel refused the isolation.
+  /// Whether the supervisor says that the kernel refused the isolation.
   var wasRefusedIsolation: Bool {
     guard let report, report.kind == CPROCESSES_START_FAILED else { return false }
     return report.stage >= CPROCESSES_STAGE_NAMESPACES

@@ -306,7 +306,9 @@ public final class RewardSuite {
   }
 
   /// Warnings that came up since the last call, each a sentence with its figures.
-  public func takeWarnings() -> [String] { health.takeWarnings() }
+  public func takeWarnings() -> [String] {
+    (host?.takeNotes() ?? []) + health.takeWarnings()
+  }
 
   /// Ends the wait in `collect` from any thread, for good: for Ctrl-C.
   public var interrupt: @Sendable () -> Void {

@@ -13,7 +13,7 @@ import Rollouts
 import TrajectoryStore
 import Transformer
 
-/// Runs a program between two iterations, at least once for each, however often the run is taken up.
+/// Runs a program between two iterations, at least once for each, however often the run is resumed.
 final class IterationHook {
   /// What a run tells its hook once.
   struct Settings {
@@ -103,31 +103,29 @@ final class IterationHook {
   private func run(
     _ file: URL, iteration: Int, step: Int, isCancelled: () -> Bool
   ) throws -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: settings.program)
-    process.arguments = [file.path]
-    process.environment = ProcessInfo.processInfo.environment.merging([
+    let environment = ProcessInfo.processInfo.environment.merging([
       "GRPO_ITERATION": String(iteration), "GRPO_STEP": String(step), "GRPO_RUN": folder.url.path,
     ]) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    // Results of grpo itself are alone on standard output.
-    process.standardOutput = FileHandle.standardError
-    do { try process.run() } catch {
-      throw IterationHookError(program: settings.program, fault: "can't be run: \(error)")
+    let program = URL(fileURLWithPath: settings.program).path
+    let launch = ChildLaunch(
+      executable: program, arguments: [settings.program, file.path],
+      environment: environment.map { "\($0.key)=\($0.value)" },
+      directory: FileManager.default.currentDirectoryPath)
+    func error(_ fault: String) -> IterationHookError {
+      IterationHookError(program: settings.program, fault: fault)
     }
-    while process.isRunning {
-      if isCancelled() {
-        process.terminate()
-        process.waitUntilExit()
-        return false
-      }
-      usleep(20_000)
+    // A supervisor ends the program with this process, so that it can't run on beside a resumed run's. Its output
+    // goes to standard error, since results of grpo itself are alone on standard output.
+    let end = SupervisedProgram.run(launch, isCancelled: isCancelled) { bytes, _ in
+      FileHandle.standardError.write(Data(bytes))
     }
-    guard process.terminationStatus == 0 else {
-      throw IterationHookError(
-        program: settings.program, fault: "ended with code \(process.terminationStatus)")
+    switch end {
+    case .exited(0): return true
+    case .cancelled: return false
+    case .exited(let code): throw error("ended with code \(code)")
+    case .signalled(let signal): throw error("was ended by signal \(signal)")
+    case .couldNotStart(let reason): throw error("can't be run: \(reason)")
     }
-    return true
   }
 }
 
