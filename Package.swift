@@ -98,7 +98,8 @@ let package = Package(
         "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
       ], swiftSettings: tests),
     .testTarget(
-      name: "CommandsTests", dependencies: ["Commands", "TestSupport"], exclude: ["Snapshots"],
+      name: "CommandsTests", dependencies: ["Commands", "Training", "Rollouts", "TestSupport"],
+      exclude: ["Snapshots"],
       swiftSettings: tests),
     .testTarget(
       name: "EndToEndTests", dependencies: ["grpo", "Rollouts", "TestSupport"],

@@ -19,6 +19,7 @@ struct PatternCompiler {
   private let source: [Unicode.Scalar]
   private var at = 0
   private var program: [Pattern.Instruction] = []
+  private var visits = 0
   private(set) var groups = 0
   private var ignoresCase: Bool
   private var isMultiline: Bool
@@ -298,7 +299,7 @@ struct PatternCompiler {
       if range.lowerBound > next { result.append(next...(range.lowerBound - 1)) }
       next = range.upperBound + 1
     }
-    result.append(next...0x10FFFF)
+    if next <= 0x10FFFF { result.append(next...0x10FFFF) }
     return result
   }
 
@@ -312,6 +313,11 @@ struct PatternCompiler {
   }
 
   private mutating func emit(_ node: Node) throws(RewardParameterError) {
+    // A repetition of nothing emits nothing, however often it is repeated: the visits are counted too.
+    visits += 1
+    guard visits <= 20 * Pattern.programLimit else {
+      throw fault("too many parts once repetitions are written out")
+    }
     switch node {
     case .one(let instruction): try emit(instruction)
     case .sequence(let nodes): for node in nodes { try emit(node) }

@@ -51,6 +51,9 @@ struct CommandContext: Sendable {
   /// Writes a result.
   func print(_ text: String = "") { standardOutput.write(text + "\n") }
 
+  /// Writes a result for programs, such as JSON: exactly, but at a terminal.
+  func print(exactly text: String) { standardOutput.write(exactly: text + "\n") }
+
   /// Writes a note, a warning or progress to standard error.
   func note(_ text: String = "") { standardError.write(text + "\n") }
 

@@ -18,9 +18,9 @@ struct CompletionsCommand: Command {
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
     let tree = CommandNode(Program.self, path: ["grpo"])
     switch arguments.positional(0) {
-    case "bash": context.print(ShellCompletion.bash(tree))
-    case "zsh": context.print(ShellCompletion.zsh(tree))
-    default: context.print(ShellCompletion.fish(tree))
+    case "bash": context.print(exactly: ShellCompletion.bash(tree))
+    case "zsh": context.print(exactly: ShellCompletion.zsh(tree))
+    default: context.print(exactly: ShellCompletion.fish(tree))
     }
     return .done
   }

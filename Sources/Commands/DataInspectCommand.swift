@@ -53,7 +53,7 @@ struct DataInspectCommand: Command {
       },
       limit: arguments.integer("max-prompt-length"))
     if arguments.flag("json") {
-      context.print(json(inspection).prettyJSONText)
+      context.print(exactly: json(inspection).prettyJSONText)
     } else {
       show(inspection, arguments.flag("full"), context)
     }
@@ -185,6 +185,6 @@ struct DataInspectCommand: Command {
 
   /// The value below which a share of an ascending list lies; 0 of an empty one.
   private func quantile(_ sorted: [Int], _ share: Double) -> Int {
-    sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+    sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(clamping: Double(sorted.count) * share))]
   }
 }

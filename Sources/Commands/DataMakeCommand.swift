@@ -57,7 +57,7 @@ struct DataMakeCommand: Command {
     let data = try refusing { try Self.problems(of: task, arguments) }
     let output = arguments.string("output") ?? type(of: task).name
     if output == "-" {
-      context.print(String(ProceduralDataset.jsonLines(data.train).dropLast()))
+      context.print(exactly: String(ProceduralDataset.jsonLines(data.train).dropLast()))
       return .done
     }
     let folder = URL(fileURLWithPath: output)

@@ -58,7 +58,7 @@ struct LogBenchCommand: Command {
     if !arguments.flag("write-only") {
       results["milliseconds"] = .object(try ask(run, url, context))
     }
-    if arguments.flag("json") { context.print(JSONValue.object(results).prettyJSONText) }
+    if arguments.flag("json") { context.print(exactly: JSONValue.object(results).prettyJSONText) }
     return .done
   }
 
@@ -94,7 +94,7 @@ struct LogBenchCommand: Command {
     let memory = Self.peakMemory
     context.note(
       "wrote \(completions) completions in \(NumberFormat.duration(seconds)): "
-        + "\(NumberFormat.grouped(Int(saturating: Double(completions) / seconds))) a second, "
+        + "\(NumberFormat.grouped(Int(clamping: Double(completions) / seconds))) a second, "
         + "\(NumberFormat.duration(processor / Double(completions))) of processor time and "
         + "\(bytes / completions) bytes each, peak memory \(NumberFormat.bytes(memory))")
     return [

@@ -90,7 +90,11 @@ final class LineSink {
     self.context = context
     file = output == "-" ? nil : OutputFile(output)
     guard let file else { return }
-    guard file.isDevice || FileManager.default.createFile(atPath: file.partialPath, contents: nil),
+    if file.isDevice {
+      handle = try file.openDevice()
+      return
+    }
+    guard FileManager.default.createFile(atPath: file.partialPath, contents: nil),
       let handle = FileHandle(forWritingAtPath: file.partialPath)
     else { throw RunFailure("the file \(file.partialPath) can't be written") }
     self.handle = handle
@@ -105,7 +109,7 @@ final class LineSink {
   func write(_ line: String) -> Bool {
     if context.interrupts.isRaised { return false }
     guard let handle else {
-      context.print(line)
+      context.print(exactly: line)
       return !context.standardOutput.isClosed
     }
     pending.append(contentsOf: line.utf8)

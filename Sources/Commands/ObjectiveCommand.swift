@@ -61,7 +61,7 @@ struct ObjectiveCommand: Command {
     let numbers = try refusing { try ObjectiveCase(JSONValue.parse(bytes: Self.bytes(of: path))) }
     let runs = try Self.runs(numbers, options: options, preset: preset, context: context)
     let results = try refusing { try runs.map { try $0.result() } }
-    context.print(JSONValue.object(["results": .array(results)]).jsonText)
+    context.print(exactly: JSONValue.object(["results": .array(results)]).jsonText)
     return .done
   }
 
@@ -74,9 +74,10 @@ struct ObjectiveCommand: Command {
   }
 
   private static func bytes(of path: String) throws(UsageError) -> [UInt8] {
-    if path == "-" { return [UInt8](FileHandle.standardInput.readDataToEndOfFile()) }
-    do { return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) } catch {
-      throw UsageError("\(path) can't be read: \(error.localizedDescription)")
+    do throws(FileReadError) {
+      return try FileReader.bytes(of: path == "-" ? "/dev/stdin" : path, limit: 1 << 28)
+    } catch {
+      throw UsageError("\(error)")
     }
   }
 

@@ -1,7 +1,9 @@
 import Foundation
 import Synchronization
 
-/// A stream of text: a file descriptor, or memory for tests.
+/// A stream of text to people: a file descriptor, or memory for tests.
+///
+/// It is the only way out, and it spells out control characters (`VisibleText`), whoever wrote them.
 ///
 /// Writing never fails where it is called. A reader that went away (`grpo query … | head`) is no
 /// fault, and what follows is dropped; any other failure is kept and ends the program with exit 1.
@@ -23,10 +25,20 @@ final class OutputChannel: Sendable {
   }
 
   /// Appends text; a terminal sees it at once, a file or pipe in pieces of 64 KiB or at `flush()`.
-  func write(_ text: String) {
+  func write(_ text: String) { append(VisibleText.bytes(of: text, styles: isTerminal)) }
+
+  /// Appends what programs read: byte for byte, but at a terminal, where no program reads.
+  func write(exactly text: String) { isTerminal ? write(text) : append(Array(text.utf8)) }
+
+  /// Appends a sequence for the terminal; nothing elsewhere.
+  func write(_ sequence: TerminalSequence) {
+    if isTerminal { append(Array(sequence.text.utf8)) }
+  }
+
+  private func append(_ bytes: [UInt8]) {
     state.withLock { state in
       guard state.errorNumber == 0 else { return }
-      state.pending.append(contentsOf: text.utf8)
+      state.pending.append(contentsOf: bytes)
       guard fileDescriptor != nil else { return }
       if isTerminal || fileDescriptor == STDERR_FILENO || state.pending.count >= 65_536 {
         drain(&state)

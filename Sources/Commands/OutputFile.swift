@@ -26,16 +26,35 @@ struct OutputFile {
   /// Where writing goes on until the file is whole.
   var partialPath: String { isDevice ? device : path + ".partial" }
 
+  /// Opens what is no regular file; a named pipe must get its reader within ten seconds.
+  /// - Throws: `RunFailure`.
+  func openDevice() throws -> FileHandle {
+    let deadline = Date() + 10
+    while true {
+      // Opening a pipe would wait for a reader, for ever if none comes.
+      let descriptor = open(device, O_WRONLY | O_CLOEXEC | O_NONBLOCK)
+      if descriptor >= 0 {
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
+        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+      }
+      guard errno == ENXIO, Date() < deadline else {
+        let reason = errno == ENXIO ? "nobody reads from it" : String(cString: strerror(errno))
+        throw RunFailure("\(device) can't be written: \(reason)")
+      }
+      usleep(20_000)
+    }
+  }
+
   /// Writes a text as the whole file.
   /// - Throws: `RunFailure` saying why it can't be written.
   func write(_ text: String) throws {
     do {
       guard isDevice else { return try AtomicFile.write(text, to: URL(fileURLWithPath: path)) }
-      guard let handle = FileHandle(forWritingAtPath: device) else {
-        throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
-      }
+      let handle = try openDevice()
       try handle.write(contentsOf: Data(text.utf8))
       try handle.close()
+    } catch let failure as RunFailure {
+      throw failure
     } catch {
       throw RunFailure("\(device) could not be written: \(error)")
     }

@@ -61,7 +61,7 @@ struct ReportCommand: Command {
 
   private func write(_ html: String, to output: String, _ context: CommandContext) throws {
     if output == "-" {
-      context.standardOutput.write(html)
+      context.standardOutput.write(exactly: html)
       return
     }
     // A browser never sees half a page.

@@ -79,7 +79,7 @@ struct RewardCheckCommand: Command {
     let least = arguments.double("least") ?? 0.99
     let isGood = probes.allSatisfy { passes($0, best, least, dataset.problems.count) }
     if arguments.flag("json") {
-      context.print(json(probes, best, least, dataset.problems.count).prettyJSONText)
+      context.print(exactly: json(probes, best, least, dataset.problems.count).prettyJSONText)
     } else {
       show(probes, best, least, dataset, arguments.integer("show") ?? 5, context)
     }

@@ -44,7 +44,7 @@ struct RewardListCommand: Command {
           "range": .string($0.range), "summary": .string($0.summary),
         ]
       }
-      context.print(JSONValue.array(list).prettyJSONText)
+      context.print(exactly: JSONValue.array(list).prettyJSONText)
       return .done
     }
     var table = Table([

@@ -85,9 +85,11 @@ struct RewardRescoreCommand: Command {
     progress.update("")
     guard let outcome else { throw Interrupted("stopped; the new log was not kept") }
     let names = rescoring.descriptions.map(\.name)
-    context.print(
-      arguments.flag("json")
-        ? Self.json(outcome, names, path) : Self.text(outcome, names, path))
+    if arguments.flag("json") {
+      context.print(exactly: Self.json(outcome, names, path))
+    } else {
+      context.print(Self.text(outcome, names, path))
+    }
     return .done
   }
 

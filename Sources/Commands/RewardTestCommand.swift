@@ -49,7 +49,7 @@ struct RewardTestCommand: Command {
     let elapsed = start.duration(to: .now) / Double(max(1, requests.count))
     if arguments.flag("json") {
       for (request, completion) in zip(requests, scored) {
-        context.print(json(request, completion).jsonText)
+        context.print(exactly: json(request, completion).jsonText)
       }
     } else {
       show(suite.rewards[0], requests, scored, arguments.flag("full"), context)

@@ -4,8 +4,7 @@ import Training
 
 /// Runs the program with the words after its name and returns its exit code.
 public func runCommandLine(_ words: [String]) -> Int32 {
-  // A reward's or a pager's closed pipe is an error of that write, not the end of the run.
-  signal(SIGPIPE, SIG_IGN)
+  FatalSignals.install(words)
   return runCommandLine(words, context: .process()).rawValue
 }
 

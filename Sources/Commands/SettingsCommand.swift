@@ -30,12 +30,15 @@ struct SettingsCommand: Command {
         setting.name == name.replacing("-", with: "_")
           || setting.peers.contains { $0.matches(name) }
       }
-      if settings.isEmpty { throw UsageError("'\(name)' is no setting; see 'grpo settings'") }
+      if settings.isEmpty {
+        let reason = SettingDeclaration.reason(ofAbsent: name)
+        throw UsageError("'\(name)' is \(reason ?? "not a setting; see 'grpo settings'")")
+      }
     }
     if arguments.flag("markdown") {
-      context.print(Self.markdown)
+      context.print(exactly: Self.markdown)
     } else if arguments.flag("json") {
-      context.print(JSONValue.array(settings.map(Self.json)).prettyJSONText)
+      context.print(exactly: JSONValue.array(settings.map(Self.json)).prettyJSONText)
     } else {
       var table = Table([.text("setting"), .text("default"), .text("unit"), .text("meaning")])
       for setting in settings {

@@ -44,9 +44,10 @@ package struct FileReader: ~Copyable {
       throw FileReadError(path: path, reason: Self.systemReason(errno))
     }
     var status = stat()
-    if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+    fstat(descriptor, &status)
+    if let kind = Self.unreadableKind(status.st_mode, descriptor) {
       close(descriptor)
-      throw FileReadError(path: path, reason: "is a folder, where a file was expected")
+      throw FileReadError(path: path, reason: "is a \(kind), where a file was expected")
     }
     let isPipe = status.st_mode & S_IFMT == S_IFIFO
     // What a shell passes by <(…) or by | has had its writer from the beginning.
@@ -59,6 +60,40 @@ package struct FileReader: ~Copyable {
       self.first = first
     }
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
+  }
+
+  /// What has no end, or no text: a folder, a socket, a disk, a device such as /dev/zero.
+  ///
+  /// Nil for what can be read:
+  /// a file, a pipe, a terminal, /dev/null.
+  private static func unreadableKind(_ mode: mode_t, _ descriptor: Int32) -> String? {
+    switch mode & S_IFMT {
+    case S_IFDIR: return "folder"
+    case S_IFBLK: return "disk"
+    case S_IFSOCK: return "socket"
+    case S_IFCHR where isatty(descriptor) == 0:
+      // What has nothing to give is empty; what gives at once, and is no terminal, gives for ever.
+      var byte: UInt8 = 0
+      return read(descriptor, &byte, 1) > 0 ? "device" : nil
+    default: return nil
+    }
+  }
+
+  /// The bytes of a small file, or of a pipe.
+  /// - Throws: `FileReadError`, also for more than `limit` bytes.
+  package static func bytes(
+    of path: String, limit: Int, patience: Double = 10
+  ) throws(FileReadError) -> [UInt8] {
+    var reader = try FileReader(path, patience: patience)
+    var bytes: [UInt8] = []
+    while try reader.readPiece() {
+      bytes += reader.piece
+      guard bytes.count <= limit else {
+        throw FileReadError(
+          path: path, reason: "is longer than the \(limit >> 20) MiB that are read")
+      }
+    }
+    return bytes
   }
 
   /// Waits until a pipe has a writer and gives what it has written so far; nil where none came.

@@ -1,4 +1,6 @@
 import Commands
 import Foundation
 
-exit(runCommandLine(Array(CommandLine.arguments.dropFirst())))
+// Not exit(): it runs the libraries' last words, and OpenBLAS's wait for ever for threads that could not be started
+// (ulimit -v). Everything of ours is written by now.
+_exit(runCommandLine(Array(CommandLine.arguments.dropFirst())))

@@ -10,13 +10,13 @@ struct HostileNumberTests {
   static let reals = ["9e999", "-9e999", "1e308", "-1e308", "5e-324", "NULL"]
 
   @Test func saturatingArithmeticEndsAtTheLimits() {
-    #expect(Int(saturating: .nan) == 0)
-    #expect(Int(saturating: .infinity) == .max && Int(saturating: -.infinity) == .min)
-    #expect(Int(saturating: 0x1p63) == .max && Int(saturating: -0x1p63) == .min)
-    #expect(Int(saturating: 0x1p62) == 1 << 62 && Int(saturating: -2.9) == -2)
-    #expect(Int.max.addingSaturated(1) == .max && Int.min.addingSaturated(-1) == .min)
-    #expect(Int.min.subtractingSaturated(1) == .min && Int.max.subtractingSaturated(-1) == .max)
-    #expect(5.addingSaturated(-7) == -2 && 5.subtractingSaturated(7) == -2)
+    #expect(Int(clamping: .nan) == 0)
+    #expect(Int(clamping: .infinity) == .max && Int(clamping: -.infinity) == .min)
+    #expect(Int(clamping: 0x1p63) == .max && Int(clamping: -0x1p63) == .min)
+    #expect(Int(clamping: 0x1p62) == 1 << 62 && Int(clamping: -2.9) == -2)
+    #expect(Int.max +| 1 == .max && Int.min +| -1 == .min)
+    #expect(Int.min -| 1 == .min && Int.max -| -1 == .max)
+    #expect(5 +| -7 == -2 && 5 -| 7 == -2)
   }
 
   @Test(arguments: extremes) func stretchesOfStepsCoverThem(_ first: Int) {

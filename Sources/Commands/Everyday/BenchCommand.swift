@@ -67,7 +67,7 @@ struct BenchCommand: Command {
       isCancelled: { context.interrupts.isRaised })
     let peak = MachineMemory.peakResident ?? 0
     if arguments.flag("json") {
-      context.print(Self.json(workload, benchmark, compute, times, peak).prettyJSONText)
+      context.print(exactly: Self.json(workload, benchmark, compute, times, peak).prettyJSONText)
     } else {
       show(workload, benchmark, compute, times, peak, context)
     }
@@ -108,8 +108,8 @@ struct BenchCommand: Command {
     ])
     for phase in times {
       table.append(
-        phase.phase.rawValue, NumberFormat.grouped(Int(phase.best)),
-        NumberFormat.grouped(Int(phase.median)),
+        phase.phase.rawValue, NumberFormat.grouped(Int(clamping: phase.best)),
+        NumberFormat.grouped(Int(clamping: phase.median)),
         NumberFormat.duration(phase.seconds.min() ?? 0),
         phase.phase == .prefill ? "prompt tokens/s" : "completion tokens/s")
     }

@@ -47,7 +47,7 @@ struct DoctorCommand: Command {
     let findings = Self.findings(context.environment)
     if arguments.flag("json") {
       let members = findings.map { ($0.name, JSONValue.string($0.value)) }
-      context.print(JSONValue.object(JSONObject(members)).prettyJSONText)
+      context.print(exactly: JSONValue.object(JSONObject(members)).prettyJSONText)
     } else {
       let column = findings.map(\.name.count).max() ?? 0
       for finding in findings {
@@ -87,7 +87,7 @@ struct DoctorCommand: Command {
         "folder": .string(path), "record": .string(verification.record),
         "intact": .bool(verification.isIntact), "files": .object(JSONObject(files)),
       ]
-      context.print(JSONValue.object(report).prettyJSONText)
+      context.print(exactly: JSONValue.object(report).prettyJSONText)
     } else {
       let column = verification.files.map(\.name.count).max() ?? 0
       for file in verification.files {

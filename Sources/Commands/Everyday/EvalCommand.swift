@@ -98,8 +98,11 @@ struct EvalCommand: Command {
     let view = EvaluationView(
       names: folders.map(\.relativePath), reports: reports, dataset: evaluation.dataset,
       rewardNames: evaluation.rewardNames, seed: UInt64(arguments.integer("seed") ?? 42))
-    context.print(
-      arguments.flag("json") ? view.json.prettyJSONText : view.text(style: context.style))
+    if arguments.flag("json") {
+      context.print(exactly: view.json.prettyJSONText)
+    } else {
+      context.print(view.text(style: context.style))
+    }
     return .done
   }
 
@@ -130,7 +133,10 @@ struct EvalCommand: Command {
 
   /// A reward's word: an object where it begins with a brace.
   private static func reward(_ word: String) throws -> JSONValue {
-    word.hasPrefix("{") ? try JSONValue.parse(word) : .string(word)
+    guard word.hasPrefix("{") else { return .string(word) }
+    do throws(JSONError) { return try JSON5.parse(word) } catch {
+      throw UsageError("--reward \(word): \(error.reason)")
+    }
   }
 
   private static func write(

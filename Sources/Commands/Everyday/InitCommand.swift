@@ -118,8 +118,12 @@ struct InitCommand: Command {
       FileManager.default.fileExists(atPath: name, isDirectory: &isFolder),
       !isFolder.boolValue
     {
-      let text = try String(contentsOfFile: name, encoding: .utf8)
-      guard let json = try JSONValue.parse(text).object else {
+      let bytes = try FileReader.bytes(of: name, limit: 4 << 20)
+      let value: JSONValue
+      do throws(JSONError) { value = try JSONValue.parse(bytes: bytes) } catch {
+        throw UsageError("\(name), \(error)")
+      }
+      guard let json = value.object else {
         throw UsageError("\(name) must be an object, as a model's config.json is")
       }
       return (try ModelConfiguration(json: json, path: name).original, nil, nil)

@@ -46,7 +46,11 @@ struct ReplayCommand: Command {
       throw Interrupted("stopped; nothing of the run was changed")
     }
     progress.update("")
-    context.print(arguments.flag("json") ? Self.json(report) : Self.text(report))
+    if arguments.flag("json") {
+      context.print(exactly: Self.json(report))
+    } else {
+      context.print(Self.text(report))
+    }
     return report.isIdentical ? .done : .failed
   }
 

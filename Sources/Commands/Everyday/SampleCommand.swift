@@ -112,8 +112,8 @@ struct SampleCommand: Command {
     if let word, word != "-" {
       text = word
     } else {
-      let data = FileHandle.standardInput.readDataToEndOfFile()
-      guard let whole = String(data: data, encoding: .utf8) else {
+      let bytes = try FileReader.bytes(of: "/dev/stdin", limit: 1 << 28)
+      guard let whole = String(validating: bytes, as: UTF8.self) else {
         throw UsageError("standard input is not UTF-8 text")
       }
       // The line feed that ends a line of a shell is none of the prompt's.
@@ -172,7 +172,7 @@ private final class CompletionPrinter {
   func show(_ completion: SampledCompletion) {
     waiting[completion.request * count + completion.sample] = completion
     while let due = waiting.removeValue(forKey: next) {
-      asJSON ? context.print(json(due).jsonText) : printText(due)
+      asJSON ? context.print(exactly: json(due).jsonText) : printText(due)
       next += 1
     }
     context.standardOutput.flush()

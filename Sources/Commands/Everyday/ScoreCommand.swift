@@ -44,7 +44,7 @@ struct ScoreCommand: Command {
     let scorer = RolloutScorer(policy, temperature: arguments.double("temperature") ?? 1)
     try scorer.score(rollouts) { statistics in
       try context.interrupts.check()
-      context.print(try Self.line(statistics))
+      context.print(exactly: try Self.line(statistics))
     }
     return .done
   }

@@ -85,7 +85,7 @@ final class LineEditor {
       line.removeSubrange(..<cursor)
       cursor = 0
     case .control("w"): removeWord()
-    case .control("l"): context.standardOutput.write("\u{1B}[H\u{1B}[2J")
+    case .control("l"): context.standardOutput.write(.clearScreen)
     case .up, .control("p"): move(to: place - 1)
     case .down, .control("n"): move(to: place + 1)
     case .control, .nothing: break
@@ -133,7 +133,12 @@ final class LineEditor {
     let before = String(line[first..<cursor])
     let shown = TextLayout.truncate(String(line[first...]), to: room)
     let column = TextLayout.width(of: prompt) + TextLayout.width(of: before)
-    context.standardOutput.write("\r\(prompt)\(shown)\u{1B}[K\r\u{1B}[\(column)C")
+    let output = context.standardOutput
+    output.write(.lineStart)
+    output.write("\(prompt)\(shown)")
+    for sequence in [.eraseToEnd, .lineStart, .right(column)] as [TerminalSequence] {
+      output.write(sequence)
+    }
   }
 
   // MARK: Keys

@@ -196,7 +196,7 @@ extension Query {
   }
 
   private func showSteps(after shown: Int?, upTo last: Int) throws {
-    let first = shown.map { $0.addingSaturated(1) } ?? max(0, last.subtractingSaturated(19))
+    let first = shown.map { $0 +| 1 } ?? max(0, last -| 19)
     var filter = TrajectoryFilter()
     (filter.firstStep, filter.lastStep, filter.limit) = (first, last, .max)
     filter.order = "step"

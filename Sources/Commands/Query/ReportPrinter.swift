@@ -17,7 +17,7 @@ struct ReportPrinter {
   func write(_ page: ReportPage, as format: ResultFormat) throws(UsageError) {
     switch format {
     case .table: writeForPeople(page)
-    case .json: context.print(Self.json(of: page).prettyJSONText)
+    case .json: context.print(exactly: Self.json(of: page).prettyJSONText)
     case .jsonl, .csv, .markdown:
       guard let table = page.mainTable else {
         throw UsageError("this report has no rows to write as \(format.rawValue); use --json")

@@ -34,8 +34,9 @@ struct RowPrinter {
     if context.standardOutput.isClosed { return false }
     count += 1
     switch format {
-    case .json: context.standardOutput.write((count > 1 ? ",\n " : "\n ") + object(row).jsonText)
-    case .jsonl: context.print(object(row).jsonText)
+    case .json:
+      context.standardOutput.write(exactly: (count > 1 ? ",\n " : "\n ") + object(row).jsonText)
+    case .jsonl: context.print(exactly: object(row).jsonText)
     case .csv: context.print(Self.csvLine(row.map(\.plainText)))
     case .table, .markdown:
       if count > Self.tableLimit { return false }

@@ -1,4 +1,5 @@
 import Foundation
+import Rollouts
 import TrajectoryStore
 
 /// A completion's tokens, coloured by a number of theirs where there are colours.
@@ -109,11 +110,11 @@ struct TokenColoring: Sendable {
       UInt8(16 + 36 * red + 6 * green + blue)
     }
     func oneSided(_ share: Double) -> UInt8 {
-      let step = Int((min(1, max(0, share)) * 4).rounded())
+      let step = Int(clamping: (min(1, max(0, share)) * 4).rounded())
       return palette(5, 5 - step, 5 - step)
     }
     func twoSided(_ share: Double) -> UInt8 {
-      let step = Int((min(1, abs(share)) * 4).rounded())
+      let step = Int(clamping: (min(1, abs(share)) * 4).rounded())
       return share < 0 ? palette(5 - step, 5 - step, 5) : palette(5, 5 - step, 5 - step)
     }
     switch quantity {

@@ -1,4 +1,5 @@
 import Foundation
+import Rollouts
 
 /// Numbers as people read them, the same in every language setting.
 enum NumberFormat {
@@ -53,10 +54,10 @@ enum NumberFormat {
     case ..<9.995: return fixed(seconds, 2) + " s"
     case ..<59.5: return fixed(seconds, 0) + " s"
     case ..<3599.5:
-      let whole = Int(seconds.rounded())
+      let whole = Int(clamping: seconds.rounded())
       return "\(whole / 60) min \(twoDigits(whole % 60)) s"
     default:
-      let minutes = Int((seconds / 60).rounded())
+      let minutes = Int(clamping: (seconds / 60).rounded())
       return "\(minutes / 60) h \(twoDigits(minutes % 60)) min"
     }
   }

@@ -20,8 +20,9 @@ final class ProgressLine: Sendable {
     drawn.withLock { drawn in
       // Erase after writing: no flicker, and a shorter text leaves no rest of the longer.
       let columns = (channel.terminalWidth ?? 80) - 1
-      channel.write(
-        "\r" + TextLayout.truncate(TextLayout.singleLine(text), to: columns) + "\u{1B}[K")
+      channel.write(.lineStart)
+      channel.write(TextLayout.truncate(TextLayout.singleLine(text), to: columns))
+      channel.write(.eraseToEnd)
       drawn = true
     }
   }
@@ -29,7 +30,11 @@ final class ProgressLine: Sendable {
   /// Prints a line that stays, above the live one.
   func print(_ text: String) {
     drawn.withLock { drawn in
-      channel.write((drawn ? "\r\u{1B}[K" : "") + text + "\n")
+      if drawn {
+        channel.write(.lineStart)
+        channel.write(.eraseToEnd)
+      }
+      channel.write(text + "\n")
       drawn = false
     }
   }

@@ -1,3 +1,5 @@
+import Rollouts
+
 /// A curve in one line of block characters.
 enum Sparkline {
   private static let blocks = Array("▁▂▃▄▅▆▇█")
@@ -24,7 +26,7 @@ enum Sparkline {
         guard high > low else { return blocks[3] }
         // Halves first: high - low overflows for values near the largest double.
         let height = (mean / 2 - low / 2) / (high / 2 - low / 2)
-        return blocks[min(7, max(0, Int(height * 8)))]
+        return blocks[min(7, max(0, Int(clamping: height * 8)))]
       })
   }
 }

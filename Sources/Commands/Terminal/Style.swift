@@ -1,9 +1,9 @@
 /// Colours and weights at a terminal that has them; plain text elsewhere.
 struct Style: Sendable {
-  /// Whether escape sequences are written.
+  /// Whether text is styled: by marks that the channel to a terminal turns into its sequences.
   var isEnabled: Bool
 
-  /// Text without any escape sequence.
+  /// Text without any style.
   static let plain = Style(isEnabled: false)
 
   func bold(_ text: String) -> String { wrap(text, "1") }
@@ -19,6 +19,8 @@ struct Style: Sendable {
   }
 
   private func wrap(_ text: String, _ code: String) -> String {
-    isEnabled && !text.isEmpty ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+    guard isEnabled, !text.isEmpty else { return text }
+    let (begin, end) = (VisibleText.styleBegin, VisibleText.styleEnd)
+    return "\(begin)\(code)\(end)\(text)\(begin)0\(end)"
   }
 }

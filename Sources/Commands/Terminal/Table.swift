@@ -33,10 +33,11 @@ struct Table: Sendable {
   ///   - width: The columns of the terminal; nil cuts nothing.
   ///   - folds: Whether long cells go on in further lines instead of being cut.
   func text(width: Int? = nil, folds: Bool = false, style: Style = .plain) -> String {
+    let titles = columns.map { TextLayout.singleLine($0.title) }
     let shown = rows.map { row in
       columns.indices.map { TextLayout.singleLine($0 < row.count ? row[$0] : "") }
     }
-    var widths = columns.map { TextLayout.width(of: $0.title) }
+    var widths = titles.map(TextLayout.width(of:))
     for row in shown {
       for index in columns.indices {
         widths[index] = max(widths[index], TextLayout.width(of: row[index]))
@@ -46,7 +47,7 @@ struct Table: Sendable {
     let lines = shown.flatMap { row in
       folds ? folded(row, widths).map { line($0, widths) } : [line(row, widths)]
     }
-    return ([style.bold(line(columns.map(\.title), widths))] + lines).joined(separator: "\n")
+    return ([style.bold(line(titles, widths))] + lines).joined(separator: "\n")
   }
 
   /// A row as rows whose cells fit their columns.

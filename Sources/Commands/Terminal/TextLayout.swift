@@ -3,10 +3,11 @@ enum TextLayout {
   /// Where padding goes.
   enum Alignment: Sendable { case left, right }
 
-  /// The columns that a text takes at a terminal, escape sequences for colour not counted.
+  /// The columns that a text takes at a terminal, the marks of styles not counted.
   static func width(of text: String) -> Int {
-    guard text.utf8.contains(0x1B) else { return DisplayWidth.columns(of: text) }
-    return DisplayWidth.columns(of: withoutEscapes(text))
+    // The first byte of a mark.
+    guard text.utf8.contains(0xEF) else { return DisplayWidth.columns(of: text) }
+    return DisplayWidth.columns(of: withoutStyles(text))
   }
 
   /// The text with spaces to fill `columns`.
@@ -134,21 +135,10 @@ enum TextLayout {
   }
 
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-      || (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+    scalar == "\n" || scalar == "\t" || VisibleText.isHidden(scalar)
   }
 
-  private static func withoutEscapes(_ text: String) -> String {
-    var plain = ""
-    var scalars = text.unicodeScalars.makeIterator()
-    while let scalar = scalars.next() {
-      guard scalar == "\u{1B}" else {
-        plain.unicodeScalars.append(scalar)
-        continue
-      }
-      // Our own sequences: ESC [ digits and semicolons, ended by a letter.
-      while let next = scalars.next(), !next.properties.isAlphabetic {}
-    }
-    return plain
+  private static func withoutStyles(_ text: String) -> String {
+    String(decoding: VisibleText.bytes(of: text, styles: false), as: UTF8.self)
   }
 }

@@ -13,7 +13,7 @@ struct DryRun {
 
   func print(_ context: CommandContext) throws -> ExitCode {
     let rewards = try refusing { try preparation.greetRewards() }
-    context.print(preparation.resolved.json.prettyJSONText)
+    context.print(exactly: preparation.resolved.json.prettyJSONText)
     let plan = try refusing { try preparation.plan() }
     context.note("\nMemory, of a limit of \(NumberFormat.bytes(plan.memoryLimit)):")
     let groups = [

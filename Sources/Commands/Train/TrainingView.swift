@@ -78,10 +78,10 @@ final class TrainingView: Sendable {
     if report.isReplayed {
       parts.append("from the log")
     } else {
-      let rate = Int(metric("time/sampling_tokens_per_second"))
+      let rate = Int(clamping: metric("time/sampling_tokens_per_second"))
       parts.append("sample \(NumberFormat.grouped(rate)) tok/s")
     }
-    let rate = Int(metric("time/update_tokens_per_second"))
+    let rate = Int(clamping: metric("time/update_tokens_per_second"))
     parts.append("update \(NumberFormat.grouped(rate)) tok/s")
     if report.step < report.total {
       parts.append("\(NumberFormat.duration(report.secondsLeft)) left")

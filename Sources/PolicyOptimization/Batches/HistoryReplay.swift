@@ -4,6 +4,8 @@
 //
 //   n_history = round(share/(1 − share) · n_fresh), at most what there is, drawn without repeats
 
+import Rollouts
+
 /// Which items of the history are replayed beside fresh ones.
 public struct HistoryReplay: Sendable, Hashable {
   /// The share of historical items in the whole, from 0 to below 1; the paper's is 0.1.
@@ -22,7 +24,7 @@ public struct HistoryReplay: Sendable, Hashable {
   /// - Complexity: O(history), by Knuth's selection sampling (TAOCP 3.4.2, algorithm S).
   public func indices(history: Int, fresh: Int, seed: UInt64, iteration: Int) -> [Int] {
     let wanted = (share / (1 - share) * Double(max(fresh, 0))).rounded()
-    var missing = Int(min(wanted, Double(max(history, 0))))
+    var missing = Int(clamping: min(wanted, Double(max(history, 0))))
     var chosen: [Int] = []
     for index in 0..<max(history, 0) where missing > 0 {
       let draw = Self.uniform(seed: seed, iteration: iteration, index: index)

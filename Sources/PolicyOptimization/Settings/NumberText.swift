@@ -3,7 +3,7 @@ import Rollouts
 extension Double {
   /// The number as people write it: 0, 0.2, 1e-6.
   var shortText: String {
-    if let whole = Int(exactly: self), abs(whole) < 1_000_000 { return String(whole) }
+    if let whole = Int(exactly: self), whole.magnitude < 1_000_000 { return String(whole) }
     return "\(self)".replacing("e-0", with: "e-")
   }
 }

@@ -163,11 +163,12 @@ extension ObjectiveKey {
   /// `scale_rewards` also takes TRL's older booleans: true is group, false is none.
   static let scaleRewards = ObjectiveKey(
     name: "scale_rewards", aliases: [],
-    summary: "what a centred reward is divided by: the group's deviation, the step's, or nothing",
-    kind: .choice(RewardScale.names),
+    summary:
+      "what a centred reward is divided by: the group's deviation, the step's, or nothing; true is group, false none",
+    kind: .choice(RewardScale.names + ["true", "false"]),
     read: { .string($0.scaleRewards.rawValue) },
     write: { settings, value in
-      if let bool = value.bool {
+      if let bool = value.bool ?? value.string.flatMap(Bool.init) {
         settings.scaleRewards = bool ? .group : .none
         return true
       }

@@ -48,10 +48,7 @@ enum ContentHash {
   }
 
   private static func update(_ hash: inout SHA256, file: String) {
-    guard let handle = FileHandle(forReadingAtPath: file) else { return }
-    defer { try? handle.close() }
-    while let data = try? handle.read(upToCount: 1 << 20), !data.isEmpty {
-      hash.update(Array(data))
-    }
+    guard var reader = try? FileReader(file, patience: 0) else { return }
+    while (try? reader.readPiece()) == true { hash.update(reader.piece) }
   }
 }

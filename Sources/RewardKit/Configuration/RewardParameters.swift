@@ -132,7 +132,7 @@ extension RewardParameter.Kind {
 
   private static func words(_ low: Double, _ high: Double) -> String {
     func text(_ bound: Double) -> String {
-      bound == bound.rounded() && abs(bound) < 1e15 ? String(Int(bound)) : "\(bound)"
+      bound == bound.rounded() && abs(bound) < 1e15 ? String(Int(clamping: bound)) : "\(bound)"
     }
     switch (low.isFinite && low > -1e15, high.isFinite && high < 1e15) {
     case (true, true): return "from \(text(low)) to \(text(high))"

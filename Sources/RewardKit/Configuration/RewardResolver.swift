@@ -267,9 +267,10 @@ struct RewardResolver {
   }
 
   private static func hasHashBang(_ path: String) -> Bool {
-    guard let file = FileHandle(forReadingAtPath: path) else { return false }
-    defer { try? file.close() }
-    return (try? file.read(upToCount: 2)) == Data("#!".utf8)
+    guard var file = try? FileReader(path, patience: 0), (try? file.readPiece()) == true else {
+      return false
+    }
+    return file.piece.starts(with: "#!".utf8)
   }
 }
 

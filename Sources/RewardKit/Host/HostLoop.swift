@@ -197,7 +197,10 @@ final class HostLoop {
     }
     if !endedSupervisors.isEmpty { nextDeadline = min(nextDeadline, time + 0.002) }
     let seconds = min(max(0, nextDeadline - time), 3600)
-    guard poll(&descriptors, nfds_t(descriptors.count), Int32((seconds * 1000).rounded(.up))) > 0
+    guard
+      poll(
+        &descriptors, nfds_t(descriptors.count),
+        Int32(clamping: Int(clamping: (seconds * 1000).rounded(.up)))) > 0
     else { return }
     if descriptors[0].revents != 0 {
       var count: UInt64 = 0
@@ -389,5 +392,5 @@ func now() -> Double {
 
 /// A number of seconds with its unit.
 func seconds(_ value: Double) -> String {
-  value == value.rounded() && value < 1e9 ? "\(Int(value)) s" : "\(value) s"
+  value == value.rounded() && value < 1e9 ? "\(Int(clamping: value)) s" : "\(value) s"
 }

@@ -67,7 +67,7 @@ struct Isolation: Sendable {
   private static func ownFolders(of recipe: PluginRecipe) -> [String] {
     var result: [String] = []
     let use = recipe.specification.use
-    let named = RewardResolver.absolute(RewardResolver.pythonFunction(in: use)?.script ?? use)
+    let named = RewardResolver.absolute(PythonFunction(ofFile: use)?.target ?? use)
     if use.contains("/"), isFolder(named) { result.append(named) }
     let files =
       recipe.arguments.dropFirst() + (isPython(recipe.executable) ? [] : [recipe.executable])

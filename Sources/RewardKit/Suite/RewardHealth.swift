@@ -218,5 +218,6 @@ struct RewardHealth {
 /// A number with at most three decimals.
 private func short(_ value: Double) -> String {
   let rounded = (value * 1000).rounded() / 1000
-  return rounded == rounded.rounded() && abs(rounded) < 1e15 ? "\(Int(rounded))" : "\(rounded)"
+  return rounded == rounded.rounded() && abs(rounded) < 1e15
+    ? "\(Int(clamping: rounded))" : "\(rounded)"
 }

@@ -50,7 +50,7 @@ extension Dataset {
         mixed.problems.append(problem)
       }
       mixed.places += dataset.places
-      let whole = Int(max(0, min(weight, 1e6)))
+      let whole = Int(clamping: max(0, weight))
       for index in dataset.epoch {
         let extra = dataset.problems[index].contentFraction < weight - Double(whole) ? 1 : 0
         mixed.epoch += repeatElement(offset + index, count: whole + extra)

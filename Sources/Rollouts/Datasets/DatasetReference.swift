@@ -31,6 +31,20 @@ public struct DatasetReference: Sendable, Hashable {
     }
     path = String(rest)
   }
+
+  /// The most rows that a weight may make a pass of.
+  private static let passLimit = 20_000_000.0
+
+  /// Refuses a weight that makes a pass of more rows than anybody means.
+  /// - Throws: `DatasetError` naming the weight.
+  func checkWeight(rows: Int) throws(DatasetError) {
+    guard weight <= 1 || weight * Double(rows) <= Self.passLimit else {
+      throw DatasetError(
+        path: path,
+        reason: "has \(rows) rows and the weight \(weight), which is a pass of more than "
+          + "\(Int(clamping: Self.passLimit)) rows; lower the weight")
+    }
+  }
 }
 
 extension Dataset {
@@ -51,6 +65,7 @@ extension Dataset {
             reason: "has no rows from \(rows.lowerBound) on; rows are counted from 0")
         }
       }
+      try reference.checkWeight(rows: dataset.problems.count)
       parts.append((dataset, reference.weight))
     }
     let mixed = mixing(parts)

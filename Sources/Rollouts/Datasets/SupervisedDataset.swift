@@ -65,11 +65,12 @@ public struct SupervisedDataset: Sendable {
       throw DatasetError(
         path: reference.path, reason: "has no such rows; it has \(whole.rows.count)")
     }
+    try reference.checkWeight(rows: kept.count)
     // The whole part of the weight repeats every row, its fraction the first rows once more.
     var chosen: [Int] = []
-    for _ in 0..<Int(min(reference.weight, 1e6)) { chosen += kept }
+    for _ in 0..<Int(clamping: reference.weight) { chosen += kept }
     let fraction = reference.weight - reference.weight.rounded(.down)
-    chosen += kept.prefix(Int((fraction * Double(kept.count)).rounded()))
+    chosen += kept.prefix(Int(clamping: (fraction * Double(kept.count)).rounded()))
     var dataset = SupervisedDataset(
       name: text, rows: chosen.map { whole.rows[$0] }, contentHash: whole.contentHash)
     dataset.places = chosen.map { whole.places[$0] }

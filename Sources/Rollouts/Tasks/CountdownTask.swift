@@ -81,7 +81,10 @@ private struct WholeNumberExpression {
     while let sign = rest.first, sign == "+" || sign == "-" {
       rest.removeFirst()
       guard let next = product(depth: depth) else { return nil }
-      value = sign == "+" ? value + next : value - next
+      let (result, overflow) =
+        sign == "+" ? value.addingReportingOverflow(next) : value.subtractingReportingOverflow(next)
+      if overflow { return nil }
+      value = result
     }
     return value
   }
@@ -96,8 +99,9 @@ private struct WholeNumberExpression {
         if overflow { return nil }
         value = result
       } else {
-        guard next != 0, value % next == 0 else { return nil }
-        value /= next
+        let (quotient, overflow) = value.dividedReportingOverflow(by: next)
+        guard !overflow, quotient * next == value else { return nil }
+        value = quotient
       }
     }
     return value

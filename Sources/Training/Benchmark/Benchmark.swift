@@ -61,7 +61,11 @@ public final class Benchmark {
         "prompts of \(workload.promptLength) tokens and completions of "
           + "\(workload.completionLength) don't fit into the context of \(shape.maximumPositions)")
     }
-    let needed = MemoryPlan(Self.demand(workload, shape)).peak
+    let demand = Self.demand(workload, shape)
+    // One that is far too large isn't planned completion by completion.
+    let needed =
+      demand.recordBytes > MachineMemory.total ?? .max
+      ? demand.recordBytes : MemoryPlan(demand).peak
     if let available = MachineMemory.available, needed > available {
       throw BenchmarkError(
         "the benchmark needs \(needed >> 20) MiB and \(available >> 20) MiB are free; take a "

@@ -128,7 +128,7 @@ private struct ContradictionCheck {
 
   mutating func optimiser() {
     if let steps = values.maxSteps {
-      let updates = steps * values.updatesPerRollout * values.objective.iterations
+      let updates = steps *| values.updatesPerRollout *| values.objective.iterations
       if values.warmupSteps > updates {
         warnings.append(
           "warmup_steps \(values.warmupSteps) is more than the run's \(updates) updates: "

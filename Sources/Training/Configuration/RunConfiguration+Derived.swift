@@ -5,7 +5,8 @@ extension RunConfiguration {
   /// How many steps the run has: as asked, or the epochs over the problems, at least one.
   func stepCount(problems: Int) -> Int {
     if let maxSteps { return maxSteps }
-    return max(1, Int((numTrainEpochs * Double(problems) / Double(promptsPerStep)).rounded(.up)))
+    return max(
+      1, Int(clamping: (numTrainEpochs * Double(problems) / Double(promptsPerStep)).rounded(.up)))
   }
 
   /// How completions are drawn for training.

@@ -24,10 +24,10 @@ public struct PeerName: Sendable, Hashable {
 
   /// Whether a word is this name, dashes for underscores and leading sections aside.
   ///
-  /// `actor_rollout_ref.rollout.n` matches `rollout.n`.
+  /// `actor_rollout_ref.rollout.n` matches `rollout.n`, and `algorithm.norm_adv_by_std_in_grpo` its last part.
   public func matches(_ word: String) -> Bool {
     let word = word.replacing("-", with: "_").lowercased()
-    return word == name || (name.contains(".") && word.hasSuffix("." + name))
+    return word == name || word.hasSuffix("." + name)
   }
 }
 
@@ -107,7 +107,7 @@ public struct SettingDeclaration: Sendable {
 
   /// A number as people write it: 1e-6, 0.2, 3.
   static func text(of number: Double) -> String {
-    if let whole = Int(exactly: number), abs(whole) < 1_000_000 { return String(whole) }
+    if let whole = Int(exactly: number), whole.magnitude < 1_000_000 { return String(whole) }
     return "\(number)".replacing("e-0", with: "e-")
   }
 }

@@ -1,3 +1,5 @@
+import Transformer
+
 extension SettingDeclaration {
   static let modelSettings: [SettingDeclaration] = [
     .text(
@@ -25,7 +27,7 @@ extension SettingDeclaration {
       "lora_r", \.loraR, 1...65_536, "Model", "rank of the adapters",
       peers: [.verl("model.lora_rank"), .openRLHF("lora_rank")]),
     .number(
-      "lora_alpha", \.loraAlpha, .aboveZero...1e9, "Model",
+      "lora_alpha", \.loraAlpha, AdapterConfiguration.alphas, "Model",
       "adapters are scaled by lora_alpha / lora_r"),
     .number(
       "lora_dropout", \.loraDropout, 0...1, "Model",

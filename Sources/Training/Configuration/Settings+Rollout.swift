@@ -89,7 +89,7 @@ extension SettingDeclaration {
       peers: [.verl("trainer.test_freq"), .nemo("val_period")]),
     .boolean(
       "eval_on_start", \.evalOnStart, "Evaluation",
-      "whether the model is evaluated before the first step",
+      "whether the model is evaluated before the first step (TRL's default is false)",
       peers: [.verl("trainer.val_before_train"), .nemo("val_at_start")]),
     .integer(
       "num_generations_eval", \.numGenerationsEval, 1...65_536,

@@ -61,6 +61,6 @@ enum ByteCount {
     guard let number = Double(text.dropLast(unit.0.count)), number > 0, number.isFinite,
       number * unit.1 >= 1, number * unit.1 < 1e18
     else { return nil }
-    return Int(number * unit.1)
+    return Int(clamping: number * unit.1)
   }
 }

@@ -8,6 +8,7 @@
 // difference is the percentile bootstrap over problems (Efron 1979).
 
 import Foundation
+import Rollouts
 import Tensors
 
 /// How one policy compares with another, problem by problem.
@@ -62,8 +63,8 @@ public struct PairedComparison: Sendable, Equatable {
       for place in values.indices { sum += values[stream.integer(below: values.count, at: place)] }
       return sum / Double(values.count)
     }.sorted()
-    let low = Int(0.025 * Double(resamples - 1))
-    let high = Int((0.975 * Double(resamples - 1)).rounded(.up))
+    let low = Int(clamping: 0.025 * Double(resamples - 1))
+    let high = Int(clamping: (0.975 * Double(resamples - 1)).rounded(.up))
     return means[low]...means[high]
   }
 }

@@ -68,13 +68,22 @@ public struct MemoryDemand: Sendable {
   ///
   /// Measured on the embedded job with 256 to 2,048 completions a step and 50 and 500 evaluated ones.
   var recordBytes: Int {
-    let tokens = 48 * completionLength
-    let step = (steps.lazy.map(\.count).max() ?? 0) * groupSize
-    return step * ((7 << 10) + tokens) + evaluated.count * evaluatedSamples * ((16 << 10) + tokens)
+    let tokens = 48 *| completionLength
+    let step = (steps.lazy.map(\.count).max() ?? 0) *| groupSize
+    return step *| ((7 << 10) +| tokens)
+      +| evaluated.count *| evaluatedSamples *| ((16 << 10) +| tokens)
   }
 
   /// The longest prompt of any step.
   var longestPrompt: Int { steps.lazy.flatMap { $0 }.max() ?? 1 }
+
+  /// Refuses a step whose completions alone are too many, before anything is planned for each of them.
+  /// - Throws: `PlanError`.
+  func checkRecords(within limit: Int) throws(PlanError) {
+    guard recordBytes <= limit else {
+      throw PlanError(.init(name: "completions' records", bytes: recordBytes), limit: limit)
+    }
+  }
 }
 
 extension MemoryDemand {
@@ -95,9 +104,9 @@ extension MemoryDemand {
         let range = part * prompts.count / parts..<(part + 1) * prompts.count / parts
         var batch = MicroBatch()
         for piece in prompts[range].flatMap(pieces(ofGroupWith:)) {
-          if batch.rows > 0, batch.rows + piece.rows > cut.rows { batch = MicroBatch() }
-          batch.rows += piece.rows
-          batch.targets += piece.targets
+          if batch.rows > 0, batch.rows +| piece.rows > cut.rows { batch = MicroBatch() }
+          batch.rows +|= piece.rows
+          batch.targets +|= piece.targets
           if batch.rows > largest.rows { largest = batch }
         }
       }
@@ -110,8 +119,8 @@ extension MemoryDemand {
     let room = (cut.rows - prompt) / max(1, completionLength)
     let atOnce = max(1, min(groupSize, room))
     return stride(from: 0, to: groupSize, by: atOnce).map { first in
-      let targets = min(atOnce, groupSize - first) * completionLength
-      return MicroBatch(rows: prompt + targets, targets: targets)
+      let targets = min(atOnce, groupSize - first) *| completionLength
+      return MicroBatch(rows: prompt +| targets, targets: targets)
     }
   }
 
@@ -127,14 +136,14 @@ extension MemoryDemand {
     /// - Parameter prompts: Their lengths; each has `samples` completions.
     init(prompts: [Int], samples: Int, completionLength: Int, concurrency: Int) {
       let size = KeyValueBlocks.positions
-      completions = min(concurrency, prompts.count * samples)
+      completions = min(concurrency, prompts.count *| samples)
       let alive = min(prompts.count, (completions + samples - 1) / max(1, samples) + 1)
       let longest = prompts.sorted(by: >).prefix(alive)
       rows = max(
         completions, longest.first ?? 0,
         min(GenerationEngine.prefillRows, longest.reduce(0, +)))
       let own = (completionLength + size - 1) / size + 1
-      blocks = completions * own + longest.reduce(0) { $0 + ($1 + size - 1) / size }
+      blocks = completions *| own +| longest.reduce(0) { $0 + ($1 + size - 1) / size }
     }
   }
 

@@ -35,7 +35,7 @@ public struct MemoryPlan: Sendable {
 
   /// The greatest sum of bytes at any time: scratch of both phases is kept between steps.
   public var peak: Int {
-    (resident + sampling + update).reduce(0) { $0 + $1.bytes }
+    (resident + sampling + update).map(\.bytes).saturatingSum
   }
 
   /// The program itself, its libraries and small things; measured on small runs.
@@ -62,7 +62,7 @@ public struct MemoryPlan: Sendable {
     if demand.adapter != nil { resident.append(Item(name: "adapters", bytes: trained)) }
     resident += [
       Item(name: "gradients", bytes: trained),
-      Item(name: "AdamW moments", bytes: 2 * trained),
+      Item(name: "AdamW moments", bytes: 2 *| trained),
     ]
     if demand.referenceBytes > 0 {
       resident.append(Item(name: "reference model", bytes: demand.referenceBytes))
@@ -76,16 +76,16 @@ public struct MemoryPlan: Sendable {
     let model = demand.model
     let sessions = demand.sessions
     guard !sessions.isEmpty else { return [] }
-    let perBlock = 2 * KeyValueBlocks.positions * model.keyValueHeadCount * model.headSize * 4
+    let perBlock = 2 *| KeyValueBlocks.positions *| model.keyValueHeadCount *| model.headSize *| 4
     let blocks = sessions.map(\.blocks).max() ?? 0
     let rows = sessions.map(\.rows).max() ?? 0
     let atOnce = sessions.map(\.completions).max() ?? 0
     return [
-      Item(name: "keys and values", bytes: model.layerCount * blocks * perBlock),
+      Item(name: "keys and values", bytes: model.layerCount *| blocks *| perBlock),
       Item(
         name: "activations, sampling",
-        bytes: 4 * rows * (model.activationsOfALayer + model.hiddenSize)),
-      Item(name: "logits, sampling", bytes: 4 * atOnce * model.vocabularySize),
+        bytes: 4 *| rows *| (model.activationsOfALayer +| model.hiddenSize)),
+      Item(name: "logits, sampling", bytes: 4 *| atOnce *| model.vocabularySize),
     ]
   }
 
@@ -93,34 +93,34 @@ public struct MemoryPlan: Sendable {
     let model = demand.model
     let batch = demand.largestMicroBatch
     let rows = batch.rows
-    let queries = model.headCount * model.headSize
-    let keys = model.keyValueHeadCount * model.headSize
+    let queries = model.headCount *| model.headSize
+    let keys = model.keyValueHeadCount *| model.headSize
     let reduced = (demand.adapter?.tensorLayout(for: model).count ?? 0) / 2
     let rank = demand.adapter?.rank ?? 0
-    let whole = model.layerCount * model.activationsOfALayer + reduced * rank
+    let whole = model.layerCount *| model.activationsOfALayer +| reduced *| rank
     let kept =
       demand.cut.recomputesActivations
-      ? model.layerCount * model.hiddenSize + whole / max(1, model.layerCount) : whole
+      ? model.layerCount *| model.hiddenSize +| whole / max(1, model.layerCount) : whole
     // Stream, norms, attention's gradients, its keys and values in blocks, two of the feed-forward.
     let scratch =
-      5 * model.hiddenSize + 2 * queries + 5 * keys + 3 * model.intermediateSize + rank
+      5 *| model.hiddenSize +| 2 *| queries +| 5 *| keys +| 3 *| model.intermediateSize +| rank
     let chunk = max(1, VocabularyHead.chunkLogits / model.vocabularySize)
     var items = [
-      Item(name: "activations", bytes: 4 * rows * kept),
+      Item(name: "activations", bytes: 4 *| rows *| kept),
       Item(
-        name: "scratch", bytes: 4 * rows * scratch + 16 * batch.targets * model.hiddenSize),
-      Item(name: "logits", bytes: 4 * min(batch.targets, chunk) * model.vocabularySize),
+        name: "scratch", bytes: 4 *| rows *| scratch +| 16 *| batch.targets *| model.hiddenSize),
+      Item(name: "logits", bytes: 4 *| min(batch.targets, chunk) *| model.vocabularySize),
     ]
     if demand.hasReference {
       // The reference scores with a layer's activations and a head of its own.
       let reference =
-        4 * rows
-        * (model.activationsOfALayer + model.hiddenSize + model.hiddenSize
-          + model.intermediateSize + 2 * keys) + 8 * batch.targets * model.hiddenSize
+        4 *| rows
+        *| (model.activationsOfALayer +| model.hiddenSize +| model.hiddenSize
+          +| model.intermediateSize +| 2 *| keys) +| 8 *| batch.targets *| model.hiddenSize
       items.append(
         Item(
           name: "reference's scratch",
-          bytes: reference + 4 * min(batch.targets, chunk) * model.vocabularySize))
+          bytes: reference +| 4 *| min(batch.targets, chunk) *| model.vocabularySize))
     }
     return items
   }
@@ -140,9 +140,9 @@ extension [TensorSpecification] {
   /// The bytes of tensors in memory, the padding of matrices included.
   func bytes(_ format: (_ name: String) -> WeightFormat = { _ in .float32 }) -> Int {
     reduce(0) { sum, tensor in
-      guard tensor.shape.count == 2 else { return sum + 4 * tensor.count }
+      guard tensor.shape.count == 2 else { return sum +| 4 *| tensor.count }
       let layout = PackedLayout(rows: tensor.shape[0], columns: tensor.shape[1])
-      return sum + layout.count * (format(tensor.name) == .float32 ? 4 : 2)
+      return sum +| layout.count *| (format(tensor.name) == .float32 ? 4 : 2)
     }
   }
 }

@@ -1,3 +1,5 @@
+import Rollouts
+
 /// How an update is cut so that it fits into memory.
 ///
 /// The rows decide in which order gradients are summed; computing activations again changes no bit.
@@ -24,7 +26,7 @@ extension MemoryDemand {
   ///   - rows: The rows that were asked for; nil leaves them to the plan.
   ///   - recomputes: Whether to compute activations again; nil leaves it to the plan.
   func fit(within limit: Int, rows: Int?, recomputes: Bool?) -> MemoryDemand {
-    let least = longestPrompt + completionLength
+    let least = longestPrompt +| completionLength
     var choices = [max(least, 2048)]
     while let last = choices.last, last > least { choices.append(max(least, last / 2)) }
     let cheap = choices.filter { $0 >= 512 }

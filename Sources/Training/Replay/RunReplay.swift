@@ -60,7 +60,7 @@ public final class RunReplay {
     let run = try Self.sampledRun(reader, folder)
     wanted = try scope.completion.map { try Self.place(of: $0, reader, folder) }
     steps = try Self.steps(of: scope, wanted, reader, folder)
-    let found = folder.newestCheckpoint(through: steps.lowerBound.subtractingSaturated(1)) {
+    let found = folder.newestCheckpoint(through: steps.lowerBound -| 1) {
       observer.observe(.warning("\($0); the one before it is used"))
     }
     guard let found else { throw ReplayError.noCheckpoint(folder, before: steps.lowerBound) }
@@ -94,9 +94,9 @@ public final class RunReplay {
 
   /// Says from where the replay sets out, and what is different from when the run was made.
   private func tell(_ recorded: RunCircumstances?, microBatchTokens: Int, _ run: LoggedRun) {
-    let redone = max(0, steps.upperBound - start.step - (isLastUpdateCompared ? 0 : 1))
+    let redone = max(0, steps.upperBound -| start.step -| (isLastUpdateCompared ? 0 : 1))
     let what =
-      steps.count == 1
+      steps.lowerBound == steps.upperBound
       ? "step \(steps.lowerBound)" : "steps \(steps.lowerBound) to \(steps.upperBound)"
     let updates = redone == 1 ? "the updates of 1 step" : "the updates of \(redone) steps"
     observer.observe(

@@ -45,8 +45,9 @@ public enum RunFolderError: Error, CustomStringConvertible {
         "\(folder.url.path) can't be taken up, since what it was made of is another now: "
         + changes.joined(separator: "; ") + "; put it back, or begin a new run"
     case .nothingToTrainOn(let name):
-      return "\(name) has no row to train on; give --dataset FILE with a row at least that is not "
-        + "filtered out"
+      return
+        "\(name) leaves no row to train on; give a data set with a row that is not filtered out, held out "
+        + "for evaluation, or left out of the pass by a weight below 1"
     }
   }
 }

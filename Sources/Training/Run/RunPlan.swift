@@ -45,19 +45,20 @@ public struct RunPlan {
       demand.format = try WeightFiles(folder: base).heldFormat(of:)
     }
     disk = DiskPlan(
-      trainedCount: demand.trained.reduce(0) { $0 + $1.count },
+      trainedCount: demand.trained.map(\.count).saturatingSum,
       steps: settings.stepCount(problems: max(1, preparation.train.epoch.count)),
-      completionsPerStep: settings.promptsPerStep * settings.numGenerations,
+      completionsPerStep: settings.promptsPerStep *| settings.numGenerations,
       tokensPerCompletion: settings.maxCompletionLength, checkpointEvery: settings.saveSteps,
       checkpointLimit: settings.saveTotalLimit, bytesPerWeight: settings.saveDtype.elementType.size)
     demand.logCacheBytes = min(TrajectoryLog.cacheBytes, disk.logBytes)
+    try demand.checkRecords(within: limit)
     demand = demand.fit(
       within: limit, rows: settings.microBatchTokens ?? recordedRows,
       recomputes: settings.gradientCheckpointing)
     cut = demand.cut
     memory = MemoryPlan(demand)
     memoryLimit = limit
-    guard memory.peak <= limit else { throw PlanError(plan: memory, limit: limit) }
+    guard memory.peak <= limit else { throw PlanError(memory, limit: limit) }
   }
 
   /// What the reference holds beside the policy: nothing where it is the policy's own frozen base.
@@ -83,8 +84,21 @@ public struct RunPlan {
 
 /// A run that can't fit into its memory.
 public struct PlanError: Error, CustomStringConvertible {
-  var plan: MemoryPlan
-  var limit: Int
+  private var needed: Int
+  private var largest: MemoryPlan.Item?
+  private var limit: Int
+
+  init(_ plan: MemoryPlan, limit: Int) {
+    needed = plan.peak
+    largest = (plan.resident + plan.sampling + plan.update).max { $0.bytes < $1.bytes }
+    self.limit = limit
+  }
+
+  /// A run of which one item alone is too much.
+  init(_ item: MemoryPlan.Item, limit: Int) {
+    (needed, largest) = (item.bytes, item)
+    self.limit = limit
+  }
 
   /// The sentence for the user.
   public var description: String {
@@ -92,10 +106,8 @@ public struct PlanError: Error, CustomStringConvertible {
       let size = Double(bytes) / 1_048_576
       return String(format: size < 10 ? "%.1f MiB" : "%.0f MiB", size)
     }
-    let items = plan.resident + plan.sampling + plan.update
-    let largest = items.max { $0.bytes < $1.bytes }
     let share = largest.map { " (most of it \($0.name), \(mebibytes($0.bytes)))" } ?? ""
-    return "the run needs \(mebibytes(plan.peak))\(share) and memory_limit is \(mebibytes(limit)); "
+    return "the run needs \(mebibytes(needed))\(share) and memory_limit is \(mebibytes(limit)); "
       + "lower max_completion_length, num_generations or prompts_per_step, take a smaller model, or raise "
       + "memory_limit"
   }

@@ -115,6 +115,10 @@ struct RunData {
       train = split.train
       evaluation = split.evaluation
     }
+    // A weight below 1 may leave a pass without a row.
+    if settings.rollouts == nil, train.epoch.isEmpty, !settings.dataset.isEmpty {
+      throw RunFolderError.nothingToTrainOn(train.name)
+    }
     self.train = train
     supervised = try settings.sftDataset.map { path in
       try EmbeddedJob.supervised(path) ?? SupervisedDataset.read(reference: path, mapping: mapping)

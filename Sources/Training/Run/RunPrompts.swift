@@ -39,6 +39,7 @@ struct PromptLengths {
 
   /// Steps beyond are taken to be like those before.
   private static let stepLimit = 20_000
+  private static let promptLimit = 2_000_000
 
   /// A step of prompts of one length.
   init(longest: Int, promptsPerStep: Int) {
@@ -53,7 +54,9 @@ struct PromptLengths {
     let isKnown = !settings.dynamicSampling && settings.promptPriority == .none
     guard !epoch.isEmpty, isKnown else { return }
     var order = preparation.order(of: epoch)
-    let count = min(settings.stepCount(problems: epoch.count), Self.stepLimit)
+    let count = min(
+      settings.stepCount(problems: epoch.count), Self.stepLimit,
+      max(1, Self.promptLimit / settings.promptsPerStep))
     guard count > 0 else { return }
     steps = (0..<count).map { step in
       (0..<settings.promptsPerStep).map { place in

@@ -199,7 +199,7 @@ final class Trainer {
     if isReplayed, !parts.source.isRecorded { try checkRedone(step, metrics) }
     position.step = step
     position.problemsDrawn += rollout.groups.count
-    position.tokensSeen += Int(metrics["num_tokens"] ?? 0)
+    position.tokensSeen +|= Int(clamping: metrics["num_tokens"] ?? 0)
     metrics["num_tokens"] = Double(position.tokensSeen)
     metrics["epoch"] = Double(position.problemsDrawn) / Double(max(1, parts.schedule.problemCount))
     clock.lap("log")

@@ -40,6 +40,9 @@ extension TrainingRun {
       throw RunFolderError.nothingToTrainOn(preparation.train.name)
     }
     let entries = preparation.epoch(of: problems)
+    guard !entries.isEmpty else {
+      throw RunFolderError.nothingToTrainOn(preparation.train.name)
+    }
     let sampler = RolloutSampler(
       settings.groupSampler(policy, engine: engine(policy), encoder: encoder), rewards: rewards,
       problems: problems,

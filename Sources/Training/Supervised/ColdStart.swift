@@ -37,7 +37,7 @@ struct ColdStart {
     }
     let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
     target = settings.sftStopAt
-    updates = settings.sftSteps ?? max(1, Int(passes.rounded(.up)))
+    updates = settings.sftSteps ?? max(1, Int(clamping: passes.rounded(.up)))
     trainer = SupervisedTrainer(
       policy.model, optimizer: optimizer, examples: examples,
       settings: SupervisedSettings(

@@ -105,7 +105,7 @@ public final class SupervisedRun {
       }
       held = try Self.examples(run.evaluation, encoder, policy, settings)
       let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
-      updates = settings.sftSteps ?? max(1, Int(passes.rounded(.up)))
+      updates = settings.sftSteps ?? max(1, Int(clamping: passes.rounded(.up)))
       optimizer = settings.optimizer(
         for: policy.model, learningRate: settings.sftLearningRate)
       schedule = LearningRatePlan(

@@ -236,7 +236,7 @@ struct PageData {
       WHERE steps.run_id = :run AND reward IS NOT NULL
       """, runParameter
     ) { statement in
-      let bin = Int(saturating: ((statement.real(1) - low) / width).rounded(.down))
+      let bin = Int(clamping: ((statement.real(1) - low) / width).rounded(.down))
       counts[buckets.index(of: statement.integer(0))][min(bins - 1, max(0, bin))] += 1
     }
     return [
@@ -306,7 +306,7 @@ struct PageData {
         (SELECT max(id) FROM steps WHERE run_id = :run))
       """, runParameter)
     guard let low = range.first?[0].integer, let high = range.first?[1].integer else { return [] }
-    let spread = max(1, high.subtractingSaturated(low) / Self.trajectoryLimit)
+    let spread = max(1, (high -| low) / Self.trajectoryLimit)
     let queries = [
       "SELECT completion_id FROM trajectories WHERE +run_id = :run ORDER BY reward DESC LIMIT \(each)",
       """
@@ -320,7 +320,7 @@ struct PageData {
       """
       WITH RECURSIVE spread (place) AS (
         SELECT \(low) UNION ALL SELECT place + \(spread) FROM spread
-          WHERE place <= \(high.subtractingSaturated(spread))
+          WHERE place <= \(high -| spread)
       )
       SELECT completion_id FROM spread CROSS JOIN trajectories ON completion_id = place
       WHERE run_id = :run LIMIT \(Self.trajectoryLimit)

@@ -24,7 +24,7 @@ extension QueryValue {
   public var integer: Int? {
     switch self {
     case .integer(let value): return Int(value)
-    case .real(let value): return Int(saturating: value)
+    case .real(let value): return Int(clamping: value)
     default: return nil
     }
   }

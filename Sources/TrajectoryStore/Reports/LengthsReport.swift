@@ -75,7 +75,7 @@ private struct LengthSums {
     }
     counts[place] += 1
     total += 1
-    sum = sum.addingSaturated(length)
+    sum = sum +| length
     if isTruncated { truncated += 1 }
     if let reward { withReward.add(Double(length), reward) }
   }

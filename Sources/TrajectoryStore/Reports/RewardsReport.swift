@@ -37,8 +37,8 @@ extension Report {
   ) -> ReportTable {
     let rows = names.map { row -> [QueryValue] in
       let sums = statistics.rewards[Int64(row[0].integer ?? 0)] ?? RewardSums()
-      let lost = sums.failed.addingSaturated(sums.unscorable)
-      let total = sums.scored.addingSaturated(lost)
+      let lost = sums.failed +| sums.unscorable
+      let total = sums.scored +| lost
       return [
         row[1], row[2], .optional(sums.mean), .optional(sums.standardDeviation),
         .optional(sums.minimum), .optional(sums.maximum), .optional(sums.share),
@@ -126,7 +126,7 @@ extension Report {
   }
 
   private static func percent(_ share: Double) -> String {
-    "\(Int(saturating: (share * 100).rounded()))%"
+    "\(Int(clamping: (share * 100).rounded()))%"
   }
 }
 

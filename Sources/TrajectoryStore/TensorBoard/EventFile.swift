@@ -31,11 +31,11 @@ public final class TensorBoardFile {
     folder: URL, purgingFrom step: Int? = nil, time: Double = Date().timeIntervalSince1970
   ) throws(StoreError) {
     let name = ProcessInfo.processInfo.hostName
-    var file = folder.appendingPathComponent("events.out.tfevents.\(Int(saturating: time)).\(name)")
+    var file = folder.appendingPathComponent("events.out.tfevents.\(Int(clamping: time)).\(name)")
     var count = 1
     while FileManager.default.fileExists(atPath: file.path) {
       file = folder.appendingPathComponent(
-        "events.out.tfevents.\(Int(saturating: time)).\(name).\(count)")
+        "events.out.tfevents.\(Int(clamping: time)).\(name).\(count)")
       count += 1
     }
     do {

@@ -59,7 +59,7 @@ public struct LogPrune: Sendable, Equatable {
     guard try statement.step() else { return Extent(steps: 0, completions: 0, bytes: 0) }
     return Extent(
       steps: statement.integer(0), completions: statement.integer(1),
-      bytes: Int(saturating: statement.real(2)))
+      bytes: Int(clamping: statement.real(2)))
   }
 
   /// Drops, notes it among the log's events, and makes the file smaller.

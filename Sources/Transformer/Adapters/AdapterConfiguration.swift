@@ -17,6 +17,9 @@ public struct AdapterConfiguration: Sendable, Equatable {
   /// Layers by their whole name or its last parts (`q_proj`), or `all-linear`.
   public var targets: [String]
 
+  /// The values of α that are trained with, written and read: α/r is then a float32 of full precision.
+  public static let alphas = 1e-30...1e9
+
   /// The word for every linear layer but the head.
   public static let allLinear = "all-linear"
 
@@ -52,7 +55,7 @@ public struct AdapterConfiguration: Sendable, Equatable {
 
   /// How many numbers the adapters of a model have.
   public func parameterCount(for model: ModelConfiguration) -> Int {
-    tensorLayout(for: model).reduce(0) { $0 + $1.count }
+    tensorLayout(for: model).map(\.count).saturatingSum
   }
 
   /// PEFT's name of a layer's A.

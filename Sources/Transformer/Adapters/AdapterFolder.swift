@@ -44,7 +44,7 @@ public struct AdapterFolder: Sendable {
     let tensors = try SafetensorsFile(folder.appendingPathComponent(Self.weights))
     var reader = ConfigurationReader(json)
     let rank = reader.integer("r", in: 1...65_536)
-    let alpha = reader.positiveNumber("lora_alpha", below: 1e9) ?? 8
+    let alpha = reader.number("lora_alpha", in: AdapterConfiguration.alphas) ?? 8
     let isRankStabilized = reader.boolean("use_rslora", default: false)
     let base = reader.string("base_model_name_or_path") ?? ""
     if base.isEmpty { reader.note("base_model_name_or_path", "is missing") }
@@ -162,7 +162,6 @@ extension AdapterFolder {
 extension AdapterConfiguration {
   /// adapter_config.json, its keys in PEFT's order; keys left out have PEFT's defaults.
   func json(for model: ModelConfiguration, baseModel: String) -> JSONObject {
-    let isWhole = alpha == alpha.rounded() && abs(alpha) < 1e9
     return [
       "alpha_pattern": [:],
       "auto_mapping": .null,
@@ -173,7 +172,7 @@ extension AdapterConfiguration {
       "init_lora_weights": true,
       "layers_pattern": .null,
       "layers_to_transform": .null,
-      "lora_alpha": isWhole ? .integer(Int64(alpha)) : .number(alpha),
+      "lora_alpha": Int64(exactly: alpha).map(JSONValue.integer) ?? .number(alpha),
       "lora_dropout": 0,
       "modules_to_save": .null,
       "peft_type": "LORA",

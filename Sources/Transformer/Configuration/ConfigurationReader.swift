@@ -53,6 +53,19 @@ struct ConfigurationReader {
     return number
   }
 
+  /// A number in a range, nil where the key is absent.
+  mutating func number(_ key: String, in range: ClosedRange<Double>) -> Double? {
+    guard let value = value(key) else { return nil }
+    guard let number = value.double, range.contains(number) else {
+      note(
+        key,
+        "expected a number from \(range.lowerBound) to \(range.upperBound), found "
+          + Self.shown(value))
+      return range.lowerBound
+    }
+    return number
+  }
+
   mutating func boolean(_ key: String, default: Bool) -> Bool {
     guard let value = value(key) else { return `default` }
     guard let truth = value.bool else {

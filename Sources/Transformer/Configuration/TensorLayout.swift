@@ -1,3 +1,5 @@
+import Rollouts
+
 /// A tensor's name and shape.
 public struct TensorSpecification: Sendable, Hashable {
   /// Hugging Face's name: "model.layers.0.self_attn.q_proj.weight".
@@ -12,12 +14,12 @@ public struct TensorSpecification: Sendable, Hashable {
   }
 
   /// The number of elements.
-  public var count: Int { shape.reduce(1, *) }
+  public var count: Int { shape.saturatingProduct }
 }
 
 extension ModelConfiguration {
   /// The number of trained values, shared ones once.
-  public var parameterCount: Int { tensorLayout.reduce(0) { $0 + $1.count } }
+  public var parameterCount: Int { tensorLayout.map(\.count).saturatingSum }
 
   /// Every tensor that the model has, from the embedding up, in a fixed order.
   ///

@@ -21,8 +21,17 @@ public struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
 
   /// The fault with its place and, for a full disk, what to do.
   public var description: String {
-    let reason = isDiskFull ? "no space left" : systemMessage(code)
-    let remedy = isDiskFull ? "; nothing was left behind: free some space and run again" : ""
+    let (reason, remedy) =
+      switch code {
+      case EFBIG:
+        (
+          "the file would be larger than the limit that is set (ulimit -f)",
+          "; nothing was left behind: raise the limit and run again"
+        )
+      case _ where isDiskFull:
+        ("no space left", "; nothing was left behind: free some space and run again")
+      default: (systemMessage(code), "")
+      }
     return "\(path): can't \(action): \(reason)\(remedy)"
   }
 }

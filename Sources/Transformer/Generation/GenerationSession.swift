@@ -51,17 +51,22 @@ struct GenerationSession {
     }
     cache = KeyValueCache(
       engine.model.configuration,
-      capacity: Self.capacity(requests, settings, engine.concurrency, queue.count))
+      capacity: Self.capacity(
+        requests, settings, context: engine.model.configuration.maximumPositions,
+        engine.concurrency,
+        queue.count))
   }
 
   /// Blocks that suffice whatever ends when: those of the longest prompts and completions.
   private static func capacity(
-    _ requests: [GenerationRequest], _ settings: SamplingSettings, _ concurrency: Int, _ total: Int
+    _ requests: [GenerationRequest], _ settings: SamplingSettings, context: Int, _ concurrency: Int,
+    _ total: Int
   ) -> Int {
     let size = KeyValueBlocks.positions
     let longest = requests.map(\.prompt.count).max() ?? 0
     let atOnce = min(concurrency, total)
-    let own = (settings.maxNewTokens + size - 1) / size + 2
+    // A limit beyond the context is legal, and never reached.
+    let own = (min(settings.maxNewTokens, context) + size - 1) / size + 2
     let prompt = (longest + size - 1) / size
     // A prompt lives while one of its completions does; a prefill may run a few ahead.
     let promptsAtOnce = min(requests.count, atOnce + GenerationEngine.prefillRows)
