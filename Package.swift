@@ -57,7 +57,9 @@ let package = Package(
       name: "grpo-http-reward", dependencies: ["RewardKit"], path: "Rewards/HTTP",
       swiftSettings: swift),
     .target(name: "TrajectoryStore", dependencies: ["Rollouts", "CSQLite"], swiftSettings: swift),
-    .target(name: "Rollouts", swiftSettings: swift),
+    .target(
+      name: "Rollouts", resources: [.embedInCode("Datasets/convert_rows.py")],
+      swiftSettings: swift),
 
     // C: numerical kernels and process control; system libraries.
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),

@@ -109,6 +109,7 @@ extension SettingKind {
     case .text: "text"
     case .path: "path"
     case .bytes: "size"
+    case .object: "object"
     case .list: "list of texts"
     case .values: "list of texts or objects"
     }

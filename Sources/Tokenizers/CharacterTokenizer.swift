@@ -1,9 +1,11 @@
 import Foundation
 import Rollouts
 
-/// A tokenizer of single characters for policies made from nothing (`grpo init --tokenizer chars`).
+/// A tokenizer of single characters for randomly initialised policies (`grpo init --tokenizer chars`).
 ///
-/// Byte-pair encoding without merges, in files that transformers' `PreTrainedTokenizerFast` loads.
+/// Byte-pair encoding without merges, in files that transformers' `PreTrainedTokenizerFast` loads. They
+/// say `byte_fallback`, though there are no tokens of bytes, and have a sequence of decoders: by these
+/// llama.cpp's converter knows a vocabulary that it takes as it is.
 /// Ids: 0 is `<pad>`, 1 is `<eos>`, 2 is `<unk>`, then the characters in their order.
 public enum CharacterTokenizer {
   /// The special tokens, in the order of their ids.
@@ -41,10 +43,10 @@ public enum CharacterTokenizer {
     let tokenizer: JSONValue = [
       "version": "1.0", "truncation": .null, "padding": .null, "added_tokens": .array(added),
       "normalizer": .null, "pre_tokenizer": .null, "post_processor": .null,
-      "decoder": ["type": "Fuse"],
+      "decoder": ["type": "Sequence", "decoders": [["type": "Fuse"]]],
       "model": [
         "type": "BPE", "dropout": .null, "unk_token": "<unk>", "continuing_subword_prefix": .null,
-        "end_of_word_suffix": .null, "fuse_unk": false, "byte_fallback": false,
+        "end_of_word_suffix": .null, "fuse_unk": false, "byte_fallback": true,
         "ignore_merges": false, "vocab": .object(vocabulary), "merges": [],
       ],
     ]
@@ -52,6 +54,7 @@ public enum CharacterTokenizer {
     var config: JSONObject = ["tokenizer_class": "PreTrainedTokenizerFast"]
     for (role, token) in roles { config[role] = token }
     config["clean_up_tokenization_spaces"] = false
+    config["add_prefix_space"] = false
     config["model_max_length"] = 1_000_000
     try write(tokenizer, "tokenizer.json", to: folder)
     try write(.object(config), "tokenizer_config.json", to: folder)

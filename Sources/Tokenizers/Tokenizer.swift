@@ -197,7 +197,7 @@ public struct Tokenizer: Sendable {
       ChatMessage(role: "user", content: "?"), ChatMessage(role: "assistant", content: mark),
     ]
     guard
-      let text = try? chatTemplate.render(messages: messages, addGenerationPrompt: false),
+      let text = try? chatTemplate.render(messages: messages, end: .closed),
       let place = text.range(of: mark, options: .backwards)
     else { return nil }
     return encode(String(text[place.upperBound...]), addSpecialTokens: false)

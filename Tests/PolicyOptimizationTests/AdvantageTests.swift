@@ -216,4 +216,23 @@ struct ProcessSupervisionTests {
       group: 0, rewards: [0], length: 2, steps: [[StepReward(end: 3, reward: 1)]])
     #expect(throws: ObjectiveError.self) { try advantages([completion, completion]) }
   }
+
+  /// TRL: `reward_weights = torch.tensor([0.1, 0.3], dtype=torch.float32)`, rewards (1, 0), (0, 1), (1, 1), (0, 0).
+  @Test("under like trl reward weights are float32, as TRL's tensor of them is")
+  func rewardWeightsInFloat32() throws {
+    let rewards: [[Double?]] = [[1, 0], [0, 1], [1, 1], [0, 0]]
+    func totals(_ isFloat32: Bool) throws -> [Double?] {
+      var settings = ObjectiveSettings()
+      settings.float32Constants = isFloat32
+      let estimator = AdvantageEstimator(settings, rewardWeights: [0.1, 0.3])
+      return try estimator.advantages(
+        of: rewards.map { RewardedCompletion(group: 0, rewards: $0, length: 1) }
+      ).rewards
+    }
+    #expect(
+      try totals(true) == [
+        0.10000000149011612, 0.30000001192092896, 0.4000000134110451, 0,
+      ])
+    #expect(try totals(false) == [0.1, 0.3, 0.4, 0])
+  }
 }

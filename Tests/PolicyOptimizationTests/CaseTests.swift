@@ -64,7 +64,7 @@ struct CaseTests {
     } catch let error as CaseError {
       for part in [
         "epsilon is \"wide\": expected a number",
-        "loss_typ is no setting of the objective: did you mean loss_type?",
+        "loss_typ is not a setting of the objective: did you mean loss_type?",
         "max_completion_length is 0", "gradient_accumulation_steps is 3, which does not divide 2",
       ] { #expect(error.description.contains(part), "\(error)") }
     }

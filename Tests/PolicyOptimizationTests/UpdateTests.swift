@@ -93,6 +93,40 @@ struct UpdateTests {
     #expect(controller.coefficient == 0 && controller.applied(settings) == 0)
   }
 
+  @Test(
+    "a completion masked as a whole counts in the shares of sequence ratios and of no others, as in TRL",
+    arguments: [
+      // TRL's (B, 1) ratios are averaged over all rows, the masked row's being 1 …
+      (ImportanceSamplingLevel.sequence, 1 / 3.0, 0.0),
+      // … and its (B, T) ratios over the tokens that count; a row without any is NaN and passed over.
+      (.token, 1 / 2.0, 0.5),
+    ])
+  func maskedCompletion(level: ImportanceSamplingLevel, share: Double, least: Double) throws {
+    let update = try prepared([
+      CompletionInput(
+        group: 0, length: 2, advantages: .uniform(-1), oldLogProbabilities: [-1 + log(2), -1]),
+      CompletionInput(
+        group: 0, length: 2, advantages: .uniform(-1), oldLogProbabilities: [-1, -1 + log(2)]),
+      CompletionInput(
+        group: 0, length: 2, advantages: .uniform(-1), oldLogProbabilities: [-3, -3],
+        isTruncated: true),
+    ]) {
+      $0.importanceSamplingLevel = level
+      $0.masksTruncatedCompletions = true
+      // Of the two sequence ratios, √½ each, one is below the range by its second token alone.
+      $0.epsilon = 0.25
+    }
+    var sums = UpdateStatistics()
+    for index in 0..<3 {
+      let policy = index == 1 ? [-1.0, -1.0 + (level == .sequence ? log(2) : 0)] : [-1.0, -1]
+      sums.add(try update.evaluate(index, logProbabilities: policy).statistics)
+    }
+    let metrics = Dictionary(
+      uniqueKeysWithValues: sums.metrics(update.settings).map { ($0.name, $0.value) })
+    #expect(isClose(metrics["clip_ratio/low_mean"] ?? -1, share))
+    #expect(metrics["clip_ratio/low_min"] == least)
+  }
+
   @Test("metrics have TRL's names and values")
   func metrics() throws {
     // Ratios 2 (A > 0: high), 0.5 (A < 0: low), 1.

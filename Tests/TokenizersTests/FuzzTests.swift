@@ -136,7 +136,7 @@ struct FuzzTests {
       let source = String(decoding: Self.mutate(seed, words, &random), as: UTF8.self)
       guard let template = try? ChatTemplate(source: source) else { continue }
       let text = try? template.render(
-        messages: messages, tools: [["name": "f"]], addGenerationPrompt: true)
+        messages: messages, tools: [["name": "f"]], end: .generationPrompt)
       if text != nil { accepted += 1 }
     }
     #expect(accepted > 0)

@@ -152,7 +152,8 @@ struct GoldenTests {
     for row in rows {
       let text = try template.render(
         messages: row["messages"]?.array ?? [],
-        addGenerationPrompt: row["add_generation_prompt"]?.bool ?? false, now: Self.day)
+        end: row["add_generation_prompt"]?.bool == true ? .generationPrompt : .closed, now: Self.day
+      )
       #expect(isSame(text, row["text"]?.string ?? ""), "\(text)")
     }
   }

@@ -201,7 +201,7 @@ struct HostileTests {
   func templates(source: String, reason: String) {
     do throws(TemplateError) {
       let text = try ChatTemplate(source: source, name: "T")
-        .render(messages: [ChatMessage](), addGenerationPrompt: false)
+        .render(messages: [ChatMessage](), end: .closed)
       #expect(reason.isEmpty && text.utf8.count < 1 << 17, "was accepted: \(source.prefix(100))")
     } catch {
       let reasons = reason.split(separator: "|")
@@ -219,13 +219,13 @@ struct HostileTests {
     }
     #expect {
       try ChatTemplate(source: "a\r\n{{ 1 }}\n\n  {{ x.y }}")
-        .render(messages: [ChatMessage](), addGenerationPrompt: false)
+        .render(messages: [ChatMessage](), end: .closed)
     } throws: {
       ($0 as? TemplateError)?.line == 4
     }
     #expect {
       try ChatTemplate(source: "\n{{ raise_exception('No user query.') }}")
-        .render(messages: [ChatMessage](), addGenerationPrompt: false)
+        .render(messages: [ChatMessage](), end: .closed)
     } throws: {
       ($0 as? TemplateError)?.line == 2 && "\($0)".contains("No user query.")
     }

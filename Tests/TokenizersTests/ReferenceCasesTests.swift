@@ -79,13 +79,21 @@ struct ReferenceCasesTests {
     #expect(failures == 0, "\(failures) of \(rows.count) rows of \(file.lastPathComponent)")
   }
 
+  private static func end(_ name: String?) -> ConversationEnd {
+    switch name {
+    case "generation_prompt": .generationPrompt
+    case "continue": .insideFinalMessage
+    default: .closed
+    }
+  }
+
   private static func render(_ row: JSONValue) -> (text: String, error: String) {
     do throws(TemplateError) {
       let template = try ChatTemplate(
         source: row["template"]?.string ?? "", specialTokens: row["special"]?.object ?? [:])
       let text = try template.render(
         messages: row["messages"]?.array ?? [], tools: row["tools"],
-        addGenerationPrompt: row["add_generation_prompt"]?.bool ?? false,
+        end: Self.end(row["end"]?.string),
         variables: row["variables"]?.object ?? [:],
         now: Date(timeIntervalSince1970: row["now"]?.double ?? 0))
       return (text, "")

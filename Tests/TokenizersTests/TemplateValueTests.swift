@@ -7,7 +7,7 @@ import Testing
 @Suite("Values of templates, as Python has them and no larger than they may be")
 struct TemplateValueTests {
   private func render(_ source: String) throws -> String {
-    try ChatTemplate(source: source).render(messages: [ChatMessage](), addGenerationPrompt: false)
+    try ChatTemplate(source: source).render(messages: [ChatMessage](), end: .closed)
   }
 
   /// Expected texts by Jinja 3.1.

@@ -28,13 +28,14 @@ extension SettingKind {
     case .number(let range): .number(range)
     case .choice(let names): .choice(names)
     case .path: .path
-    case .text, .bytes, .list, .values: .text
+    case .text, .bytes, .list, .object, .values: .text
     }
   }
 
   fileprivate var valueName: String? {
     switch self {
     case .bytes: "SIZE"
+    case .object: "JSON"
     case .list(separator: .some): "A,B,…"
     default: nil
     }

@@ -56,7 +56,7 @@ struct EvalCommand: Command {
         OptionSpecification(
           "output", short: "o", .path, valueName: "FILE",
           help: "write every completion with its reward, a line of JSON each"),
-        .system, .chatTemplate, .json, .threads,
+        .system, .chatTemplate, .chatTemplateKwargs, .continueFinalMessage, .json, .threads,
       ],
       examples: [
         .init(

@@ -49,14 +49,14 @@ struct ExportCommand: Command {
 extension OptionSpecification {
   /// `--dtype`.
   static let elementType = OptionSpecification(
-    "dtype", .choice(ElementType.allCases.map(\.torchName)), default: ElementType.float32.torchName,
+    "dtype", .choice(ElementType.writable.map(\.torchName)), default: ElementType.float32.torchName,
     help: "how the weights are stored")
 }
 
 extension ParsedArguments {
   /// The type that `--dtype` names.
   var elementType: ElementType {
-    ElementType.allCases.first { $0.torchName == string("dtype") } ?? .float32
+    ElementType.writable.first { $0.torchName == string("dtype") } ?? .float32
   }
 
   /// Refuses to write where something stands.

@@ -1,4 +1,5 @@
 import Foundation
+import Rollouts
 import Tensors
 import Tokenizers
 import Training
@@ -19,6 +20,17 @@ extension OptionSpecification {
   static let chatTemplate = OptionSpecification(
     "chat-template", .path, valueName: "FILE",
     help: "Jinja template for prompts of messages, instead of the model's own")
+
+  /// `--chat-template-kwargs`.
+  static let chatTemplateKwargs = OptionSpecification(
+    "chat-template-kwargs", valueName: "JSON",
+    help: "names for the chat template, such as '{enable_thinking: false}'; a row's own win",
+    peerNames: [PeerName(peer: "verl", name: "apply_chat_template_kwargs")])
+
+  /// `--continue-final-message`.
+  static let continueFinalMessage = OptionSpecification(
+    "continue-final-message", .boolean, default: "true",
+    help: "an assistant's message at a prompt's end is continued; false closes it, opens a turn")
 
   /// `--threads`.
   static let threads = OptionSpecification(
@@ -44,7 +56,15 @@ extension ParsedArguments {
       folder: modelFolder(context, option: option), compute: Compute(threads: integer("threads")))
   }
 
-  /// The encoder of prompts by `--system` and `--chat-template`; nil for a model without tokenizer.
+  private func chatTemplateKwargs() throws -> JSONObject {
+    guard let word = string("chat-template-kwargs") else { return [:] }
+    do { return try ChatResources.variables(fromJSON5: word) } catch {
+      throw UsageError("--chat-template-kwargs \(error)")
+    }
+  }
+
+  /// The encoder of prompts by `--system`, `--chat-template` and what they are rendered with; nil for a model
+  /// without tokenizer.
   func promptEncoder(_ policy: Policy, stop: [String] = []) throws -> PromptEncoder? {
     guard let tokenizer = policy.tokenizer else { return nil }
     return PromptEncoder(
@@ -52,6 +72,8 @@ extension ParsedArguments {
       chatTemplate: try string("chat-template").map {
         try ChatTemplate(file: $0, specialTokens: tokenizer.specialTokens)
       },
+      templateVariables: try chatTemplateKwargs(),
+      continuesFinalMessage: flag("continue-final-message"),
       system: string("system"), contextLength: policy.model.configuration.maximumPositions,
       stop: stop)
   }

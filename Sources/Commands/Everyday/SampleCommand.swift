@@ -32,7 +32,7 @@ struct SampleCommand: Command {
           "count", short: "n", .integer(1...1_000_000), default: "1", unit: "completions",
           help: "completions of each prompt"),
         .flag("chat", help: "the prompt is what a user says; it goes through the chat template"),
-        .system, .chatTemplate, .json, .threads,
+        .system, .chatTemplate, .chatTemplateKwargs, .continueFinalMessage, .json, .threads,
       ] + sampling,
       examples: [
         .init("grpo sample --model runs/sums/final '12+30='", "continue a text"),

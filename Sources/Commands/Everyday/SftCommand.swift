@@ -22,7 +22,7 @@ struct SftCommand: Command {
 
   static var specification: CommandSpecification {
     CommandSpecification(
-      name: "sft", summary: "train a model to imitate completions",
+      name: "sft", summary: "train a model on given completions (SFT)",
       discussion: """
         The supervised stage of 'grpo train' by itself, with the same settings: the mean negative \
         log-likelihood of completions, of assistant turns, or of whole texts is lowered by AdamW. A \

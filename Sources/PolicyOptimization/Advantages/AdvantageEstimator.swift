@@ -15,13 +15,14 @@
 public struct AdvantageEstimator: Sendable {
   /// The conventions in use.
   public let settings: ObjectiveSettings
-  /// The weight of each reward function.
+  /// The weight of each reward function; rounded to float32, as TRL keeps it, under `float32_constants`.
   public let rewardWeights: [Double]
 
   /// Makes an estimator for reward functions of these weights.
   public init(_ settings: ObjectiveSettings, rewardWeights: [Double]) {
     self.settings = settings
-    self.rewardWeights = rewardWeights
+    self.rewardWeights =
+      settings.float32Constants ? rewardWeights.map { Double(Float($0)) } : rewardWeights
   }
 
   /// The advantages of a step's completions, in their order.

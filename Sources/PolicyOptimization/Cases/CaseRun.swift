@@ -48,7 +48,7 @@ public struct CaseRun: Sendable {
     for (name, value) in config where !Self.ownKeys.contains(name) {
       guard let key = ObjectiveKey.named(name) else {
         faults.append(
-          "\(name) is no setting of the objective" + (hint(name).map { ": \($0)" } ?? ""))
+          "\(name) is not a setting of the objective" + (hint(name).map { ": \($0)" } ?? ""))
         continue
       }
       do throws(SettingError) { try key.set(value, in: &settings) } catch {

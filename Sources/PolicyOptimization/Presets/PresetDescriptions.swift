@@ -143,7 +143,8 @@ extension Preset {
           ("max_completion_length", "512"), ("per_device_train_batch_size", "8 completions"),
         ],
         notes: [
-          "float32_constants rounds Bessel's factor and SAPO's and VESPO's constants as TRL does"
+          "float32_constants rounds reward weights, Bessel's factor and SAPO's and VESPO's constants",
+          "weight_decay leaves norms and biases alone, as transformers' trainer does, under any preset",
         ])
     case .verl:
       Description(

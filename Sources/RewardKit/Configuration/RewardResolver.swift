@@ -222,22 +222,14 @@ struct RewardResolver {
   private func python(
     _ specification: RewardSpecification, beside script: String?
   ) throws(RewardError) -> String {
-    let environment = ProcessInfo.processInfo.environment
     if let asked = specification.python {
-      let path = asked.contains("/") ? Self.absolute(asked) : Self.inPath(asked)
+      let path = asked.contains("/") ? Self.absolute(asked) : PythonInterpreter.program(asked)
       if let path, files.isExecutableFile(atPath: path) { return path }
       throw RewardError(
         .configuration, "reward \"\(specification.use)\": there is no Python at \"\(asked)\"")
     }
-    let folders = [
-      environment["VIRTUAL_ENV"], environment["CONDA_PREFIX"],
-      script.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path + "/.venv" },
-    ]
-    for folder in folders.compactMap(\.self)
-    where files.isExecutableFile(atPath: folder + "/bin/python3") {
-      return folder + "/bin/python3"
-    }
-    if let path = Self.inPath("python3") ?? Self.inPath("python") { return path }
+    let folder = script.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }
+    if let path = PythonInterpreter.find(beside: folder) { return path }
     throw RewardError(
       .configuration,
       "reward \"\(specification.use)\" needs Python, and there is no python3 in the PATH: install "
@@ -251,11 +243,6 @@ struct RewardResolver {
       FileManager.default.fileExists(atPath: $0)
     }
   }
-
-  private static func inPath(_ program: String) -> String? {
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
-    return path.split(separator: ":").map { "\($0)/\(program)" }
-      .first { FileManager.default.isExecutableFile(atPath: $0) }
   }
 
   static func absolute(_ path: String) -> String {

@@ -36,7 +36,7 @@ public struct Dataset: Sendable {
     _ path: String, mapping: ColumnMapping = .identity, split: DatasetSplit = .train,
     limit: Int? = nil
   ) throws(DatasetError) -> Dataset {
-    let file = try DatasetFile(reading: try split.file(of: path))
+    let file = try DatasetFile(try split.files(of: path))
     let rows = file.rows.prefix(limit ?? .max)
     var problems: [Problem] = []
     problems.reserveCapacity(rows.count)

@@ -29,9 +29,33 @@ public struct DatasetFile: Sendable {
   /// Time and memory are linear in the file's length.
   /// - Throws: `DatasetError` naming the line.
   public init(reading path: String) throws(DatasetError) {
+    try self.init(DatasetFiles(name: path, paths: [path]))
+  }
+
+  /// Reads all rows of a part of a data set; what is in a foreign form is converted first.
+  init(_ files: DatasetFiles) throws(DatasetError) {
+    var source = try LineSource(files.paths[0], name: files.name)
+    let beginning = try source.peek()
+    guard let form = ForeignDataset.Form(of: files.paths[0], beginning: beginning) else {
+      let form = try Self.form(of: files.paths[0], beginning: beginning, name: files.name)
+      try self.init(source, path: files.name, form: form)
+      return
+    }
+    let copy = try ForeignDataset(
+      name: files.name, files: files.paths, form: form,
+      environment: ProcessInfo.processInfo.environment
+    ).converted()
+    source = try LineSource(copy, name: files.name)
+    let copied = try Self.form(of: copy, beginning: source.peek(), name: files.name)
+    try self.init(source, path: files.name, form: copied)
+  }
+
+  private init(
+    _ source: consuming LineSource, path: String, form: Form
+  ) throws(DatasetError) {
+    var source = source
     self.path = path
-    var source = try LineSource(path)
-    switch try Self.form(of: path, beginning: try source.peek()) {
+    switch form {
     case .jsonLines: rows = try Self.jsonLines(&source)
     case .jsonArray: rows = try Self.jsonArray(try source.rest(limit: Self.wholeLimit), path)
     case .delimited(let separator):
@@ -100,23 +124,11 @@ public struct DatasetFile: Sendable {
 
 extension DatasetFile {
   /// The form of a file by its first bytes and its name.
-  private static func form(of path: String, beginning: [UInt8]) throws(DatasetError) -> Form {
-    func refuse(_ reason: String) -> DatasetError { DatasetError(path: path, reason: reason) }
+  private static func form(
+    of path: String, beginning: [UInt8], name shown: String
+  ) throws(DatasetError) -> Form {
+    func refuse(_ reason: String) -> DatasetError { DatasetError(path: shown, reason: reason) }
     let name = path.lowercased()
-    if beginning.starts(with: Array("PAR1".utf8)) || name.hasSuffix(".parquet") {
-      throw refuse(parquetRemedy(path))
-    }
-    if beginning.starts(with: [0x1F, 0x8B]) {
-      throw refuse("is compressed; type: gunzip --keep '\(path)'")
-    }
-    if beginning.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
-      throw refuse("is compressed; type: zstd --decompress '\(path)'")
-    }
-    if beginning.starts(with: Array("ARROW1".utf8)) || name.hasSuffix(".arrow") {
-      throw refuse(
-        "is an Arrow file; convert it: python3 -c \"import datasets; "
-          + "datasets.Dataset.from_file('\(path)').to_json('\(path).jsonl')\"")
-    }
     if beginning.starts(with: Array("PK\u{3}\u{4}".utf8)) {
       throw refuse("is a zip archive; type: unzip '\(path)'")
     }
@@ -140,11 +152,5 @@ extension DatasetFile {
     guard name.hasSuffix(".json") else { return false }
     let line = text.prefix { $0 != 0x0A }
     return line.count < text.count && (try? JSONValue.parse(bytes: Array(line))) == nil
-  }
-
-  private static func parquetRemedy(_ path: String) -> String {
-    let lines = (path as NSString).deletingPathExtension + ".jsonl"
-    return "is Parquet, which isn't read; convert it: python3 -c \"import pandas; "
-      + "pandas.read_parquet('\(path)').to_json('\(lines)', orient='records', lines=True)\""
   }
 }

@@ -12,58 +12,43 @@ public enum DatasetSplit: Sendable, Hashable {
     }
   }
 
-  private static let extensions = ["jsonl", "json", "csv", "tsv"]
-
-  /// The file that a path means: itself, or the file of a folder that has this part.
+  /// The files that a path means: itself, the part of a folder, or of a data set in the hub's cache.
   /// - Throws: `DatasetError` where there is none, with what to type for a name of the hub.
-  func file(of path: String) throws(DatasetError) -> String {
+  func files(
+    of path: String, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws(DatasetError) -> DatasetFiles {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      if let files = try HubDataset(path)?.files(stems, environment: environment) {
+        return DatasetFiles(name: path, paths: files)
+      }
       throw DatasetError(path: path, reason: Self.missingReason(path))
     }
-    guard isFolder.boolValue else { return path }
-    let folder = URL(fileURLWithPath: path)
-    for stem in stems {
-      for suffix in Self.extensions {
-        let file = folder.appendingPathComponent("\(stem).\(suffix)").path
-        if FileManager.default.fileExists(atPath: file) {
-          return path.hasSuffix("/") ? "\(path)\(stem).\(suffix)" : "\(path)/\(stem).\(suffix)"
-        }
-      }
+    guard isFolder.boolValue else { return DatasetFiles(name: path, paths: [path]) }
+    let folder = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    if let files = try DatasetFolder(path: folder).files(stems) {
+      return DatasetFiles(name: files.count == 1 ? files[0] : path, paths: files)
     }
     throw DatasetError(
       path: path,
-      reason: "is a folder without \(stems.map { $0 + ".jsonl" }.joined(separator: ", "))"
-        + "; name the file\(Self.parquetHint(in: folder))")
-  }
-
-  private static func parquetHint(in folder: URL) -> String {
-    let paths = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
-    // A folder that someone points at by mistake may be huge: look at the first files only.
-    var looked = 0
-    while let file = paths?.nextObject() as? URL, looked < 1000 {
-      looked += 1
-      if file.pathExtension == "parquet" {
-        return ". Parquet isn't read; convert it: python3 -c \"import pandas; pandas.read_parquet("
-          + "'\(file.path)').to_json('\(folder.path)/train.jsonl', orient='records', lines=True)\""
-      }
-    }
-    return ""
+      reason:
+        "is a folder without \(stems.map { $0 + ".jsonl" }.joined(separator: ", ")) or the like "
+        + "in Parquet, and not one that save_to_disk wrote; name the file")
   }
 
   /// Why a path leads nowhere; for a name of the Hugging Face hub, what to type.
   private static func missingReason(_ path: String) -> String {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    let looksLikeHubName =
-      parts.count == 2 && !parts[0].isEmpty && !parts[1].isEmpty
-      && !path.hasPrefix(".") && (path as NSString).pathExtension.isEmpty
-      && !FileManager.default.fileExists(atPath: String(parts[0]))
-    guard looksLikeHubName else { return "there is no such file" }
-    let folder = String(parts[1])
+    guard let hub = HubDataset(path), !path.hasPrefix("."),
+      hub.configuration != nil || (path as NSString).pathExtension.isEmpty,
+      !FileManager.default.fileExists(atPath: (path as NSString).deletingLastPathComponent)
+    else { return "there is no such file" }
+    let folder = hub.name.split(separator: "/").last.map(String.init) ?? hub.name
+    let chosen = hub.configuration.map { ", '\($0)'" } ?? ""
     return """
-      is no file here, but may be a data set of the Hugging Face hub, and nothing is downloaded by \
-      itself; type: python3 -c "import datasets; \
-      datasets.load_dataset('\(path)', split='train').to_json('\(folder).jsonl')" \
+      is no file here and not in the hub's cache, but may be a data set of the Hugging Face hub; nothing \
+      is downloaded by itself; type: hf download --repo-type dataset \(hub.name) \
+      and give the name again, or: python3 -c "import datasets; \
+      datasets.load_dataset('\(hub.name)'\(chosen), split='train').to_json('\(folder).jsonl')" \
       and give \(folder).jsonl
       """
   }

@@ -11,10 +11,12 @@ package struct LineSource: ~Copyable {
   private var position = 0
   private var isAtEnd = false
 
-  package init(_ path: String) throws(DatasetError) {
-    self.path = path
+  /// Opens a file.
+  /// - Parameter name: What messages call it.
+  package init(_ path: String, name: String? = nil) throws(DatasetError) {
+    self.path = name ?? path
     do throws(FileReadError) { reader = try FileReader(path) } catch {
-      throw DatasetError(path: path, reason: error.reason)
+      throw DatasetError(path: self.path, reason: error.reason)
     }
   }
 

@@ -30,8 +30,9 @@ extension Prompt {
 extension ChatMessage {
   /// Reads `{"role": …, "content": …}`; other members are kept.
   ///
-  /// A content of parts, `[{"type": "text", "text": …}]`, is joined; null is the empty text. Both are
-  /// kept in `extra` besides, for templates that look at them.
+  /// A content of parts, `[{"type": "text", "text": …}]`, is joined; null is the empty text; what else a
+  /// tool gave (an object, a number) is its JSON. All three are kept in `extra` besides, for templates
+  /// that look at them; a message without content, which only one with `tool_calls` may be, keeps null.
   /// - Throws: `PromptFormError` with the fault as a clause.
   package init(json: JSONValue) throws(PromptFormError) {
     guard var members = json.object else {
@@ -40,15 +41,35 @@ extension ChatMessage {
     guard let role = members["role"]?.string else { throw PromptFormError("has no role") }
     let content: String
     switch members["content"] {
-    case .string(let text): content = text
-    case .array(let parts): content = try Self.text(ofParts: parts)
+    case .string(let text):
+      content = text
+      members["content"] = nil
+    case .array(let parts) where !Self.isToolResult(role) || Self.areTextParts(parts):
+      content = try Self.text(ofParts: parts)
     case .null: content = ""
-    case nil where members["tool_calls"] != nil: content = ""
-    default: throw PromptFormError("has no content")
+    case nil:
+      guard members["tool_calls"] != nil else { throw PromptFormError("has no content") }
+      content = ""
+      members["content"] = .null
+    case let value?:
+      guard Self.isToolResult(role) else {
+        throw PromptFormError(
+          "has a content that is neither a text nor a list of text parts: "
+            + "\(value.jsonText.prefix(40)); only a tool's message may have one")
+      }
+      content = value.jsonText
     }
     members["role"] = nil
-    if case .string? = members["content"] { members["content"] = nil }
     self.init(role: role, content: content, extra: members)
+  }
+
+  /// Whether a message of this role carries what a tool gave, which may be any JSON.
+  private static func isToolResult(_ role: String) -> Bool {
+    ["tool", "function", "ipython", "environment", "observation"].contains(role)
+  }
+
+  private static func areTextParts(_ parts: [JSONValue]) -> Bool {
+    parts.allSatisfy { $0["type"]?.string == "text" && $0["text"]?.string != nil }
   }
 
   private static func text(ofParts parts: [JSONValue]) throws(PromptFormError) -> String {

@@ -1,9 +1,11 @@
-/// Rows to imitate, for the supervised stage.
+/// SFT examples, for the supervised stage.
 public struct SupervisedDataset: Sendable {
-  /// One row to imitate.
+  /// One example.
   public enum Row: Sendable, Hashable {
     /// The completion is learnt, the prompt is given.
     case completion(prompt: Prompt, completion: String)
+    /// The same as a conversation: the assistant's turns of the completion are learnt.
+    case answer(prompt: [ChatMessage], completion: [ChatMessage])
     /// The assistant's turns are learnt.
     case conversation([ChatMessage])
     /// The whole text is learnt.
@@ -16,10 +18,15 @@ public struct SupervisedDataset: Sendable {
   public var rows: [Row]
   /// Where each row stands in its file.
   public var places: [RowPlace]
-  /// What each row gives a chat template besides the conversation: its columns `tools` and `documents`.
+  /// What each row gives a chat template besides the conversation: its `templateColumns`.
   public var resources: [JSONObject]
   /// The SHA-256 of what the data was read from, in hexadecimal.
   public var contentHash: String
+
+  /// The columns that are given to chat templates; the last is verl's name for the one before it.
+  public static let templateColumns = [
+    "tools", "documents", "chat_template_kwargs", "apply_chat_template_kwargs",
+  ]
 
   /// Makes a data set of rows that are at hand; their places are counted.
   public init(name: String, rows: [Row], contentHash: String) {
@@ -36,7 +43,7 @@ public struct SupervisedDataset: Sendable {
     _ path: String, mapping: ColumnMapping = .identity, split: DatasetSplit = .train,
     limit: Int? = nil
   ) throws(DatasetError) -> SupervisedDataset {
-    let file = try DatasetFile(reading: try split.file(of: path))
+    let file = try DatasetFile(try split.files(of: path))
     let kept = file.rows.prefix(limit ?? .max)
     var rows: [Row] = []
     var resources: [JSONObject] = []
@@ -45,7 +52,7 @@ public struct SupervisedDataset: Sendable {
       rows.append(try Self.row(row, mapping, path: file.path))
       let columns = mapping.apply(to: row.columns).columns
       resources.append(
-        JSONObject(["tools", "documents"].compactMap { name in columns[name].map { (name, $0) } }))
+        JSONObject(templateColumns.compactMap { name in columns[name].map { (name, $0) } }))
     }
     var dataset = SupervisedDataset(name: path, rows: rows, contentHash: file.contentHash)
     dataset.places = kept.map(\.place)
@@ -90,15 +97,14 @@ public struct SupervisedDataset: Sendable {
     }
     do throws(PromptFormError) {
       if let prompt = columns["prompt"], let completion = columns["completion"] {
-        return .completion(
-          prompt: try Prompt(json: prompt), completion: try completionText(completion))
+        return try pair(prompt: try Prompt(json: prompt), completion)
       }
       if let messages = columns["messages"] {
         guard case .messages(let turns) = try Prompt(json: messages) else {
           throw PromptFormError("must be a list, in the column 'messages'")
         }
         guard turns.contains(where: { $0.role == "assistant" }) else {
-          throw PromptFormError("has no turn of the assistant to imitate, in the column 'messages'")
+          throw PromptFormError("has no turn of the assistant to learn, in the column 'messages'")
         }
         return .conversation(turns)
       }
@@ -111,12 +117,32 @@ public struct SupervisedDataset: Sendable {
         + "\(row.columnList); name them: --columns prompt=COLUMN,completion=COLUMN")
   }
 
-  /// A completion's text; TRL's conversational form is a list of one assistant message.
-  private static func completionText(_ json: JSONValue) throws(PromptFormError) -> String {
-    if let text = json.string { return text }
-    guard let elements = json.array, elements.count == 1 else {
-      throw PromptFormError("has a completion that is neither a text nor one message")
+  /// A prompt with its completion; TRL's conversational form has lists of messages in both.
+  private static func pair(prompt: Prompt, _ json: JSONValue) throws(PromptFormError) -> Row {
+    switch (prompt, json) {
+    case (.text, .string(let text)): return .completion(prompt: prompt, completion: text)
+    case (.messages(let messages), .string(let text)):
+      return .answer(
+        prompt: messages, completion: [ChatMessage(role: "assistant", content: text)])
+    default: break
     }
-    return try ChatMessage(json: elements[0]).content
+    guard case .array(let elements) = json, !elements.isEmpty else {
+      throw PromptFormError("has a completion that is neither a text nor a list of messages")
+    }
+    var turns: [ChatMessage] = []
+    for element in elements { turns.append(try ChatMessage(json: element)) }
+    guard turns[0].role == "assistant" else {
+      throw PromptFormError("has a completion whose first message is not the assistant's")
+    }
+    switch prompt {
+    case .messages(let messages): return .answer(prompt: messages, completion: turns)
+    case .text:
+      guard turns.count == 1 else {
+        throw PromptFormError(
+          "is a text and its completion has \(turns.count) messages; give the prompt as messages too"
+        )
+      }
+      return .completion(prompt: prompt, completion: turns[0].content)
+    }
   }
 }

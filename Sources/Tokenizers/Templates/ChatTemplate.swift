@@ -78,43 +78,61 @@ public struct ChatTemplate: Sendable {
     return (named.first { $0["name"]?.string == "default" } ?? named.first)?["template"]?.string
   }
 
-  /// Renders a conversation.
+  /// Renders a conversation, as transformers' `apply_chat_template` does.
+  ///
+  /// Members of messages that are null are left out, and a message's reasoning is given under each of the
+  /// names `reasoning_content` and `thinking`, whichever it came under.
   /// - Parameters:
   ///   - messages: The conversation; a member `content` of `extra` stands for the content itself
-  ///     (null, or a list of parts).
+  ///     (null, a list of parts, or what a tool gave).
   ///   - tools: The functions that the model may call, as JSON schemas.
-  ///   - addGenerationPrompt: Whether to open the assistant's turn at the end.
+  ///   - end: How the text ends.
   ///   - variables: Other names that the template may ask for (`enable_thinking` …).
   ///   - now: What `strftime_now` tells, in local time.
   /// - Throws: `TemplateError` naming the line.
   public func render(
-    messages: [ChatMessage], tools: JSONValue? = nil, addGenerationPrompt: Bool,
+    messages: [ChatMessage], tools: JSONValue? = nil, end: ConversationEnd,
     variables: JSONObject = [:], now: Date = Date()
   ) throws(TemplateError) -> String {
-    let values = messages.map { message in
-      var members: JSONObject = [
-        "role": .string(message.role), "content": .string(message.content),
-      ]
-      for (key, value) in message.extra { members[key] = value }
-      return JSONValue.object(members)
-    }
-    return try render(
-      messages: values, tools: tools, addGenerationPrompt: addGenerationPrompt,
-      variables: variables, now: now)
+    try render(
+      messages: messages.map(\.json), tools: tools, end: end, variables: variables, now: now)
   }
 
   /// Renders a conversation whose messages are JSON objects as a dataset holds them.
   /// - Throws: `TemplateError` naming the line.
   public func render(
-    messages: [JSONValue], tools: JSONValue? = nil, addGenerationPrompt: Bool,
+    messages: [JSONValue], tools: JSONValue? = nil, end: ConversationEnd,
     variables: JSONObject = [:], now: Date = Date()
+  ) throws(TemplateError) -> String {
+    let messages = ChatConversation.normalized(messages)
+    guard end == .insideFinalMessage else {
+      return try run(messages, tools, end, variables, now)
+    }
+    guard let marked = ChatConversation.marked(messages) else {
+      throw TemplateError(
+        template: name, line: 1,
+        reason: "the last message has no text that could be continued (continue_final_message)")
+    }
+    let text = try run(marked.messages, tools, end, variables, now)
+    guard let head = ChatConversation.cut(text, after: marked.text) else {
+      throw TemplateError(
+        template: name, line: 1,
+        reason: "the template does not print the last message's text as it is, so that it can't be "
+          + "continued; set continue_final_message to false to have the message closed")
+    }
+    return head
+  }
+
+  private func run(
+    _ messages: [JSONValue], _ tools: JSONValue?, _ end: ConversationEnd, _ variables: JSONObject,
+    _ now: Date
   ) throws(TemplateError) -> String {
     let scope = TemplateScope(parent: nil)
     for (name, value) in specialTokens { scope.set(name, TemplateValue(value)) }
     scope.set("messages", TemplateValue(.array(messages)))
     scope.set("tools", tools.map { TemplateValue($0) } ?? .none)
     scope.set("documents", .none)
-    scope.set("add_generation_prompt", .bool(addGenerationPrompt))
+    scope.set("add_generation_prompt", .bool(end == .generationPrompt))
     for (name, value) in variables { scope.set(name, TemplateValue(value)) }
     do throws(TemplateFault) {
       return try TemplateEvaluator(now: now).render(statements, scope)

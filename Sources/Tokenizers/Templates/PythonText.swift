@@ -24,7 +24,7 @@ struct PythonText {
   /// Writes what `{{ value }}` prints.
   mutating func writeString(of value: TemplateValue) throws(Overflow) {
     switch value {
-    case .string(let text): try write(text)
+    case .string(let text), .markup(let text): try write(text)
     case .undefined: break
     default: try writeRepresentation(of: value)
     }
@@ -40,6 +40,7 @@ struct PythonText {
     case .integer(let value): try write(String(value))
     case .number(let value): try write(Self.text(of: value))
     case .string(let text): try write(Self.representation(of: text))
+    case .markup(let text): try write("Markup(\(Self.representation(of: text)))")
     case .list(let items): try writeItems(items, "[", "]", depth: depth)
     case .tuple(let items): try writeItems(items, "(", items.count == 1 ? ",)" : ")", depth: depth)
     case .dictionary(let members): try writeMembers(members, depth: depth)
@@ -180,7 +181,7 @@ struct PythonText {
     case .bool(let value): try put(value ? "true" : "false")
     case .integer(let value): try put(String(value))
     case .number(let value): try put(Self.jsonText(of: value))
-    case .string(let text): try put(Self.jsonText(of: text, layout))
+    case .string(let text), .markup(let text): try put(Self.jsonText(of: text, layout))
     case .list(let items), .tuple(let items):
       try writeList("[", "]", count: items.count, layout, depth) {
         (index, writer) throws(JSONFault) in
@@ -228,7 +229,7 @@ struct PythonText {
     var entries: [(key: String, value: TemplateValue)] = []
     for entry in members.entries {
       switch entry.key {
-      case .string(let text): entries.append((text, entry.value))
+      case .string(let text), .markup(let text): entries.append((text, entry.value))
       case .integer(let value): entries.append((String(value), entry.value))
       case .number(let value): entries.append((jsonText(of: value), entry.value))
       case .bool(let value): entries.append((value ? "true" : "false", entry.value))

@@ -11,6 +11,11 @@ extension TemplateEvaluator {
     if case .undefined(let hint) = right {
       throw TemplateFault(line: line, reason: Self.sentence(hint))
     }
+    if left.isMarkup || right.isMarkup,
+      let result = try markupArithmetic(operation, left, right, line)
+    {
+      return result
+    }
     switch (operation, left, right) {
     case (.add, .string(let first), .string(let second)):
       try checkText(first.utf8.count + second.utf8.count, line)
@@ -133,8 +138,9 @@ extension TemplateEvaluator {
   // MARK: Formatting
 
   /// Python's `format % values` with `%s %r %d %i %f %g %e %x %%`, width and precision.
+  /// - Parameter escapes: Whether texts are escaped, as into a `Markup`.
   func format(
-    _ format: String, _ values: [TemplateValue], _ line: Int
+    _ format: String, _ values: [TemplateValue], escapes: Bool = false, _ line: Int
   ) throws(TemplateFault) -> TemplateValue {
     try chargeReading(format, line)
     var result = ""
@@ -171,7 +177,8 @@ extension TemplateEvaluator {
       guard place < values.count else {
         throw TemplateFault(line: line, reason: "the format needs more values")
       }
-      let piece = try formatted(values[place], conversion, precision, flags, line)
+      let piece = try formatted(
+        values[place], conversion, precision, flags, escapes: escapes, line)
       place += 1
       let padding = max(min(width, 1 << 16) - piece.unicodeScalars.count, 0)
       try checkText(piece.utf8.count + padding, line)
@@ -203,7 +210,7 @@ extension TemplateEvaluator {
 
   private func formatted(
     _ value: TemplateValue, _ conversion: Unicode.Scalar, _ precision: Int?,
-    _ flags: Set<Unicode.Scalar>, _ line: Int
+    _ flags: Set<Unicode.Scalar>, escapes: Bool, _ line: Int
   ) throws(TemplateFault) -> String {
     func signed(_ text: String) -> String {
       text.hasPrefix("-")
@@ -213,9 +220,10 @@ extension TemplateEvaluator {
     case "s", "r":
       var text = try string(of: value, line)
       try chargeReading(text, line)
-      if conversion == "r", case .string(let plain) = value {
+      if conversion == "r", case .string(let plain) = value.unmarked {
         text = PythonText.representation(of: plain)
       }
+      if escapes, conversion == "r" || !value.isMarkup { text = TemplateValue.escaped(text) }
       return precision.map { String(String.UnicodeScalarView(text.unicodeScalars.prefix($0))) }
         ?? text
     case "d", "i", "x", "X", "o":

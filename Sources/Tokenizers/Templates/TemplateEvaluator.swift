@@ -303,7 +303,7 @@ final class TemplateEvaluator {
   /// The elements to iterate over.
   func elements(of value: TemplateValue, _ line: Int) throws(TemplateFault) -> [TemplateValue] {
     switch value {
-    case .string(let text): try checkList(text.utf8.count, line)
+    case .string(let text), .markup(let text): try checkList(text.utf8.count, line)
     case .dictionary(let members): try checkList(members.count, line)
     default: break
     }

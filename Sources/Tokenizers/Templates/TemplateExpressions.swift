@@ -193,9 +193,9 @@ extension TemplateEvaluator {
   func contains(
     _ container: TemplateValue, _ element: TemplateValue, _ line: Int
   ) throws(TemplateFault) -> Bool {
-    switch container {
+    switch container.unmarked {
     case .string(let text):
-      guard case .string(let part) = element else {
+      guard case .string(let part) = element.unmarked else {
         throw TemplateFault(line: line, reason: "a text can't hold a \(element.typeName)")
       }
       try charge(1 + (text.utf8.count + part.utf8.count) / 64, line)
@@ -226,7 +226,9 @@ extension TemplateEvaluator {
     case .dictionary(let members):
       if TemplateMethods.dictionary.contains(name) { return .method(value, name) }
       return members[name] ?? .undefined("the dictionary has no member '\(name)'")
-    case .string where TemplateMethods.string.contains(name): return .method(value, name)
+    case .string where TemplateMethods.string.contains(name),
+      .markup where TemplateMethods.string.contains(name):
+      return .method(value, name)
     case .list where TemplateMethods.list.contains(name),
       .tuple where TemplateMethods.list.contains(name):
       return .method(value, name)
@@ -280,7 +282,7 @@ extension TemplateEvaluator {
         }
         return items[place]
       }
-    case .string(let text):
+    case .string(let text), .markup(let text):
       if let index = key.int {
         let scalars = text.unicodeScalars
         try charge(1 + text.utf8.count / 64, line)
@@ -288,11 +290,11 @@ extension TemplateEvaluator {
         guard place >= 0, place < scalars.count else {
           return .undefined("the text has no character \(index)")
         }
-        return .string(String(scalars[scalars.index(scalars.startIndex, offsetBy: place)]))
+        return value.retext(String(scalars[scalars.index(scalars.startIndex, offsetBy: place)]))
       }
     default: break
     }
-    guard case .string(let name) = key else {
+    guard case .string(let name) = key.unmarked else {
       return .undefined("a \(value.typeName) has no such element")
     }
     if case .dictionary = value, !TemplateMethods.dictionary.contains(name) {
@@ -326,15 +328,15 @@ extension TemplateEvaluator {
       let slice = PythonSlice(of: items.count, start, stop, step)
       try checkList(slice.count, line)
       return .tuple(slice.indices.map { items[$0] })
-    case .string(let text):
+    case .string(let text), .markup(let text):
       try chargeReading(text, line)
       let scalars = text.unicodeScalars
       let slice = PythonSlice(of: scalars.count, start, stop, step)
-      guard slice.count > 0 else { return .string("") }
+      guard slice.count > 0 else { return value.retext("") }
       var place = scalars.index(scalars.startIndex, offsetBy: slice.first)
       if slice.step == 1 {
         let end = scalars.index(place, offsetBy: slice.count)
-        return try self.text(String(scalars[place..<end]), line)
+        return value.marking(try self.text(String(scalars[place..<end]), line))
       }
       var result = String.UnicodeScalarView()
       result.append(scalars[place])
@@ -342,7 +344,7 @@ extension TemplateEvaluator {
         place = scalars.index(place, offsetBy: slice.step)
         result.append(scalars[place])
       }
-      return try self.text(String(result), line)
+      return value.marking(try self.text(String(result), line))
     case .undefined(let hint): throw TemplateFault(line: line, reason: Self.sentence(hint))
     default: throw TemplateFault(line: line, reason: "a \(value.typeName) can't be sliced")
     }

@@ -44,12 +44,15 @@ enum TemplateFilters {
     "string": { (run, value, _, line) throws(TemplateFault) in
       try run.text(try run.string(of: value, line), line)
     },
-    "safe": { (_, value, _, _) throws(TemplateFault) in value },
+    // That the results are marked as HTML is the caller's business.
+    "safe": { (run, value, _, line) throws(TemplateFault) in
+      try run.text(try run.string(of: value, line), line)
+    },
     "escape": { (run, value, _, line) throws(TemplateFault) in
-      try run.mapped(value, line, escaped)
+      try run.mapped(value, line, TemplateValue.escaped)
     },
     "forceescape": { (run, value, _, line) throws(TemplateFault) in
-      try run.mapped(value, line, escaped)
+      try run.mapped(value, line, TemplateValue.escaped)
     },
     "replace": { (run, value, call, line) throws(TemplateFault) in
       guard let old = call.argument(0, "old"), let new = call.argument(1, "new") else {
@@ -113,21 +116,6 @@ enum TemplateFilters {
       result +=
         startsWord ? scalar.properties.titlecaseMapping : scalar.properties.lowercaseMapping
       startsWord = scalar.isPythonSpace || "-({[<".unicodeScalars.contains(scalar)
-    }
-    return result
-  }
-
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&#34;"
-      case "'": result += "&#39;"
-      default: result.unicodeScalars.append(scalar)
-      }
     }
     return result
   }
@@ -340,15 +328,5 @@ extension TemplateEvaluator {
     let text = try string(of: value, line)
     try chargeReading(text, line)
     return try self.text(change(text), line)
-  }
-
-  /// Applies a filter.
-  func applyFilter(
-    _ name: String, to value: TemplateValue, _ call: TemplateCall, _ line: Int
-  ) throws(TemplateFault) -> TemplateValue {
-    guard let filter = TemplateFilters.all[name] else {
-      throw TemplateFault(line: line, reason: "unknown filter '\(name)'")
-    }
-    return try filter(self, value, call, line)
   }
 }

@@ -29,6 +29,7 @@ extension TemplateEvaluator {
   ) throws(TemplateFault) -> TemplateValue {
     switch receiver {
     case .string(let text): return try callStringMethod(name, text, call, line)
+    case .markup(let text): return try callMarkupMethod(name, of: receiver, text, call, line)
     case .dictionary(let members): return try callDictionaryMethod(name, members, call, line)
     case .list(let items), .tuple(let items):
       return try callListMethod(name, items.items, receiver, call, line)
@@ -112,7 +113,7 @@ extension TemplateEvaluator {
     if name != "startswith", name != "endswith" { try chargeReading(text, line) }
     func textArgument(_ place: Int, _ argument: String) throws(TemplateFault) -> String? {
       guard let value = call.argument(place, argument), !value.isNone else { return nil }
-      guard case .string(let text) = value else {
+      guard case .string(let text) = value.unmarked else {
         throw TemplateFault(
           line: line, reason: "\(name)() needs a text, not a \(value.typeName)")
       }
@@ -294,7 +295,7 @@ extension TemplateEvaluator {
     _ name: String, _ text: String, _ affix: TemplateValue, _ line: Int
   ) throws(TemplateFault) -> Bool {
     try charge(1, line)
-    switch affix {
+    switch affix.unmarked {
     case .string(let affix):
       try charge(min(text.utf8.count, affix.utf8.count) / 64, line)
       return name == "startswith"

@@ -14,12 +14,12 @@ enum TemplateTests {
       "integer": { value, _, _ in if case .integer = value { true } else { false } },
       "float": { value, _, _ in if case .number = value { true } else { false } },
       "number": { value, _, _ in value.double != nil },
-      "string": { value, _, _ in if case .string = value { true } else { false } },
+      "string": { value, _, _ in if case .string = value.unmarked { true } else { false } },
       "mapping": { value, _, _ in if case .dictionary = value { true } else { false } },
       "iterable": { value, _, _ in value.isIterable },
       "sequence": { value, _, _ in
         switch value {
-        case .list, .tuple, .string, .dictionary, .undefined: true
+        case .list, .tuple, .string, .markup, .dictionary, .undefined: true
         default: false
         }
       },
@@ -46,7 +46,7 @@ enum TemplateTests {
       "sameas": { value, call, budget in
         call.positional.first.map { isSame(value, $0, &budget) }
       },
-      "escaped": { _, _, _ in false },
+      "escaped": { value, _, _ in value.isMarkup },
       "filter": { value, _, budget in
         text(value, &budget).map { TemplateFilters.all[$0] != nil }
       },
@@ -76,7 +76,7 @@ enum TemplateTests {
         }
       },
       "in": { value, call, budget in
-        switch call.positional.first {
+        switch call.positional.first?.unmarked {
         case .string(let whole)?:
           guard let part = text(value) else { return nil }
           budget -= (whole.utf8.count + part.utf8.count) / 64
@@ -116,7 +116,7 @@ enum TemplateTests {
   }
 
   private static func text(_ value: TemplateValue) -> String? {
-    if case .string(let text) = value { return text }
+    if case .string(let text) = value.unmarked { return text }
     return nil
   }
 

@@ -9,6 +9,8 @@ enum TemplateValue {
   case integer(Int)
   case number(Double)
   case string(String)
+  /// A text that counts as HTML: what `safe` and `escape` give, markupsafe's `Markup`.
+  case markup(String)
   case list(TemplateList)
   case tuple(TemplateList)
   case dictionary(TemplateDictionary)
@@ -143,7 +145,7 @@ struct TemplateDictionary {
       case .bool(let value): self = .integer(value ? 1 : 0)
       case .integer(let value): self = .integer(value)
       case .number(let value): self = Int(exactly: value).map(Key.integer) ?? .number(value)
-      case .string(let text): self = .text(Array(text.utf8))
+      case .string(let text), .markup(let text): self = .text(Array(text.utf8))
       case .tuple(let items):
         guard depth < 3, items.count <= 64 else { return nil }
         var keys: [Key] = []
@@ -209,7 +211,7 @@ extension TemplateValue {
   /// What looking the value up in a dictionary costs in steps: its text is copied and hashed.
   var keyCost: Int {
     switch self {
-    case .string(let text): text.utf8.count / 32
+    case .string(let text), .markup(let text): text.utf8.count / 32
     case .tuple(let items):
       // As far as a key is looked into: three levels of at most 64 elements.
       items.depth > 4 || items.count > 64 ? 0 : items.reduce(items.count) { $0 + $1.keyCost }
@@ -241,7 +243,7 @@ extension TemplateValue {
     case .bool(let value): value
     case .integer(let value): value != 0
     case .number(let value): value != 0
-    case .string(let text): !text.isEmpty
+    case .string(let text), .markup(let text): !text.isEmpty
     case .list(let items), .tuple(let items): !items.isEmpty
     case .dictionary(let members): members.count > 0
     default: true
@@ -257,6 +259,7 @@ extension TemplateValue {
     case .integer: "int"
     case .number: "float"
     case .string: "str"
+    case .markup: "Markup"
     case .list: "list"
     case .tuple: "tuple"
     case .dictionary: "dict"
@@ -291,7 +294,7 @@ extension TemplateValue {
   /// Whether Python can iterate over the value.
   var isIterable: Bool {
     switch self {
-    case .undefined, .list, .tuple, .dictionary, .string, .loop: true
+    case .undefined, .list, .tuple, .dictionary, .string, .markup, .loop: true
     default: false
     }
   }
@@ -302,7 +305,7 @@ extension TemplateValue {
     case .undefined: []
     case .list(let items), .tuple(let items): items.items
     case .dictionary(let members): members.entries.map(\.key)
-    case .string(let text): text.unicodeScalars.map { .string(String($0)) }
+    case .string(let text), .markup(let text): text.unicodeScalars.map { .string(String($0)) }
     case .loop(let state): state.items
     default: nil
     }
@@ -315,7 +318,7 @@ extension TemplateValue {
   func isEqual(to other: TemplateValue, budget: inout Int, depth: Int = 0) -> Bool {
     budget -= 1
     guard budget > 0, depth < 200 else { return false }
-    switch (self, other) {
+    switch (unmarked, other.unmarked) {
     case (.undefined, .undefined), (.none, .none): return true
     case (.string(let left), .string(let right)):
       budget -= min(left.utf8.count, right.utf8.count) / 64
@@ -347,7 +350,7 @@ extension TemplateValue {
   func isLess(than other: TemplateValue, budget: inout Int, depth: Int = 0) -> Bool? {
     budget -= 1
     guard budget > 0, depth < 200 else { return nil }
-    switch (self, other) {
+    switch (unmarked, other.unmarked) {
     // UTF-8 orders as scalars do.
     case (.string(let left), .string(let right)):
       budget -= min(left.utf8.count, right.utf8.count) / 64

@@ -120,7 +120,7 @@ private struct ConfigurationResolver {
     _ name: String, _ value: JSONValue, _ origin: SettingOrigin, faultPrefix: String
   ) {
     guard let setting = SettingDeclaration.named(name) else {
-      faults.append("\(faultPrefix) is no setting")
+      faults.append("\(faultPrefix) is not a setting")
       return
     }
     if let fault = setting.write(&resolved.values, value) {

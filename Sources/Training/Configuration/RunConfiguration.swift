@@ -28,6 +28,8 @@ public struct RunConfiguration: Sendable, Hashable {
   package var referenceModel: String?
   package var system: String?
   package var chatTemplate: String?
+  package var chatTemplateKwargs: JSONObject = [:]
+  package var continueFinalMessage = true
   package var usePeft = false
   package var loraR = 16
   package var loraAlpha = 32.0

@@ -15,7 +15,7 @@ extension SettingDeclaration {
     byName[name] ?? byName[name.replacing("-", with: "_").lowercased()]
   }
 
-  /// What to say of a name that is no setting: whose name it is, or which is nearest.
+  /// What to say of a name that is not a setting: whose name it is, or which is nearest.
   static func explanation(ofUnknown name: String) -> String {
     for setting in all {
       if let peer = setting.peers.first(where: { $0.matches(name) }) {
@@ -25,7 +25,7 @@ extension SettingDeclaration {
     }
     if let reason = reason(ofAbsent: name) { return "is \(reason)" }
     let nearest = Spelling.nearest(to: name, among: all.lazy.map(\.name))
-    return "is no setting"
+    return "is not a setting"
       + (nearest.map { "; did you mean '\($0)'?" } ?? "; see 'grpo help train'")
   }
 
@@ -40,7 +40,25 @@ extension SettingDeclaration {
     "vllm_mode": "TRL's; sampling and training always share one engine here",
     "bf16": "TRL's; parameters are trained in float32 here (see 'save_dtype')",
     "fp16": "TRL's; parameters are trained in float32 here (see 'save_dtype')",
-    "report_to": "TRL's; metrics.jsonl is always written (see 'tensorboard')",
+    "report_to":
+      "TRL's; metrics.jsonl is always written, TensorBoard files too (see 'tensorboard'); "
+      + "docs/interchange.md has the ten lines that bring them into W&B or trackio",
+    "run_name": "TRL's; a run is named by its folder (see 'run')",
+    "wandb_project": "another tool's; docs/interchange.md brings metrics.jsonl into W&B",
+    "push_to_hub":
+      "TRL's; nothing is uploaded here: when the run is done, hf upload NAME RUN/final",
+    "hub_model_id":
+      "TRL's; nothing is uploaded here: when the run is done, hf upload NAME RUN/final",
+    "eval_strategy": "TRL's; evaluation comes every 'eval_steps' steps, and never without it",
+    "evaluation_strategy":
+      "TRL's; evaluation comes every 'eval_steps' steps, and never without it",
+    "save_strategy": "TRL's; checkpoints come every 'save_steps' steps",
+    "logging_strategy": "TRL's; every step is in metrics.jsonl, 'logging_steps' is the screen's",
+    "dataset_config": "TRL's; a hub name takes it after a colon: dataset openai/gsm8k:main",
+    "dataset_config_name": "TRL's; a hub name takes it after a colon: dataset openai/gsm8k:main",
+    "dataset_train_split": "TRL's; a folder's or hub data set's part 'train' is taken here",
+    "dataset_test_split":
+      "TRL's; eval_dataset takes a folder's or hub data set's part 'validation' or 'test'",
     "trust_remote_code": "TRL's; no code of a model is ever run here",
     "generation_batch_size": "TRL's; a step is 'prompts_per_step' times 'num_generations' here",
     "optim": "TRL's; the optimiser is AdamW here",

@@ -155,6 +155,25 @@ extension SettingDeclaration {
       })
   }
 
+  static func object(
+    _ name: String, _ path: SettingPath<JSONObject>, absent: String, _ section: String,
+    _ help: String, peers: [PeerName] = [],
+    check: @escaping @Sendable (JSONObject) -> String? = { _ in nil }
+  ) -> SettingDeclaration {
+    SettingDeclaration(
+      name: name, section: section, kind: .object, absent: absent, unit: nil, help: help,
+      peers: peers,
+      read: { $0[keyPath: path].isEmpty ? .null : .object($0[keyPath: path]) },
+      write: { configuration, json in
+        guard let members = json.isNull ? [:] : json.object else {
+          return SettingFault("must be an object {NAME: VALUE, …}, not \(json.jsonText)")
+        }
+        if let reason = check(members) { return SettingFault(reason) }
+        configuration[keyPath: path] = members
+        return nil
+      })
+  }
+
   static func bytes(
     _ name: String, _ path: SettingPath<Int?>, absent: String, _ section: String, _ help: String,
     peers: [PeerName] = []

@@ -1,9 +1,10 @@
 import Rollouts
 
 /// What is wrong with a setting's value, as the end of a sentence that begins with its name.
-struct SettingFault: Error, Sendable {
+struct SettingFault: Error, Sendable, CustomStringConvertible {
   var reason: String
   init(_ reason: String) { self.reason = reason }
+  var description: String { reason }
 }
 
 /// Another toolkit's name for a setting of ours.
@@ -44,6 +45,8 @@ public enum SettingKind: Sendable, Hashable {
   case bytes
   /// A list of texts; an option adds one, or several where a separator is given.
   case list(separator: Character?)
+  /// A JSON object; of options that are given again the last counts.
+  case object
   /// A list of JSON values; an option adds one, as text or as an object.
   case values
 
@@ -51,7 +54,7 @@ public enum SettingKind: Sendable, Hashable {
   public var addsUp: Bool {
     switch self {
     case .list, .values: true
-    case .boolean, .integer, .number, .choice, .text, .path, .bytes: false
+    case .boolean, .integer, .number, .choice, .text, .path, .bytes, .object: false
     }
   }
 }
@@ -139,6 +142,10 @@ extension SettingDeclaration {
       }
       return .number(value)
     case .choice, .text, .path, .bytes: return .string(last)
+    case .object:
+      do { return try JSON5.parse(last) } catch {
+        throw SettingFault("isn't JSON: \(error.reason)")
+      }
     case .list(let separator):
       guard let separator else { return .array(words.map(JSONValue.string)) }
       return .array(

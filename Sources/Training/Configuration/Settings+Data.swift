@@ -4,9 +4,9 @@ extension SettingDeclaration {
   static let dataSettings: [SettingDeclaration] = [
     .list(
       "dataset", \.dataset, absent: "the embedded arithmetic job's", "Data",
-      "JSONL, JSON or CSV file, or a folder with train.jsonl; several are mixed: FILE=weight",
+      "file (JSONL, JSON, CSV, Parquet), folder or hub name in the cache; several are mixed: FILE=weight",
       peers: [
-        .trl("dataset_name", "a file here"), .verl("data.train_files"),
+        .trl("dataset_name"), .verl("data.train_files"),
         .openRLHF("prompt_data"), .openRLHF("prompt_dataset"), .mlx("data"),
       ]),
     .list(
@@ -50,7 +50,7 @@ extension SettingDeclaration {
       peers: [.verl("data.max_prompt_length"), .openRLHF("prompt_max_len")]),
     .choice(
       "overlong_prompts", \.overlongPrompts, "Data",
-      "what becomes of a longer prompt: refused naming the row, left out, or cut at its beginning",
+      "what becomes of longer prompts and SFT examples: refused by row, left out, cut at the beginning",
       peers: [
         .verl("data.filter_overlong_prompts", "overlong_prompts skip here"),
         .verl("data.truncation", "error or truncate_left here"),

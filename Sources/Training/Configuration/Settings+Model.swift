@@ -21,6 +21,15 @@ extension SettingDeclaration {
       "chat_template", \.chatTemplate, .path, absent: "the model's own", "Model",
       "file with a chat template in Jinja",
       peers: [.trl("chat_template_path"), .verl("model.custom_chat_template")]),
+    .object(
+      "chat_template_kwargs", \.chatTemplateKwargs, absent: "none", "Model",
+      "names for the chat template, {enable_thinking: false}; a row's column of this name wins",
+      peers: [.verl("data.apply_chat_template_kwargs"), .verl("apply_chat_template_kwargs")],
+      check: ChatResources.reservedNameFault),
+    .boolean(
+      "continue_final_message", \.continueFinalMessage, "Model",
+      "whether an assistant's message at a prompt's end is continued, or closed and a new turn opened"
+    ),
     .boolean(
       "use_peft", \.usePeft, "Model", "whether LoRA adapters are trained and the model is frozen"),
     .integer(
@@ -43,7 +52,7 @@ extension SettingDeclaration {
   static let supervisedSettings: [SettingDeclaration] = [
     .list(
       "sft_dataset", \.sftDataset, absent: "no supervised stage", "Supervised stage",
-      "rows to imitate before GRPO: prompt + completion, messages or text; FILE or FILE=weight"),
+      "SFT examples before GRPO: prompt + completion, messages or text; FILE or FILE=weight"),
     .integer(
       "sft_steps", \.sftSteps, 0...1_000_000_000, absent: "given by sft_epochs",
       "Supervised stage", unit: "updates", "optimiser updates of the supervised stage"),
@@ -55,7 +64,7 @@ extension SettingDeclaration {
       "passes over sft_dataset where sft_steps isn't given"),
     .integer(
       "sft_batch_size", \.sftBatchSize, 1...1_000_000, "Supervised stage", unit: "rows",
-      "rows an update"),
+      "rows per update"),
     .number(
       "sft_learning_rate", \.sftLearningRate, 0 ... .unbounded, "Supervised stage",
       "learning rate of the supervised stage at the top of its schedule"),
@@ -67,7 +76,7 @@ extension SettingDeclaration {
       unit: "updates", "updates over which that rate rises from 0"),
     .integer(
       "sft_max_length", \.sftMaxLength, 2...1_000_000_000, "Supervised stage", unit: "tokens",
-      "longest row; a longer one is treated as overlong_prompts says",
+      "longest example; a longer one is refused, left out or cut, as overlong_prompts says",
       peers: [.trl("max_length"), .trl("max_seq_length")]),
   ]
 }

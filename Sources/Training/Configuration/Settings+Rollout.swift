@@ -136,7 +136,8 @@ extension SettingDeclaration {
       "adam_epsilon", \.adamEpsilon, .aboveZero...1, "Optimiser",
       "number that keeps AdamW's division finite"),
     .number(
-      "weight_decay", \.weightDecay, 0...1, "Optimiser", "decoupled weight decay",
+      "weight_decay", \.weightDecay, 0...1, "Optimiser",
+      "decoupled weight decay; norms and biases are exempt unless parameter_groups names them",
       peers: [.verl("optim.weight_decay")]),
     .number(
       "max_grad_norm", \.maxGradNorm, 0 ... .unbounded, "Optimiser",

@@ -36,7 +36,7 @@ extension SettingDeclaration {
     case .number(let range): Self.describe(range)
     case .choice(let names): names.joined(separator: ", ")
     case .bytes: "bytes, or a number with KiB, MiB, GiB, KB, MB, GB"
-    case .text, .path, .list, .values: nil
+    case .text, .path, .list, .object, .values: nil
     }
   }
 }

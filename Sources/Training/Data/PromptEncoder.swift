@@ -22,6 +22,10 @@ public struct PromptError: Error, CustomStringConvertible {
 public struct PromptEncoder: Sendable {
   let tokenizer: Tokenizer
   let chatTemplate: ChatTemplate?
+  /// Names that the template may ask for; a row's own win.
+  let templateVariables: JSONObject
+  /// Whether an assistant's message at a prompt's end is continued; otherwise it is closed and a new turn opened.
+  let continuesFinalMessage: Bool
   let system: String?
   let maxPromptLength: Int?
   let contextLength: Int
@@ -32,12 +36,16 @@ public struct PromptEncoder: Sendable {
 
   /// Makes an encoder.
   public init(
-    tokenizer: Tokenizer, chatTemplate: ChatTemplate? = nil, system: String? = nil,
-    maxPromptLength: Int? = nil, contextLength: Int, overlong: OverlongPrompts = .error,
+    tokenizer: Tokenizer, chatTemplate: ChatTemplate? = nil,
+    templateVariables: JSONObject = [:], continuesFinalMessage: Bool = true,
+    system: String? = nil, maxPromptLength: Int? = nil, contextLength: Int,
+    overlong: OverlongPrompts = .error,
     stop: [String] = [], now: Date = Date()
   ) {
     self.tokenizer = tokenizer
     self.chatTemplate = chatTemplate ?? tokenizer.chatTemplate
+    self.templateVariables = templateVariables
+    self.continuesFinalMessage = continuesFinalMessage
     self.system = system
     self.maxPromptLength = maxPromptLength
     self.contextLength = contextLength
@@ -59,7 +67,8 @@ public struct PromptEncoder: Sendable {
       tokens = tokenizer.encode(whole, addSpecialTokens: true)
     case .messages(let messages):
       do {
-        let text = try render(messages, resources: try ChatResources(problem.columns))
+        let text = try render(
+          messages, resources: try ChatResources(problem.columns), end: end(of: messages))
         try tokenizer.checkLength(of: text)
         tokens = tokenizer.encode(text, addSpecialTokens: false)
       } catch { throw fault("\(error)") }
@@ -82,13 +91,22 @@ public struct PromptEncoder: Sendable {
     }
   }
 
+  /// How a prompt ends: in its last message where that is the assistant's and has a text, which the policy
+  /// then continues, otherwise with a turn opened for it.
+  func end(of messages: [ChatMessage]) -> ConversationEnd {
+    guard continuesFinalMessage, let last = messages.last, last.role == "assistant",
+      last.extra["content"]?.isNull != true
+    else { return .generationPrompt }
+    return .insideFinalMessage
+  }
+
   /// The text of a conversation.
   ///
-  /// A content that is a list of parts, or null, reaches the template as it is; where the template
-  /// fails on it, its text does.
+  /// A content that is a list of parts, or what a tool gave, reaches the template as it is, and one that is
+  /// null is left out; where the template fails on it, its text is given.
   func render(
     _ messages: [ChatMessage], resources: ChatResources = ChatResources(),
-    addGenerationPrompt: Bool = true
+    end: ConversationEnd
   ) throws -> String {
     guard let chatTemplate else {
       throw ChatTemplateMissing()
@@ -97,10 +115,11 @@ public struct PromptEncoder: Sendable {
     if let system, messages.first?.role != "system" {
       all.insert(ChatMessage(role: "system", content: system), at: 0)
     }
+    var variables = templateVariables
+    for (name, value) in resources.variables { variables[name] = value }
     func render(_ messages: [ChatMessage]) throws(TemplateError) -> String {
       try chatTemplate.render(
-        messages: messages, tools: resources.tools, addGenerationPrompt: addGenerationPrompt,
-        variables: resources.variables, now: now)
+        messages: messages, tools: resources.tools, end: end, variables: variables, now: now)
     }
     do throws(TemplateError) {
       return try render(all)

@@ -10,7 +10,7 @@ import Foundation
 /// These are transformers' schedules (`get_linear_schedule_with_warmup` and so on), so that the first
 /// update of a warm-up moves nothing, as there; but `constant` warms up too where it is asked to.
 public struct LearningRatePlan: Sendable, Equatable {
-  /// The course after the warm-up.
+  /// The schedule after the warm-up.
   public var schedule: LearningRateSchedule
   /// Optimiser updates of warm-up.
   public var warmupUpdates: Int

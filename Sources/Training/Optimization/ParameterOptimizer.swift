@@ -140,19 +140,28 @@ public final class ParameterOptimizer {
 extension ParameterRule {
   /// The rules of a model's tensors: the first group whose pattern matches a name wins.
   ///
+  /// Norms and biases don't decay unless a group says so, as in transformers' and TRL's trainers.
   /// Patterns are globs: `*` matches any run of characters, `?` one.
   public static func rules(
     for parameters: Parameters, base: ParameterRule,
     groups: [(pattern: String, learningRate: Double?, weightDecay: Double?)]
   ) -> [ParameterRule] {
     parameters.trained.map { tensor in
-      guard let group = groups.first(where: { Glob($0.pattern).matches(tensor.name) }) else {
-        return base
-      }
+      let group = groups.first { Glob($0.pattern).matches(tensor.name) }
+      let decay = isExemptFromDecay(tensor.name) ? 0 : base.weightDecay
       return ParameterRule(
-        learningRate: group.learningRate ?? base.learningRate,
-        weightDecay: group.weightDecay ?? base.weightDecay)
+        learningRate: group?.learningRate ?? base.learningRate,
+        weightDecay: group?.weightDecay ?? decay)
     }
+  }
+
+  /// Whether a tensor is a norm or a bias by its name.
+  ///
+  /// transformers' patterns: `bias`, `layernorm`, `rmsnorm`, `(?:^|\.)norm(?:$|\.)`, `_norm(?:$|\.)`.
+  static func isExemptFromDecay(_ name: String) -> Bool {
+    let name = name.lowercased()
+    if ["bias", "layernorm", "rmsnorm"].contains(where: name.contains) { return true }
+    return name.split(separator: ".").contains { $0 == "norm" || $0.hasSuffix("_norm") }
   }
 }
 

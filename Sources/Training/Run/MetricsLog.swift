@@ -52,7 +52,7 @@ final class MetricsLog {
     {
       let scalars = line.compactMap { name, value in value.double.map { (name, $0) } }
         .filter { $0.0 != "step" }
-      try file.append(step: step, scalars: Dictionary(scalars) { first, _ in first })
+      try file.append(step: step, scalars: tags(Dictionary(scalars) { first, _ in first }))
     }
     return file
   }
@@ -109,7 +109,18 @@ final class MetricsLog {
     var object: JSONObject = ["step": .integer(Int64(step))]
     for name in metrics.keys.sorted() { object[name] = metrics[name].map(JSONValue.number) }
     try handle.write(contentsOf: Data((JSONValue.object(object).jsonText + "\n").utf8))
-    try tensorBoard?.append(step: step, scalars: metrics)
+    try tensorBoard?.append(step: step, scalars: Self.tags(metrics))
+  }
+
+  /// The metrics under TRL's names in TensorBoard: `eval_x` is `eval/x` there and `x` is `train/x`; times
+  /// keep theirs.
+  private static func tags(_ metrics: [String: Double]) -> [String: Double] {
+    Dictionary(
+      uniqueKeysWithValues: metrics.map { name, value in
+        if name.hasPrefix("time/") { return (name, value) }
+        let isEvaluation = name.hasPrefix("eval_")
+        return (isEvaluation ? "eval/" + name.dropFirst(5) : "train/" + name, value)
+      })
   }
 
   /// Makes what was written durable.

@@ -23,6 +23,7 @@ extension RunConfiguration {
       chatTemplate: try chatTemplate.map {
         try ChatTemplate(file: $0, specialTokens: tokenizer.specialTokens)
       },
+      templateVariables: chatTemplateKwargs, continuesFinalMessage: continueFinalMessage,
       system: system, maxPromptLength: maxPromptLength, contextLength: contextLength,
       overlong: overlongPrompts, stop: stop, now: Date(timeIntervalSince1970: Double(clock)))
   }

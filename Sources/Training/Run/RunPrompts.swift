@@ -15,6 +15,29 @@ extension RunPreparation {
     }
   }
 
+  /// What is not learnt from as its row has it, a sentence each: rows left out, and turns that are continued.
+  func notes(
+    on problems: [EncodedProblem], of dataset: Dataset, _ encoder: PromptEncoder
+  ) -> [String] {
+    var notes: [String] = []
+    let leftOut = dataset.problems.count - problems.count
+    if leftOut > 0 {
+      notes.append(
+        "\(leftOut) of \(dataset.problems.count) rows are left out for their prompt's length "
+          + "(overlong_prompts skip, min_prompt_length)")
+    }
+    let continued = problems.count { problem in
+      guard case .messages(let messages) = problem.problem.prompt else { return false }
+      return encoder.end(of: messages) == .insideFinalMessage
+    }
+    if continued > 0 {
+      notes.append(
+        "\(continued) of \(problems.count) prompts end with an assistant's message, which the policy "
+          + "continues; continue_final_message false closes it and opens a new turn")
+    }
+    return notes
+  }
+
   /// The training problems of one pass, as indices into those that were encoded.
   func epoch(of problems: [EncodedProblem]) -> [Int] {
     let places = Dictionary(

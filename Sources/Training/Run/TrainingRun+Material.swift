@@ -39,6 +39,9 @@ extension TrainingRun {
     guard !problems.isEmpty else {
       throw RunFolderError.nothingToTrainOn(preparation.train.name)
     }
+    for note in preparation.notes(on: problems, of: preparation.train, encoder) where isNew {
+      observer.observe(.note(note))
+    }
     let entries = preparation.epoch(of: problems)
     guard !entries.isEmpty else {
       throw RunFolderError.nothingToTrainOn(preparation.train.name)

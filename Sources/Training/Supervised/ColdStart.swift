@@ -10,6 +10,7 @@ struct ColdStart {
   private let trainer: SupervisedTrainer
   private let updates: Int
   private let target: Double?
+  private let notes: [String]
 
   /// Updates between two looks at whether the target is reached.
   private static let probeEvery = 10
@@ -19,18 +20,11 @@ struct ColdStart {
     optimizer: ParameterOptimizer, cut: UpdateCut
   ) throws {
     let settings = preparation.settings
-    var examples: [SupervisedExample] = []
-    for dataset in preparation.supervised {
-      for (index, row) in dataset.rows.enumerated() {
-        if let example = try encoder.example(
-          of: row, resources: dataset.resources[index], index: index, dataset: dataset.name,
-          endToken: policy.endTokens.first,
-          maxLength: min(settings.sftMaxLength, policy.model.configuration.maximumPositions))
-        {
-          examples.append(example)
-        }
-      }
-    }
+    let read = try SupervisedExamples(
+      preparation.supervised, encoder, endToken: policy.endTokens.first,
+      maxLength: settings.sftMaxLength)
+    let examples = read.examples
+    notes = read.notes
     guard !examples.isEmpty else {
       throw RunFolderError.nothingToTrainOn(
         preparation.supervised.map(\.name).joined(separator: ", "))
@@ -54,6 +48,7 @@ struct ColdStart {
   ///   gave up.
   /// - Throws: `Interruption` where the user gave up.
   func run(_ observer: TrainingObserver, probe: () throws -> Double?) throws {
+    for note in notes { observer.observe(.note(note)) }
     let start = ContinuousClock.now
     for update in 0..<updates {
       if observer.isCancelled() { throw Interruption() }

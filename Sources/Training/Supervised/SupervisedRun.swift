@@ -4,7 +4,7 @@ import Rollouts
 import Tensors
 import Transformer
 
-/// The supervised stage as a run of its own: imitation of a file's completions, with checkpoints.
+/// The supervised stage as a run of its own, with checkpoints.
 ///
 /// A step is an optimiser update, and what update u does is a function of u and the settings: resuming
 /// from the newest checkpoint gives the bytes of a run that was never stopped.
@@ -65,7 +65,7 @@ public final class SupervisedRun {
       try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
       try AtomicFile.write(resolved.json.prettyJSONText + "\n", to: folder.configuration)
     }
-    return try stage.run(from: try stage.takeUp())
+    return try stage.run(from: try stage.resume())
   }
 
   private var newestCheckpoint: (url: URL, manifest: CheckpointManifest)? {
@@ -86,7 +86,7 @@ public final class SupervisedRun {
     let updates: Int
     /// Where the run goes on; nil for one that begins.
     let checkpoint: (url: URL, manifest: CheckpointManifest)?
-    /// The time that chat templates print, the same however often the run is taken up.
+    /// The time that chat templates print, the same however often the run is resumed.
     let clock: Int
 
     private var settings: RunConfiguration { run.settings }
@@ -99,11 +99,15 @@ public final class SupervisedRun {
       clock = resumed?.manifest.clock ?? Int(Date().timeIntervalSince1970)
       checkpoint = resumed
       let encoder = try settings.promptEncoder(for: policy, clock: clock)
-      let examples = try Self.examples(run.train, encoder, policy, settings)
+      let read = try Self.examples(run.train, encoder, policy, settings)
+      for note in read.notes { run.observer.observe(.note(note)) }
+      let examples = read.examples
       guard !examples.isEmpty else {
         throw RunFolderError.nothingToTrainOn(run.train.map(\.name).joined(separator: ", "))
       }
-      held = try Self.examples(run.evaluation, encoder, policy, settings)
+      let heldOut = try Self.examples(run.evaluation, encoder, policy, settings)
+      held = heldOut.examples
+      for note in heldOut.notes { run.observer.observe(.note(note)) }
       let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
       updates = settings.sftSteps ?? max(1, Int(clamping: passes.rounded(.up)))
       optimizer = settings.optimizer(
@@ -127,16 +131,9 @@ public final class SupervisedRun {
     private static func examples(
       _ datasets: [SupervisedDataset], _ encoder: PromptEncoder, _ policy: Policy,
       _ settings: RunConfiguration
-    ) throws -> [SupervisedExample] {
-      let longest = min(settings.sftMaxLength, policy.model.configuration.maximumPositions)
-      return try datasets.flatMap { dataset in
-        try dataset.rows.enumerated().compactMap { index, row in
-          try encoder.example(
-            of: row, resources: dataset.resources[index], index: index, dataset: dataset.name,
-            endToken: policy.endTokens.first,
-            maxLength: longest)
-        }
-      }
+    ) throws -> SupervisedExamples {
+      try SupervisedExamples(
+        datasets, encoder, endToken: policy.endTokens.first, maxLength: settings.sftMaxLength)
     }
 
     /// How updates are cut, by the memory plan.
@@ -162,7 +159,7 @@ public final class SupervisedRun {
     }
 
     /// Reads the checkpoint back from which the run goes on; how many updates it has.
-    func takeUp() throws -> Int {
+    func resume() throws -> Int {
       guard let (url, manifest) = checkpoint else { return 0 }
       try CheckpointFiles.read(url, into: policy.model, optimizer: optimizer, manifest: manifest)
       run.observer.observe(.note("resuming after update \(manifest.step)"))
@@ -175,6 +172,7 @@ public final class SupervisedRun {
         keepingStepsThrough: first == 0 ? -1 : first,
         restored: { [observer = run.observer] in observer.observe(.warning($0)) })
       let start = ContinuousClock.now
+      var tokensSeen = trainer.tokens(before: first)
       if first == 0 { try evaluate(after: 0, metrics) }
       for update in first..<max(first, updates) {
         if run.observer.isCancelled() {
@@ -182,12 +180,13 @@ public final class SupervisedRun {
           return .interrupted(step: update)
         }
         let result = try trainer.update(update)
+        tokensSeen += result.tokensSeen
         let seconds = (ContinuousClock.now - start).seconds
         try metrics.append(
           step: update + 1,
           [
             "loss": result.loss, "grad_norm": result.gradientNorm,
-            "num_tokens": Double(result.tokens),
+            "num_tokens": Double(tokensSeen),
             "learning_rate": settings.sftLearningRate * schedule.factor(at: update),
             "time/total": seconds,
           ])
@@ -209,7 +208,7 @@ public final class SupervisedRun {
       period.map { update % $0 == 0 } ?? false
     }
 
-    /// The mean loss on held-out rows, in nats a token.
+    /// The mean loss on held-out rows, in nats per token.
     private func evaluate(after update: Int, _ metrics: MetricsLog) throws {
       guard !held.isEmpty else { return }
       let pass = ScoringPass(policy.model)
@@ -226,7 +225,7 @@ public final class SupervisedRun {
       loss /= Double(max(1, tokens))
       try metrics.append(step: update, ["eval_loss": loss])
       run.observer.observe(
-        .note("held-out loss after update \(update): \(Self.text(loss)) nats a token"))
+        .note("held-out loss after update \(update): \(Self.text(loss)) nats per token"))
     }
 
     private static func text(_ value: Double) -> String { String(format: "%.4f", value) }
@@ -284,7 +283,7 @@ public enum SupervisedRunError: Error, CustomStringConvertible {
     switch self {
     case .noModel:
       return
-        "model is missing: the folder of the model to train; 'grpo init' makes one from nothing"
+        "model is missing: the folder of the model to train; 'grpo init' makes one, randomly initialised"
     case .noData:
       return "sft_dataset is missing: a file of rows with prompt and completion, messages or text"
     case .taken(let folder):

@@ -2,7 +2,7 @@ import Rollouts
 import Tensors
 import Transformer
 
-/// A text to imitate: tokens that are given, and tokens whose likelihood is raised.
+/// An SFT example: tokens that are given, and tokens whose likelihood is raised.
 public struct SupervisedExample: Sendable, Equatable {
   /// What is given; never empty.
   public var prompt: [TokenID]
@@ -20,15 +20,18 @@ public struct SupervisedExample: Sendable, Equatable {
 
   /// How many tokens count.
   var countedTokens: Int { mask?.count { $0 } ?? completion.count }
+
+  /// How many tokens there are, the prompt's included.
+  var tokenCount: Int { prompt.count + completion.count }
 }
 
 /// The settings of a supervised stage.
 public struct SupervisedSettings: Sendable, Equatable {
   /// Optimiser updates.
   public var updates: Int
-  /// Examples an update.
+  /// Examples per update.
   public var batchSize: Int
-  /// The course of the learning rate.
+  /// The schedule of the learning rate.
   public var learningRate: LearningRatePlan
   /// Rows that are run at once.
   public var rowLimit: Int
@@ -65,26 +68,47 @@ public final class SupervisedTrainer {
     order = ProblemOrder(count: examples.count, seed: settings.seed, shuffles: true)
   }
 
-  /// One update, from 0: its loss in nats a token, and how many tokens it counted.
-  /// - Throws: `NonfiniteError` where the loss or the gradient isn't finite.
-  public func update(_ index: Int) throws -> (loss: Double, tokens: Int, gradientNorm: Double) {
-    let batch = (0..<settings.batchSize).map { place in
-      examples[order.problem(at: index * settings.batchSize + place)]
+  /// What one update did.
+  public struct Report: Sendable {
+    /// The mean loss over the counted tokens, in nats per token.
+    public var loss: Double
+    /// Tokens of the examples, prompts included.
+    public var tokensSeen: Int
+    /// The norm of the gradient before it was clipped.
+    public var gradientNorm: Double
+  }
+
+  /// Tokens of all examples, prompts included, that the updates before one took.
+  func tokens(before update: Int) -> Int {
+    (0..<update).reduce(0) { sum, update in
+      sum + batch(update).reduce(0) { $0 + $1.tokenCount }
     }
+  }
+
+  private func batch(_ update: Int) -> [SupervisedExample] {
+    (0..<settings.batchSize).map { place in
+      examples[order.problem(at: update * settings.batchSize + place)]
+    }
+  }
+
+  /// One update, from 0.
+  /// - Throws: `NonfiniteError` where the loss or the gradient isn't finite.
+  public func update(_ index: Int) throws -> Report {
+    let batch = batch(index)
     let tokens = max(1, batch.reduce(0) { $0 + $1.countedTokens })
     let groups = batch.map { TokenGroup(prompt: $0.prompt, completions: [$0.completion]) }
     var loss = 0.0
     for range in PackedBatch.ranges(of: groups, rowLimit: settings.rowLimit) {
       let packed = PackedBatch(Array(groups[range]))
       let statistics = pass.forward(packed)
-      var slope = [Float](repeating: 0, count: packed.targets.count)
+      var gradient = [Float](repeating: 0, count: packed.targets.count)
       for (example, targets) in zip(batch[range], packed.targetRanges) {
         for (place, target) in targets.enumerated() where example.mask?[place] ?? true {
           loss -= Double(statistics.logProbabilities[target])
-          slope[target] = -1 / Float(tokens)
+          gradient[target] = -1 / Float(tokens)
         }
       }
-      pass.backward(dLogProbability: slope)
+      pass.backward(dLogProbability: gradient)
     }
     loss /= Double(tokens)
     let report = optimizer.update(
@@ -95,7 +119,9 @@ public final class SupervisedTrainer {
         place: "update \(index + 1) of the supervised stage",
         remedy: "lower sft_learning_rate")
     }
-    return (loss, tokens, report.gradientNorm)
+    return Report(
+      loss: loss, tokensSeen: batch.reduce(0) { $0 + $1.tokenCount },
+      gradientNorm: report.gradientNorm)
   }
 }
 

@@ -6,9 +6,20 @@ public enum ElementType: String, Sendable, CaseIterable {
   case bfloat16 = "BF16"
   /// IEEE 754 half precision.
   case float16 = "F16"
+  /// IEEE 754 double precision: read, and rounded to single; never written.
+  case float64 = "F64"
+
+  /// The types that are written.
+  public static let writable: [ElementType] = [.float32, .bfloat16, .float16]
 
   /// Bytes of one value.
-  public var size: Int { self == .float32 ? 4 : 2 }
+  public var size: Int {
+    switch self {
+    case .float64: 8
+    case .float32: 4
+    case .bfloat16, .float16: 2
+    }
+  }
 
   /// PyTorch's name, as config.json's `dtype` has it.
   public var torchName: String {
@@ -16,6 +27,7 @@ public enum ElementType: String, Sendable, CaseIterable {
     case .float32: "float32"
     case .bfloat16: "bfloat16"
     case .float16: "float16"
+    case .float64: "float64"
     }
   }
 
@@ -36,7 +48,7 @@ public enum ElementType: String, Sendable, CaseIterable {
 }
 
 // Conversions between storage and float32. Narrowing rounds to nearest, ties to even; what is too
-// large for half precision becomes infinite, as in PyTorch; a NaN stays one. Widening is exact.
+// large becomes infinite, as in PyTorch; a NaN stays one. Widening is exact.
 enum HalfPrecision {
   static func float(bfloat16 bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
@@ -76,7 +88,7 @@ enum HalfPrecision {
 }
 
 extension ElementType {
-  /// Widens stored values to float32; `source` need not be aligned.
+  /// Brings stored values to float32: widened exactly, doubles rounded; `source` need not be aligned.
   func widen(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>) {
     precondition(source.count == target.count * size, "source and target differ in length")
     switch self {
@@ -87,6 +99,10 @@ extension ElementType {
         target[index] = HalfPrecision.float(
           bfloat16: source.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
       }
+    case .float64:
+      for index in 0..<target.count {
+        target[index] = Float(source.loadUnaligned(fromByteOffset: 8 * index, as: Double.self))
+      }
     case .float16:
       for index in 0..<target.count {
         target[index] = HalfPrecision.float(
@@ -95,7 +111,7 @@ extension ElementType {
     }
   }
 
-  /// Narrows float32 values to halves; not for `.float32`, which needs no narrowing.
+  /// Narrows float32 values to halves; for the two types of 16 bits alone.
   func narrow(
     _ source: UnsafeBufferPointer<Float>, into target: UnsafeMutableBufferPointer<UInt16>
   ) {

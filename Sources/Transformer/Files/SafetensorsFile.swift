@@ -68,7 +68,7 @@ public final class SafetensorsFile: Sendable {
     }
   }
 
-  /// Copies a tensor's values, widened to float32.
+  /// Copies a tensor's values as float32.
   /// - Parameters:
   ///   - name: the tensor.
   ///   - first: the first element to copy, in row-major order.
@@ -85,7 +85,7 @@ public final class SafetensorsFile: Sendable {
     guard let type = ElementType(rawValue: entry.typeName) else {
       throw ModelError(
         .unsupported, path: path, subject: "tensor \(quoted(name))",
-        "is stored as \(entry.typeName), and \(ElementType.readable) are read")
+        ElementType.unreadableReason(entry.typeName))
     }
     guard first >= 0, first + target.count <= entry.range.count / type.size else {
       throw ModelError(
@@ -162,4 +162,24 @@ public final class SafetensorsFile: Sendable {
 extension ElementType {
   /// The types that can be read, for messages.
   static var readable: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+  /// Why a tensor of another type can't be read, as a clause.
+  static func unreadableReason(_ typeName: String) -> String {
+    let what =
+      switch typeName {
+      case "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ":
+        ", 8-bit floats whose scales are tensors of their own"
+      case "F4", "F6_E2M3", "F6_E3M2": ", packed floats of a quantised model"
+      case "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64":
+        ", integers such as quantised models have"
+      default: ""
+      }
+    return "is stored as \(typeName)\(what); \(readable) are read"
+  }
+
+  /// What to do about such tensors.
+  static let unreadableRemedy =
+    "convert the model to bfloat16 with the Python that made it, such as "
+    + "AutoModelForCausalLM.from_pretrained(DIR, dtype=\"bfloat16\").save_pretrained(NEW), or take the "
+    + "repository that has it so"
 }

@@ -8,8 +8,9 @@ extension WeightFiles {
   /// checkpoints stored are passed over.
   /// - Throws: `ModelError` with every missing, unknown, wrongly shaped or unreadable tensor.
   public func check(against configuration: ModelConfiguration) throws(ModelError) {
-    var faults: [ModelError.Fault] = []
     let layout = configuration.tensorLayout
+    try checkTypes(of: layout)
+    var faults: [ModelError.Fault] = []
     for wanted in layout {
       if let fault = fault(of: wanted) { faults.append(fault) }
     }
@@ -37,11 +38,26 @@ extension WeightFiles {
     }
   }
 
+  /// Checks that the tensors that are there can be read; a quantised model is no damaged one.
+  private func checkTypes(of layout: [TensorSpecification]) throws(ModelError) {
+    let faults = layout.compactMap { wanted -> ModelError.Fault? in
+      guard let file = file(of: wanted.name), file.elementType(of: wanted.name) == nil,
+        let typeName = file.typeName(of: wanted.name)
+      else { return nil }
+      return ModelError.Fault(
+        "tensor \(quoted(wanted.name))", ElementType.unreadableReason(typeName))
+    }
+    if !faults.isEmpty {
+      throw ModelError(
+        .unsupported, path: folder.path, faults: faults, remedy: ElementType.unreadableRemedy)
+    }
+  }
+
   private static let headName = "lm_head.weight"
 
   private func fault(of wanted: TensorSpecification) -> ModelError.Fault? {
     let subject = "tensor \(quoted(wanted.name))"
-    guard let file = file(of: wanted.name), let found = file.specification(of: wanted.name) else {
+    guard let found = specification(of: wanted.name) else {
       let hint =
         wanted.name == Self.headName ? " (tie_word_embeddings: true shares the embedding)" : ""
       return ModelError.Fault(subject, "is missing, expected shape \(wanted.shape)\(hint)")
@@ -49,12 +65,6 @@ extension WeightFiles {
     if found.shape != wanted.shape {
       return ModelError.Fault(
         subject, "has shape \(found.shape), expected \(wanted.shape)")
-    }
-    if file.elementType(of: wanted.name) == nil {
-      return ModelError.Fault(
-        subject,
-        "is stored as \(file.typeName(of: wanted.name) ?? "?"), and \(ElementType.readable) are read"
-      )
     }
     return nil
   }
@@ -105,9 +115,7 @@ extension SafetensorsFile {
       } else if elementType(of: wanted.name) == nil {
         faults.append(
           ModelError.Fault(
-            subject,
-            "is stored as \(typeName(of: wanted.name) ?? "?"), and \(ElementType.readable) are read"
-          ))
+            subject, ElementType.unreadableReason(typeName(of: wanted.name) ?? "?")))
       }
     }
     let known = Set(layout.map(\.name))

@@ -11,15 +11,16 @@ class DT(datetime.datetime):
 U.datetime=DT
 shared=sys.argv[1]
 out=open(sys.argv[2]+"/template-all.jsonl","w")
-def render(tpl,messages,tools,agp,variables,special):
-    c=U._compile_jinja_template(tpl)
-    return c.render(messages=messages,tools=tools,documents=None,add_generation_prompt=agp,**{**special,**variables})
+def render(tpl,messages,tools,end,variables,special):
+    # What tokenizer.apply_chat_template(…, tokenize=False) does.
+    texts,_=U.render_jinja_template([U._normalize_chat_messages(messages)],tools=tools,chat_template=tpl,add_generation_prompt=end=="generation_prompt",continue_final_message=end=="continue",**{**special,**variables})
+    return texts[0]
 n=0
-def case(tpl,messages=[],tools=None,agp=False,variables={},special={"bos_token":"<s>","eos_token":"</s>"},label=None):
+def case(tpl,messages=[],tools=None,end="closed",variables={},special={"bos_token":"<s>","eos_token":"</s>"},label=None):
     global n
-    try: text=render(tpl,messages,tools,agp,variables,special)
+    try: text=render(tpl,messages,tools,end,variables,special)
     except Exception as e: text=None
-    row={"template":tpl,"messages":messages,"add_generation_prompt":agp,"variables":variables,"special":special,"now":NOW,"text":text}
+    row={"template":tpl,"messages":messages,"end":end,"variables":variables,"special":special,"now":NOW,"text":text}
     if tools is not None: row["tools"]=tools
     if label: row["label"]=label
     out.write(json.dumps(row,ensure_ascii=False)+"\n"); n+=1
@@ -49,13 +50,32 @@ convs=[
  [{"role":"user","content":"<tool_response>x</tool_response>"},{"role":"assistant","content":"r","reasoning_content":"because\n"}],
  [{"role":"developer","content":"dev"},{"role":"user","content":""}],
  [],
+ # Members that are null, reasoning under each of its names, what tools give, and turns to go on with.
+ [{"role":"user","content":"q"},{"role":"assistant","content":None,"tool_calls":[{"id":"abcdefghi","type":"function","function":{"name":"now","arguments":{}}}]},{"role":"tool","content":"12","tool_call_id":"abcdefghi","name":"now"}],
+ [{"role":"user","content":"q"},{"role":"assistant","tool_calls":[{"id":"abcdefghi","type":"function","function":{"name":"now","arguments":{}}}]},{"role":"tool","content":{"t":3,"u":[1,None,"é"]},"tool_call_id":"abcdefghi","name":"now"}],
+ [{"role":"user","content":"q","name":None},{"role":"assistant","content":"a","tool_calls":None,"reasoning_content":None,"reasoning":"why"},{"role":"user","content":"r"},{"role":"assistant","content":"b","reasoning":"hmm"}],
+ [{"role":"user","content":"q"},{"role":"assistant","content":"a","thinking":"why"},{"role":"user","content":"r"},{"role":"assistant","content":"b","thinking":"hmm","reasoning":"other"}],
+ [{"role":"user","content":"q"},{"role":"assistant","content":"a","reasoning_content":"why"},{"role":"user","content":"r"}],
+ [{"role":"user","content":"q"},{"role":"assistant","content":"Let me think: "}],
+ [{"role":"system","content":"S"},{"role":"user","content":"q"},{"role":"assistant","content":"<think>\nso"}],
+ [{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"text","text":"first"},{"type":"text","text":"second"}]}],
 ]
+M='''{{ "<a>"|safe + "<b>" }}|{{ "<b>" + "<a>"|safe }}|{{ "<a>"|e + "<b>" }}|{{ "<a>"|e|e }}|{{ "<a>"|e|forceescape }}|{{ "<a>"|safe ~ "<b>" }}|{{ "<a>"|safe * 2 + "&" }}|{{ ["<a>"|safe] }}|{{ ("%s<x>"|safe) % "<b>" }}|{{ ("%d %r"|safe) % (3, "<b>") }}|{{ "{}<x>"|safe|format }}
+{{ ("{} {n}"|safe).format("<b>", n="&") }}|{{ ("<,>"|safe).join(["<b>", "<c>"|safe]) }}|{{ ["<b>", "<c>"|safe]|join("<,>"|safe) }}|{{ ("<a>"|safe)[0] + "<" }}|{{ ("<a>"|safe)[1:] + "<" }}|{{ ("<a> b"|safe).split()[0] + "<" }}|{{ ("<a>"|safe).upper() + "<" }}|{{ "<a>"|safe|upper + "<" }}|{{ "<a>"|safe|title + "<" }}|{{ " <a> "|safe|trim + "<" }}|{{ "<a>"|safe|string + "<" }}
+{{ "<a>"|safe|replace("a","<") + "<" }}|{{ ("<a>"|safe).replace("a","<") + "<" }}|{{ ("a<b"|safe).partition("<")[0] + "<" }}|{{ "<a>"|safe == "<a>" }}|{{ "<a>"|safe is escaped }}|{{ "<a>"|safe is string }}|{{ {"a"|safe: 1}["a"] }}|{{ {"a": 1}["a"|safe] }}|{{ "<a>"|safe|tojson }}|{{ "<a>"|safe|length }}|{{ "a" in ("<a>"|safe) }}|{{ ("a"|safe) in "<a>" }}
+{{ "<a>"|safe|indent + "<" }}|{{ "<a>"|safe|reverse + "<" }}|{{ "<a>"|safe|center(7) + "<" }}|{{ "<aaaa bbbb>"|safe|truncate(8) + "<" }}|{{ ("%s"|safe)|format("<b>") + "<" }}|{{ "<a>"|safe|default("x") + "<" }}|{{ x|default("<a>"|safe) + "<" }}|{{ ["<a>"]|map("safe")|list }}|{{ ["<a>"]|map("e")|join }}|{{ 1|safe + "<" }}|{{ none|e }}|{{ ("<a>"|safe).ljust(5,"<") + "<" }}|{{ ("a<b"|safe).startswith("a") }}
+{% set x %}<a>{{ "<b>"|safe }}{% endset %}{{ x + "<" }}|{% macro m() %}<a>{% endmacro %}{{ m() + "<" }}|{% filter e %}<a>{% endfilter %}|{% set x = "<a>"|safe %}{% set y = x + "<b>" %}{{ y }}|{{ ("<a>"|safe)|tojson|safe + "<" }}|{{ "<a>"|safe is lower }}|{{ ("<b>"|safe) < "<c>" }}|{{ "x" if "<"|safe else "y" }}|{% for c in "<a"|safe %}{{ c + "<" }}{% endfor %}|{{ ("a\\nb"|safe).splitlines() }}
+{% if false %}{{ "a"|from_json }}{% endif %}b|{{ "a"|from_json if false else "c" }}|{% if true %}d{% else %}{{ "a" is no_such_test }}{% endif %}|{% if true %}{{ "a"|from_json }}{% endif %}|{% if false %}{% for i in [1] %}{{ i|no_such }}{% endfor %}{% endif %}e'''
+for line in M.split("\n"):
+    for part in line.split("|{{"):
+        case(part if part.startswith("{{") or part.startswith("{%") else "{{"+part)
+    case(line)
 for name,t in T.items():
     for i,c in enumerate(convs):
-        for agp in (False,True):
+        for end in ("closed","generation_prompt","continue"):
             for tl in (None,tools):
                 for v in ({},{"enable_thinking":False},{"date_string":"1 Jan 2020","tools_in_user_message":False},{"enable_thinking":True,"builtin_tools":["code_interpreter","brave"]}):
-                    case(t,c,tl,agp,v,label=f"{name} conv {i} agp {agp} tools {tl is not None} {v}")
+                    case(t,c,tl,end,v,label=f"{name} conv {i} {end} tools {tl is not None} {v}")
 # features
 E='''{{ 1 + 2 * 3 }}|{{ 7 // 2 }}|{{ -7 // 2 }}|{{ 7 % 3 }}|{{ -7 % 3 }}|{{ 2 ** 10 }}|{{ 7 / 2 }}|{{ 1.5 + 1 }}|{{ 1e3 }}|{{ 1e16 }}|{{ 1.0e-5 }}|{{ 0.1 + 0.2 }}
 {{ "a" ~ 1 ~ none ~ true }}|{{ "ab" * 3 }}|{{ [1,2] + [3] }}|{{ (1,) }}|{{ (1,2) }}|{{ {"a": 1, 'b': [1, "x'y", 'q"r']} }}|{{ {} }}|{{ [] }}

@@ -118,7 +118,7 @@ struct ConfigurationTests {
     #expect(
       found == [
         "run.json5, line 8: 'seed' stands on line 8 already",
-        "run.json5, line 3: 'lerning_rate' is no setting; did you mean 'learning_rate'?",
+        "run.json5, line 3: 'lerning_rate' is not a setting; did you mean 'learning_rate'?",
         "run.json5, line 4: 'rollout.n' is verl's name for 'num_generations'",
         "run.json5, line 5: 'bf16' is TRL's; parameters are trained in float32 here "
           + "(see 'save_dtype')",

@@ -76,6 +76,7 @@ struct SettingDeclarationTests {
     case .text, .path: candidates = ["x"]
     case .bytes: candidates = [4096]
     case .list: candidates = [["a=b"]]
+    case .object: candidates = [["a": 1]]
     case .values where setting.name == "parameter_groups":
       candidates = [[["match": "*", "learning_rate": 0.5]]]
     case .values: candidates = [["x"]]

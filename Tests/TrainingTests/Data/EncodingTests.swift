@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TestSupport
 import Testing
 import Tokenizers
 
@@ -19,11 +20,14 @@ struct EncodingTests {
     return PromptEncoder(
       tokenizer: try Tokenizer(folder: folder.url),
       chatTemplate: try template.map { try ChatTemplate(source: $0, name: "test") },
+      templateVariables: options.variables, continuesFinalMessage: options.continuesFinalMessage,
       system: options.system, maxPromptLength: options.maxPromptLength, contextLength: 64,
       overlong: options.overlong, stop: options.stop)
   }
 
   private struct Options {
+    var variables: JSONObject = [:]
+    var continuesFinalMessage = true
     var system: String?
     var maxPromptLength: Int?
     var overlong = OverlongPrompts.error
@@ -166,7 +170,7 @@ struct EncodingTests {
     let encoder = try encoder()
     let row = SupervisedDataset.Row.completion(prompt: .text("ab "), completion: "cd")
     let example = try #require(
-      try encoder.example(of: row, index: 0, dataset: "d", endToken: 1, maxLength: 30))
+      try encoder.example(of: row, index: 0, dataset: "d", endToken: 1))
     #expect(text(encoder, example.prompt) == "ab ")
     #expect(text(encoder, example.completion) == "cd<eos>")
     #expect(example.mask == nil && example.countedTokens == 3)
@@ -176,10 +180,10 @@ struct EncodingTests {
   func text() throws {
     let encoder = try encoder()
     let example = try #require(
-      try encoder.example(of: .text("abc"), index: 0, dataset: "d", endToken: 1, maxLength: 30))
+      try encoder.example(of: .text("abc"), index: 0, dataset: "d", endToken: 1))
     #expect(text(encoder, example.prompt) == "a" && text(encoder, example.completion) == "bc<eos>")
     #expect(
-      try encoder.example(of: .text("a"), index: 0, dataset: "d", endToken: nil, maxLength: 9)
+      try encoder.example(of: .text("a"), index: 0, dataset: "d", endToken: nil)
         == nil)
   }
 
@@ -191,7 +195,7 @@ struct EncodingTests {
       ChatMessage(role: "user", content: "three"), ChatMessage(role: "assistant", content: "four"),
     ])
     let example = try #require(
-      try encoder.example(of: row, index: 0, dataset: "d", endToken: 1, maxLength: 64))
+      try encoder.example(of: row, index: 0, dataset: "d", endToken: 1))
     #expect(text(encoder, example.prompt) == "[user|one][assistant|")
     #expect(text(encoder, example.completion) == "two][user|three][assistant|four]")
     let mask = try #require(example.mask)
@@ -210,20 +214,176 @@ struct EncodingTests {
     let encoder = try encoder(template: "{{ tools|map(attribute='name')|join }}" + Self.chat)
     let example = try #require(
       try encoder.example(
-        of: rows.rows[0], resources: rows.resources[0], index: 0, dataset: "d", endToken: 1,
-        maxLength: 64))
+        of: rows.rows[0], resources: rows.resources[0], index: 0, dataset: "d", endToken: 1))
     #expect(text(encoder, example.prompt) == "f[user|a][assistant|")
     #expect(text(encoder, example.completion) == "b]")
   }
 
-  @Test("a row is cut to its longest length; one of which nothing would count is left out")
-  func cut() throws {
+  private func dataset(_ rows: [SupervisedDataset.Row]) -> SupervisedDataset {
+    SupervisedDataset(name: "rows.jsonl", rows: rows, contentHash: "")
+  }
+
+  @Test(
+    "a row that is too long is refused by name, left out or cut at its beginning; never in silence")
+  func overlongExamples() throws {
+    let rows = dataset([
+      .completion(prompt: .text("ab"), completion: "cd"),
+      .completion(prompt: .text("abcd"), completion: "efgh"), .text("a"),
+    ])
+    func read(_ overlong: OverlongPrompts, limit: Int) throws -> SupervisedExamples {
+      try SupervisedExamples(
+        [rows], self.encoder { $0.overlong = overlong }, endToken: 1, maxLength: limit)
+    }
+    let whole = try read(.error, limit: 9)
+    #expect(whole.examples.count == 3 && whole.notes.isEmpty)
+    let error = #expect(throws: PromptError.self) { try read(.error, limit: 6) }
+    let sentence = try #require(error).description
+    #expect(sentence.hasPrefix("rows.jsonl, row 2: the row has 9 tokens"))
+    #expect(sentence.contains("sft_max_length is 6"))
+    let skipped = try read(.skip, limit: 6)
+    #expect(skipped.examples.count == 2 && skipped.skipped == 1)
+    #expect(skipped.notes.first?.hasPrefix("1 row of SFT data is longer than allowed") == true)
+    let cut = try read(.truncateLeft, limit: 6)
+    #expect(cut.truncated == 1 && cut.notes.count == 1)
+    let encoder = try self.encoder()
+    #expect(cut.examples.map { text(encoder, $0.prompt) } == ["ab", "d", "a"])
+    #expect(text(encoder, cut.examples[1].completion) == "efgh<eos>")
+    // Where nothing of the prompt is left, the first token that is kept is given.
+    let short = try read(.truncateLeft, limit: 3)
+    #expect(text(encoder, short.examples[1].prompt) == "g")
+    #expect(text(encoder, short.examples[1].completion) == "h<eos>")
+  }
+
+  @Test("a row longer than the model's context is refused, whatever sft_max_length allows")
+  func context() throws {
+    let rows = dataset([.text(String(repeating: "a", count: 64))])
+    let error = #expect(throws: PromptError.self) {
+      try SupervisedExamples([rows], encoder(), endToken: 1, maxLength: 1000)
+    }
+    #expect(try #require(error).description.contains("the model's context is 64"))
+  }
+
+  @Test("a row without a token to learn is counted")
+  func nothingToLearn() throws {
+    let rows = dataset([.text("a"), .text("ab")])
+    let read = try SupervisedExamples([rows], encoder(), endToken: nil, maxLength: 9)
+    #expect(read.examples.count == 1 && read.empty == 1)
+    #expect(read.notes.first?.contains("no token to learn") == true)
+  }
+
+  @Test("a conversational completion is learnt with the template's closing text")
+  func answer() throws {
     let encoder = try encoder(template: Self.chat)
-    let row = SupervisedDataset.Row.completion(prompt: .text("abcd"), completion: "efgh")
+    let row = SupervisedDataset.Row.answer(
+      prompt: [ChatMessage(role: "user", content: "one")],
+      completion: [ChatMessage(role: "assistant", content: "two")])
     let example = try #require(
-      try encoder.example(of: row, index: 0, dataset: "d", endToken: 1, maxLength: 6))
-    #expect(text(encoder, example.completion) == "ef")
-    #expect(try encoder.example(of: row, index: 0, dataset: "d", endToken: 1, maxLength: 4) == nil)
+      try encoder.example(of: row, index: 0, dataset: "d", endToken: 1))
+    #expect(text(encoder, example.prompt) == "[user|one][assistant|")
+    #expect(text(encoder, example.completion) == "two]")
+    #expect(example.mask == nil)
+  }
+
+  /// TRL: `apply_chat_template(prompt + completion)`, of which what follows the prompt's tokens counts.
+  @Test(
+    "with Qwen 2.5's tokenizer a conversational completion has TRL's tokens",
+    .enabled(if: SharedFiles.has("tokenizers/qwen2.5")))
+  func answerOfQwen() throws {
+    let tokenizer = try Tokenizer(folder: SharedFiles.url("tokenizers/qwen2.5"))
+    let encoder = PromptEncoder(tokenizer: tokenizer, contextLength: 4096)
+    let row = SupervisedDataset.Row.answer(
+      prompt: [
+        ChatMessage(role: "system", content: "S"), ChatMessage(role: "user", content: "2+2?"),
+      ],
+      completion: [ChatMessage(role: "assistant", content: "It is 4.")])
+    let example = try #require(
+      try encoder.example(of: row, index: 0, dataset: "d", endToken: nil))
+    let rendered =
+      "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n"
+    #expect(example.prompt == tokenizer.encode(rendered, addSpecialTokens: false))
+    #expect(
+      example.prompt + example.completion
+        == tokenizer.encode(rendered + "It is 4.<|im_end|>\n", addSpecialTokens: false))
+    // The line break after the end of the turn is one of them.
+    #expect(text(encoder, example.completion) == "It is 4.<|im_end|>\n")
+  }
+
+  @Test("of a completion of several messages the assistant's turns count")
+  func answers() throws {
+    let encoder = try encoder(template: Self.chat)
+    let row = SupervisedDataset.Row.answer(
+      prompt: [
+        ChatMessage(role: "user", content: "a"), ChatMessage(role: "assistant", content: "b"),
+        ChatMessage(role: "user", content: "c"),
+      ],
+      completion: [
+        ChatMessage(role: "assistant", content: "d"), ChatMessage(role: "tool", content: "e"),
+        ChatMessage(role: "assistant", content: "f"),
+      ])
+    let example = try #require(
+      try encoder.example(of: row, index: 0, dataset: "d", endToken: 1))
+    #expect(text(encoder, example.prompt) == "[user|a][assistant|b][user|c][assistant|")
+    let learnt = zip(example.completion, try #require(example.mask)).filter(\.1).map(\.0)
+    #expect(text(encoder, learnt) == "d]f]")
+  }
+
+  @Test("a template whose generation prompt opens more than its turns do still closes the answer")
+  func reasoningPrompt() throws {
+    let template = """
+      {%- for m in messages -%}[{{ m.role }}|{{ m.content }}]{%- endfor -%}
+      {%- if add_generation_prompt -%}[assistant|.{%- endif -%}
+      """
+    let encoder = try encoder(template: template)
+    let row = SupervisedDataset.Row.answer(
+      prompt: [ChatMessage(role: "user", content: "one")],
+      completion: [ChatMessage(role: "assistant", content: "two")])
+    let example = try #require(
+      try encoder.example(of: row, index: 0, dataset: "d", endToken: 1))
+    #expect(text(encoder, example.prompt) == "[user|one][assistant|.")
+    #expect(text(encoder, example.completion) == "two]")
+  }
+
+  @Test("an assistant's message at a prompt's end is continued, or closed where that is asked")
+  func prefill() throws {
+    let messages = [
+      ChatMessage(role: "user", content: "one"), ChatMessage(role: "assistant", content: "so "),
+    ]
+    let problem = Problem(index: 0, prompt: .messages(messages))
+    let continuing = try encoder(template: Self.chat)
+    #expect(
+      try text(continuing, #require(try continuing.encode(problem, dataset: "d")))
+        == "[user|one][assistant|so ")
+    let closing = try encoder(template: Self.chat) { $0.continuesFinalMessage = false }
+    #expect(
+      try text(closing, #require(try closing.encode(problem, dataset: "d")))
+        == "[user|one][assistant|so ][assistant|")
+  }
+
+  @Test(
+    "chat_template_kwargs reach the template; a row's own win, and names given otherwise are refused"
+  )
+  func kwargs() throws {
+    let encoder = try encoder(template: "{{ a }}{{ b|default('x') }}" + Self.chat) {
+      $0.variables = ["a": "s"]
+    }
+    func problem(_ columns: JSONObject) -> Problem {
+      Problem(
+        index: 6, prompt: .messages([ChatMessage(role: "user", content: "c")]), columns: columns)
+    }
+    func text(_ columns: JSONObject) throws -> String {
+      try self.text(encoder, #require(try encoder.encode(problem(columns), dataset: "d")))
+    }
+    #expect(try text([:]) == "sx[user|c][assistant|")
+    #expect(try text(["chat_template_kwargs": ["b": "y"]]) == "sy[user|c][assistant|")
+    #expect(try text(["chat_template_kwargs": #"{"a": "z"}"#]) == "zx[user|c][assistant|")
+    #expect(try text(["apply_chat_template_kwargs": ["a": "z"]]) == "zx[user|c][assistant|")
+    for wrong: JSONValue in [["tools": []], ["a"], "no", 3] {
+      let error = #expect(throws: PromptError.self) {
+        try encoder.encode(problem(["chat_template_kwargs": wrong]), dataset: "d")
+      }
+      #expect(
+        try #require(error).description.hasPrefix("d, row 7: the column 'chat_template_kwargs'"))
+    }
   }
 
   @Test("a template that rewrites earlier turns is refused")
@@ -233,7 +393,7 @@ struct EncodingTests {
       ChatMessage(role: "user", content: "one"), ChatMessage(role: "assistant", content: "two"),
     ])
     let error = #expect(throws: PromptError.self) {
-      try encoder.example(of: row, index: 4, dataset: "chats.jsonl", endToken: 1, maxLength: 64)
+      try encoder.example(of: row, index: 4, dataset: "chats.jsonl", endToken: 1)
     }
     #expect(try #require(error).description.contains("chats.jsonl, row 5"))
   }

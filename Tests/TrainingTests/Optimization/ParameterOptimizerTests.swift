@@ -128,6 +128,39 @@ struct ParameterOptimizerTests {
     #expect(gradients.buffers[3].pointer[0] == 0)
   }
 
+  @Test("norms and biases don't decay, unless a group says so")
+  func exemptFromDecay() throws {
+    let parameters = try SmallPolicy().model.parameters
+    func decays(_ groups: [(pattern: String, learningRate: Double?, weightDecay: Double?)])
+      -> [String: Double]
+    {
+      let rules = ParameterRule.rules(
+        for: parameters, base: ParameterRule(learningRate: 1, weightDecay: 0.1), groups: groups)
+      return Dictionary(
+        uniqueKeysWithValues: zip(parameters.trained.map(\.name), rules.map(\.weightDecay)))
+    }
+    for (name, decay) in decays([]) {
+      #expect(decay == (name.contains("norm") || name.hasSuffix("bias") ? 0 : 0.1), "\(name)")
+    }
+    #expect(decays([("model.norm.weight", nil, 0.2)])["model.norm.weight"] == 0.2)
+    #expect(decays([("*", 3, nil)])["model.norm.weight"] == 0)
+  }
+
+  @Test(
+    "what counts as a norm or a bias, by transformers' patterns",
+    arguments: [
+      ("model.layers.0.input_layernorm.weight", true), ("model.norm.weight", true),
+      ("model.layers.0.self_attn.q_norm.weight", true), ("norm", true),
+      ("model.layers.0.self_attn.q_proj.bias", true), ("model.RMSNorm.weight", true),
+      ("model.layers.0.mlp.gate.e_score_correction_bias", true),
+      ("model.layers.0.self_attn.q_proj.weight", false), ("lm_head.weight", false),
+      ("model.embed_tokens.weight", false), ("model.normal.weight", false),
+      ("model.layers.0.self_attn.sinks", false), ("base.q_proj.lora_A.weight", false),
+    ])
+  func exemptNames(name: String, isExempt: Bool) {
+    #expect(ParameterRule.isExemptFromDecay(name) == isExempt)
+  }
+
   @Test(
     "globs",
     arguments: [

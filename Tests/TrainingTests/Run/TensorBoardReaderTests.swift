@@ -68,9 +68,9 @@ struct TensorBoardReaderTests {
     #expect(read.status == 0)
     #expect(
       read.output == """
-        eval_reward [(0, 0.25), (3, 0.5)]
-        loss [(1, -0.5), (2, -0.5), (3, -1.0)]
-        reward [(1, 1.0), (2, 2.0), (3, 30.0)]
+        eval/reward [(0, 0.25), (3, 0.5)]
+        train/loss [(1, -0.5), (2, -0.5), (3, -1.0)]
+        train/reward [(1, 1.0), (2, 2.0), (3, 30.0)]
 
         """)
   }

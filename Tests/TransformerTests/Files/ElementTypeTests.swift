@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Transformer
@@ -64,5 +65,38 @@ struct ElementTypeTests {
     // Rounding a NaN's payload must not make an infinity of it.
     #expect(
       HalfPrecision.float(bfloat16: HalfPrecision.bfloat16(Float(bitPattern: 0x7F80_0001))).isNaN)
+  }
+
+  @Test("Doubles are rounded to the nearest single, ties to even")
+  func doubles() {
+    let values: [Double] = [
+      0.1, 1 + 0x1p-24, 1 + 0x1p-23 + 0x1p-24, -0.0, 1e300, 0x1p-149, 0x1p-150, .infinity,
+    ]
+    let expected: [Float] = [0.1, 1, 1 + 0x1p-22, -0.0, .infinity, 0x1p-149, 0, .infinity]
+    var found = [Float](repeating: .nan, count: values.count)
+    values.withUnsafeBytes { bytes in
+      found.withUnsafeMutableBufferPointer { ElementType.float64.widen(bytes, into: $0) }
+    }
+    #expect(found.map(\.bitPattern) == expected.map(\.bitPattern))
+  }
+
+  @Test("Weights in F64 are read; those in 8 bits are refused by name, not called damaged")
+  func storedTypes() throws {
+    let folder = try TemporaryFolder()
+    func file(_ type: String, _ bytes: [UInt8]) throws -> SafetensorsFile {
+      let header =
+        #"{"a": {"dtype": "\#(type)", "shape": [2], "data_offsets": [0, \#(bytes.count)]}}"#
+      let url = folder.url.appendingPathComponent("\(type).safetensors")
+      try Data(safetensorsBytes(header: header, data: 0) + bytes).write(to: url)
+      return try SafetensorsFile(url)
+    }
+    let doubles = withUnsafeBytes(of: (0.1, -2.5)) { Array($0) }
+    #expect(try file("F64", doubles).values("a") == [0.1, -2.5])
+    for type in ["F8_E4M3", "F8_E5M2", "I8"] {
+      let error = #expect(throws: ModelError.self) { try file(type, [1, 2]).values("a") }
+      let sentence = try #require(error).description
+      #expect(sentence.contains("is stored as \(type), "), "\(sentence)")
+      #expect(error?.kind == .unsupported && !sentence.contains("download"))
+    }
   }
 }

@@ -27,7 +27,7 @@ struct SafetensorsLibraryTests {
   func theirReader() throws {
     let folder = try TemporaryFolder()
     let tensor = TensorSpecification("a.weight", [5, 7])
-    for type in ElementType.allCases {
+    for type in ElementType.writable {
       let url = folder.url.appendingPathComponent("\(type.rawValue).safetensors")
       var writer = try SafetensorsWriter(url, tensors: [tensor], elementType: type)
       try writer.append((0..<35).map { Float($0) / 8 - 2 })

@@ -13,7 +13,7 @@ struct SafetensorsRoundTripTests {
     TensorSpecification("large", [521, 1009]),
   ]
 
-  @Test("What was written is read, rounded to its type", arguments: ElementType.allCases)
+  @Test("What was written is read, rounded to its type", arguments: ElementType.writable)
   func roundTrip(_ type: ElementType) throws {
     let folder = try TemporaryFolder()
     try writeWeights([Self.tensors], to: folder.url, elementType: type) { _ in 3 }
@@ -25,7 +25,7 @@ struct SafetensorsRoundTripTests {
       #expect(file.elementType(of: tensor.name) == type)
       let expected = testValues(tensor.count, seed: 3).map { value in
         switch type {
-        case .float32: value
+        case .float32, .float64: value
         case .bfloat16: HalfPrecision.float(bfloat16: HalfPrecision.bfloat16(value))
         case .float16: Float(Float16(value))
         }
