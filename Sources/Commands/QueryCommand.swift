@@ -26,7 +26,8 @@ struct QueryCommand: Command {
         PositionalSpecification(
           "RUN", .path, help: "a run folder, a log, a run's name under runs/, or latest"),
         PositionalSpecification(
-          "QUERY", help: "a report with its arguments, or SQL", isRequired: false, repeats: true),
+          "QUERY", help: "a report with its arguments, or SQL", isRequired: false, repeats: true,
+          suggestions: Report.all.map(\.name)),
       ],
       options: [
         OptionSpecification(
@@ -74,6 +75,9 @@ struct QueryCommand: Command {
           "the best completions of some steps that mention apples"),
         .init("grpo query runs/a compare runs/b", "two runs side by side"),
         .init(
+          "grpo query runs/sweep-* compare",
+          "a sweep: runs that differ in the seed alone are averaged"),
+        .init(
           "grpo query latest \"SELECT step, reward_mean FROM steps\" --csv", "SQL, for a program"),
       ])
   }
@@ -87,15 +91,27 @@ struct QueryCommand: Command {
     context.interrupts.install()
     let query = Query(
       arguments: arguments, context: context, session: session, location: location, format: format)
-    let words = Array(arguments.positionals.dropFirst())
+    let words = Self.question(arguments.positionals)
     if arguments.flag("follow") { return try query.follow(words) }
     if words.isEmpty { return try QueryShell(query).run() }
     try query.answer(words)
     return .done
   }
+
+  /// The words after the run. `runs/sweep-* compare` is a shell's way to say `RUN compare RUN2 …`.
+  static func question(_ positionals: [String]) -> [String] {
+    let words = Array(positionals.dropFirst())
+    guard words.count > 1, let last = words.last, Report.named(last)?.takesMany == true else {
+      return words
+    }
+    return [last] + words.dropLast()
+  }
 }
 
 extension Report {
+  /// Whether it takes as many arguments as there are.
+  var takesMany: Bool { arguments.hasSuffix("…") }
+
   /// How it is called: its name and its arguments.
   var call: String { arguments.isEmpty ? name : "\(name) \(arguments)" }
 }

@@ -28,7 +28,8 @@ struct RewardCommand: CommandGroup {
 enum RewardWords {
   /// The positional by which rewards are named.
   static let positional = PositionalSpecification(
-    "REWARD", help: "a built-in, an executable, path.py:function, a package's folder, or an object")
+    "REWARD", help: "a built-in, an executable, path.py:function, a package's folder, or an object",
+    suggestions: RewardCatalogue.shipped.names)
 
   /// Options that every command takes which runs rewards.
   static let options = [

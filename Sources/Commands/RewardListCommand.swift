@@ -11,7 +11,7 @@ struct RewardListCommand: Command {
       positionals: [
         PositionalSpecification(
           "NAME", help: "built-in rewards whose settings are shown", isRequired: false,
-          repeats: true)
+          repeats: true, suggestions: RewardCatalogue.shipped.names)
       ],
       options: [
         OptionSpecification(

@@ -16,8 +16,9 @@ enum ShellCompletion {
     }
     let valueCases = root.all.flatMap { node in
       node.options.compactMap { option -> String? in
-        guard case .choice(let choices) = option.kind else { return nil }
-        return "    '\(key(node)) --\(option.name)') values='\(choices.joined(separator: " "))' ;;"
+        let words = words(of: option)
+        guard !words.isEmpty else { return nil }
+        return "    '\(key(node)) --\(option.name)') values='\(words.joined(separator: " "))' ;;"
       }
     }
     let pathOptions = Set(
@@ -95,7 +96,8 @@ enum ShellCompletion {
     case .flag, .boolean: return "'\(repeats)--\(option.name)[\(help)]'"
     case .choice(let choices): action = "(\(choices.joined(separator: " ")))"
     case .path: action = "_files"
-    case .text, .integer, .number: action = " "
+    case .text, .integer, .number:
+      action = option.suggestions.isEmpty ? " " : "(\(option.suggestions.joined(separator: " ")))"
     }
     return "'\(repeats)--\(option.name)=[\(help)]:value:\(action)'"
   }
@@ -106,6 +108,9 @@ enum ShellCompletion {
       switch positional.kind {
       case .choice(let choices):
         return "    '\(place):\(positional.name):(\(choices.joined(separator: " ")))'"
+      case _ where !positional.suggestions.isEmpty:
+        return
+          "    '\(place):\(positional.name):{ compadd \(positional.suggestions.joined(separator: " ")); _files }'"
       default: return "    '\(place):\(positional.name):_files'"
       }
     }
@@ -129,7 +134,11 @@ enum ShellCompletion {
         case .flag, .boolean: break
         case .choice(let choices): line += " -x -a '\(choices.joined(separator: " "))'"
         case .path: line += " -r -F"
-        case .text, .integer, .number: line += " -x"
+        case .text, .integer, .number:
+          line += " -x"
+          if !option.suggestions.isEmpty {
+            line += " -a '\(option.suggestions.joined(separator: " "))'"
+          }
         }
         lines.append(line + " -d '\(quoted(option.help))'")
       }
@@ -157,6 +166,7 @@ enum ShellCompletion {
     var words: [String] = []
     var takesFiles = false
     for positional in node.specification.positionals {
+      words += positional.suggestions
       switch positional.kind {
       case .choice(let choices): words += choices
       case .path, .text: takesFiles = true
@@ -164,6 +174,12 @@ enum ShellCompletion {
       }
     }
     return (words, takesFiles)
+  }
+
+  /// The values that an option's word is completed to.
+  private static func words(of option: OptionSpecification) -> [String] {
+    if case .choice(let choices) = option.kind { return choices }
+    return option.suggestions
   }
 
   private static func key(_ node: CommandNode) -> String { node.path.joined(separator: " ") }

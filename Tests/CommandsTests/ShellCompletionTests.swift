@@ -28,6 +28,9 @@ struct ShellCompletionTests {
       (["grpo", "data", "make", "sort", "--ev"], "--eval-rows"),
       (["grpo", "objective", "--scale-rewards", "b"], "batch"),
       (["grpo", "completions", "z"], "zsh"),
+      (["grpo", "train", "--like", "dr"], "dr-grpo"),
+      (["grpo", "train", "--reward", "num"], "numeric"),
+      (["grpo", "query", "latest", "wor"], "worst"),
     ])
   func bash(words: [String], offer: String) throws {
     let list = words.map { "'\($0)'" }.joined(separator: " ")

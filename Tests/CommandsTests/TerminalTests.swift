@@ -1,3 +1,4 @@
+import Rollouts
 import Testing
 
 @testable import Commands
@@ -127,8 +128,82 @@ struct TerminalTests {
     #expect(context.style.red("x") == "x")
     let line = ProgressLine(context)
     line.update("half")
-    line.step("step 1")
+    line.print("step 1")
     line.finish()
+    line.erase()
     #expect(context.standardError.text == "step 1\n")
+  }
+
+  @Test(
+    "A line of facts leaves out the least important ones, never a part of one", arguments: 8...40)
+  func fields(width: Int) {
+    var line = FieldLine()
+    line.append("step 3/9")
+    line.append("reward 0.5", rank: 1)
+    line.append("kl 0.1", rank: 3)
+    line.append("1 s left", rank: 2)
+    let all = ["step 3/9", "reward 0.5", "kl 0.1", "1 s left"]
+    let text = line.text(width: width)
+    #expect(TextLayout.width(of: text) <= width)
+    let shown = all.filter(text.contains)
+    #expect(text == shown.joined(separator: "  "))
+    // What goes, goes by rank.
+    if shown.contains("kl 0.1") { #expect(shown.count == 4) }
+    if shown.contains("1 s left") { #expect(shown.contains("reward 0.5")) }
+    #expect(line.text(width: nil) == all.joined(separator: "  "))
+  }
+
+  @Test("Texts are cut at their start or in their middle")
+  func cuts() {
+    #expect(TextLayout.truncateStart("abcdefgh", to: 5) == "…efgh")
+    #expect(TextLayout.truncateStart("abcde", to: 5) == "abcde")
+    #expect(TextLayout.truncateStart("日本語", to: 5) == "…本語")
+    #expect(TextLayout.truncateStart("abc", to: 0) == "")
+    #expect(TextLayout.truncateMiddle("abcdefghij", to: 10) == "abcdefghij")
+    for width in 5...9 {
+      let cut = TextLayout.truncateMiddle("abcdefghij", to: width)
+      #expect(TextLayout.width(of: cut) <= width)
+      #expect(cut.hasPrefix("a") && cut.hasSuffix("j") && cut.contains("…"))
+    }
+  }
+
+  @Test(
+    "A narrow table goes without columns rather than with halves of numbers",
+    arguments: [40, 60, 80])
+  func narrowTable(width: Int) {
+    var columns: [Table.Column] = [
+      .number("step"), .number("reward"), .number("least"), .number("greatest"), .text("prompt"),
+    ]
+    columns[2].rank = 1
+    columns[3].rank = 2
+    let text = String(repeating: "long ", count: 30)
+    let table = Table(columns, rows: [["100000", "0.123456", "-12.5000", "987654.321", text]])
+    let lines = table.text(width: width).split(separator: "\n")
+    #expect(lines.allSatisfy { TextLayout.width(of: String($0)) <= width })
+    #expect(lines[1].contains("100000") && lines[1].contains("0.123456"))
+    #expect(lines[0].contains("least") == (width >= 42))
+    #expect(lines[0].contains("greatest") == (width >= 54))
+    for cell in ["-12.5000", "987654.321"] where !lines[1].contains(cell) {
+      #expect(!lines[1].contains(cell.prefix(4)))
+    }
+  }
+
+  @Test("A sample shows how the prompt ends, what was answered, and what is right")
+  func sample() {
+    let sample = CompletionSample(
+      prompt: .messages([
+        ChatMessage(role: "system", content: "be brief"),
+        ChatMessage(
+          role: "user", content: String(repeating: "words ", count: 40) + "What is 2 + 2?"),
+      ]),
+      completion: String(repeating: "so ", count: 50) + "\\boxed{4}", answer: "4", reward: 1)
+    for width in [57, 77, 117] {
+      let line = sample.line(width: width)
+      #expect(TextLayout.width(of: line) <= width)
+      #expect(line.contains("2 + 2? → so"))
+      #expect(line.hasSuffix("boxed{4}  answer 4  reward 1"))
+    }
+    let unscored = CompletionSample(prompt: .text("a"), completion: "b", answer: nil, reward: nil)
+    #expect(unscored.line(width: 60) == "a → b  reward –")
   }
 }

@@ -51,11 +51,12 @@ struct GradientTests {
         var (up, down) = (numbers.policy, numbers.policy)
         up[i][t] += h
         down[i][t] -= h
-        let slope =
+        let gradient =
           (reference.value(at: up, stoppedAt: numbers.policy)
             - reference.value(at: down, stoppedAt: numbers.policy)) / (2 * h)
         #expect(
-          isClose(result.gradients[i][t], slope, 1e-7), "completion \(i), token \(t), \(settings)")
+          isClose(result.gradients[i][t], gradient, 1e-7),
+          "completion \(i), token \(t), \(settings)")
       }
     }
   }
@@ -78,8 +79,8 @@ struct GradientTests {
     let result = try update.evaluate(0, logProbabilities: [-1.0, -1.0])
     // Token 0: log-ratio 1 > 0.5 and x = −2 < −0.5, both constant. Token 1: w = exp(0.1), dL = −w.
     let x = -0.1
-    let slope = (-exp(0.1) - 0.1 * (exp(x) - 1)) / 2
-    #expect(isClose(result.logProbabilityGradient, [0, slope]))
+    let gradient = (-exp(0.1) - 0.1 * (exp(x) - 1)) / 2
+    #expect(isClose(result.logProbabilityGradient, [0, gradient]))
     let loss = (-exp(0.5) + 0.1 * (exp(-0.5) + 0.5 - 1) - exp(0.1) + 0.1 * (exp(x) - x - 1)) / 2
     #expect(isClose(result.loss, loss))
   }

@@ -56,7 +56,7 @@ struct PaperPresetTests {
     #expect(isClose(result.loss, ((-1.2 - 1) / 2 + 0.8) / 2))
     #expect(isClose(result.gradients[0], [0, -0.25]))
     #expect(isClose(result.gradients[1], [0]))
-    // eq. 4 with π_ref/π = 2: 2 − log 2 − 1, times β = 0.04; its slope in log π is 1 − 2.
+    // eq. 4 with π_ref/π = 2: 2 − log 2 − 1, times β = 0.04; its gradient in log π is 1 − 2.
     let c = completion(ratios: [1], advantage: 0, reference: [-1 + log(2)])
     let kl = try update(Preset.deepseekMath.settings, [c])
     #expect(isClose(kl.loss, 0.04 * (1 - log(2))))
@@ -106,7 +106,7 @@ struct PaperPresetTests {
   @Test("gspo: arXiv 2507.18071 eq. 5 to 7; GSPO-token eq. 13 and 14")
   func gspo() throws {
     let settings = Preset.gspo.settings
-    // s = exp((0.0006 + 0)/2) = exp(0.0003) < 1.0004: inside; its slope in each log π is s/2.
+    // s = exp((0.0006 + 0)/2) = exp(0.0003) < 1.0004: inside; its gradient in each log π is s/2.
     let inside = completion(ratios: [exp(0.0006), 1], advantage: 1)
     let s = exp(0.0003)
     let a = try update(settings, [inside])
@@ -253,7 +253,7 @@ struct PeerPresetTests {
     // the second are 1 and 0: baseline 1/2, deviation √(1/2).
     let b = -0.5 / (0.5.squareRoot() + 1e-6)
     #expect(isClose(try advantages(.nemo, [1, 0, 0]), [1, b, b]))
-    // KL: exp(x − sg[x]) times k3, so the slope in log π is k3 + (1 − e^x) with x = log 2.
+    // KL: exp(x − sg[x]) times k3, so the gradient in log π is k3 + (1 − e^x) with x = log 2.
     let c = completion(ratios: [1], advantage: 0, reference: [-1 + log(2)])
     let result = try update(Preset.nemo.settings, [c])
     #expect(isClose(result.loss, 0.01 * (1 - log(2))))

@@ -158,8 +158,8 @@ struct ReferenceLoss {
     case .estimator: return estimate(x)
     case .scoreFunction: return estimate(x) * exp(x - y)
     case .k2:
-      let slope = (y - reference) * (x - y) + (x - y) * (x - y) / 2
-      return estimate(y) + slope
+      let gradient = (y - reference) * (x - y) + (x - y) * (x - y) / 2
+      return estimate(y) + gradient
     }
   }
 }

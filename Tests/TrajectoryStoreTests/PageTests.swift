@@ -7,26 +7,60 @@ import Testing
 
 @Suite("The page of a run")
 struct PageTests {
+  private static func page(_ folders: TemporaryFolder...) throws -> String {
+    try RunPage(
+      folders.map { try RunPage.Source(session: try QuerySession(readOnly: $0.log)) }
+    ).html()
+  }
+
+  /// The data within a page.
+  private static func data(in page: String) throws -> JSONValue {
+    let start = try #require(page.firstRange(of: "id=\"data\">"))
+    let end = try #require(page[start.upperBound...].firstRange(of: "</script>"))
+    return try JSONValue.parse(String(page[start.upperBound..<end.lowerBound]))
+  }
+
   @Test func thePageNeedsNothingElse() throws {
     let folder = try TemporaryFolder()
     try writeLog(folder, name: "a <b> & \"c\"")
-    let page = try RunPage(session: try QuerySession(readOnly: folder.log)).html()
+    let page = try Self.page(folder)
     for outside in ["http://", "https://", "src=", "@import", "url("] {
       #expect(!page.replacing("http://www.w3.org/2000/svg", with: "").contains(outside))
     }
     #expect(page.contains("<title>a &lt;b&gt; &amp; &quot;c&quot; (grpo, run 1)</title>"))
-    let start = try #require(page.firstRange(of: "id=\"data\">"))
-    let end = try #require(page[start.upperBound...].firstRange(of: "</script>"))
-    let data = try JSONValue.parse(String(page[start.upperBound..<end.lowerBound]))
-    #expect(data["trajectories"]?.array?.count == 36)
-    #expect((data["charts"]?.array?.count ?? 0) > 5)
-    #expect(data["trajectories"]?.array?[0]["tokens"]?.array?.isEmpty == false)
+    let run = try #require(try Self.data(in: page)["runs"]?.array?.first)
+    #expect(run["trajectories"]?.array?.count == 36)
+    #expect((run["charts"]?.array?.count ?? 0) > 5)
+    #expect(run["trajectories"]?.array?[0]["tokens"]?.array?.isEmpty == false)
+  }
+
+  @Test func severalRunsShareAPage() throws {
+    let folders = [try TemporaryFolder(), try TemporaryFolder()]
+    for (folder, name) in zip(folders, ["first", "second"]) { try writeLog(folder, name: name) }
+    let data = try Self.data(in: try Self.page(folders[0], folders[1]))
+    #expect(data["runs"]?.array?.map { $0["name"]?.string } == ["first", "second"])
+  }
+
+  @Test func theLastValueOfACurveIsItsLast() throws {
+    // More values than points: the last point is a mean, the last value is not.
+    let values = (0..<1201).map { Double($0) }
+    let curve = PageCurve(.init(name: "n", steps: Array(0..<1201), values: values)).json
+    #expect(curve["last"]?.array?.map(\.double) == [1200, 1200])
+    #expect(curve["values"]?.array?.count == 600)
+    #expect(curve["values"]?.array?.last?.double == 1199)
+  }
+
+  @Test func aPointOfALongCurveIsTheMeanOfItsStretch() throws {
+    let curve = PageCurve(
+      .init(name: "n", steps: [1, 2, 3], values: [1, .nan, 3]))
+    #expect(curve.json["values"]?.array?.map(\.double) == [1, 3])
+    #expect(curve.json["last"]?.array?.map(\.double) == [3, 3])
   }
 
   @Test func aRunWithoutStepsHasAPage() throws {
     let folder = try TemporaryFolder()
     try writeLog(folder, name: "empty", steps: 0)
-    let page = try RunPage(session: try QuerySession(readOnly: folder.log)).html()
+    let page = try Self.page(folder)
     #expect(page.contains("\"trajectories\":[]"))
   }
 
@@ -50,13 +84,19 @@ struct PageTests {
       seen.found = $('page').textContent;
       input('search', '');
       input('sort', 'reward');
+      const one = selector => document.querySelector(selector);
       rows()[0].click();
-      seen.tokens = document.querySelectorAll('#dtext span').length > 0 && !$('detail').hidden;
-      seen.parts = $('dscores').textContent.includes('digits 0.3');
-      input('quantity', '3');
-      $('close').click();
-      seen.closed = $('detail').hidden;
+      seen.place = rows()[1].id === 'detail' && rows()[1].getBoundingClientRect().top < innerHeight;
+      seen.tokens = document.querySelectorAll('.dtext span').length > 0;
+      seen.legend = document.querySelectorAll('.legend span').length === 4;
+      seen.parts = one('.dscores').textContent.includes('digits 0.3');
+      one('.quantity').value = '3';
+      one('.quantity').dispatchEvent(new Event('input'));
+      seen.ratios = document.querySelectorAll('.legend span').length === 5;
+      one('.close').click();
+      seen.closed = $('detail') === null;
       input('smoothing', '0.9');
+      seen.smoothing = $('smoothingvalue').textContent === '0.90';
       input('chartfilter', 'entropy');
       seen.filtered = [...document.querySelectorAll('.chart')].filter(box => !box.hidden).length;
       input('chartfilter', '');
@@ -66,7 +106,7 @@ struct PageTests {
       seen.more = boxes() > few;
       const chart = document.querySelector('#charts svg');
       chart.dispatchEvent(new PointerEvent('pointermove', { clientX: chart.getBoundingClientRect().right - 9, clientY: 50 }));
-      seen.hover = document.querySelector('#charts .value').textContent.startsWith('step');
+      seen.hover = document.querySelector('#charts .value').textContent.startsWith('step ');
       $('theme').click();
       seen.theme = document.documentElement.className !== '';
       seen.wide = document.documentElement.scrollWidth <= innerWidth;
@@ -79,7 +119,7 @@ struct PageTests {
   func aBrowserShowsItWithoutAnError(width: Int) throws {
     let folder = try TemporaryFolder()
     try writeLog(folder, name: "a page", steps: 4)
-    let page = try RunPage(session: try QuerySession(readOnly: folder.log)).html()
+    let page = try Self.page(folder)
     let file = folder.url.appendingPathComponent("page.html")
     try Data(page.replacing("</body>", with: Self.clicks + "</body>").utf8).write(to: file)
     let (dom, log) = try browse(file, width: width, in: folder)
@@ -93,7 +133,10 @@ struct PageTests {
     #expect(seen["none"]?.integer == 0)
     #expect(seen["found"]?.string?.hasPrefix("48 shown") == true)
     #expect(seen["filtered"]?.integer == 1)
-    for what in ["tokens", "parts", "closed", "more", "hover", "theme", "wide"] {
+    for what in [
+      "place", "tokens", "legend", "ratios", "parts", "closed", "smoothing", "more", "hover",
+      "theme", "wide",
+    ] {
       #expect(seen[what]?.bool == true, Comment(rawValue: what))
     }
   }

@@ -141,7 +141,7 @@ struct ReportTests {
     let session = try QuerySession(readOnly: folder.log)
     var request = ReportRequest(session: session, arguments: arguments)
     request.filter = filter
-    if name == "compare" { request.other = (session, nil) }
+    if name == "compare" { request.others = [(session, nil)] }
     return try #require(Report.named(name)).make(request)
   }
 
@@ -229,6 +229,69 @@ struct ReportTests {
     #expect(page.mainTable?.rows.isEmpty == true)
     #expect(
       page.sections.contains(.note("The summaries of all 4 steps are equal in every bit.")))
+  }
+
+  @Test func seedsOfOneSettingAreAveraged() throws {
+    // Three seeds of one setting and one run of another: 2 variants.
+    let folders = try (0..<4).map { _ in try TemporaryFolder() }
+    for (place, folder) in folders.enumerated() {
+      let log = try TrajectoryLog(creating: folder.log)
+      var run = Sample.run(name: "run \(place)", seed: place)
+      run.configuration["beta"] = .number(place < 3 ? 0.04 : 0)
+      run.configuration["seed"] = .integer(Int64(place))
+      try log.begin(run: run)
+      for step in 0..<3 { try log.append(step: Sample.step(step)) }
+    }
+    let sessions = try folders.map { try QuerySession(readOnly: $0.log) }
+    var request = ReportRequest(session: sessions[0])
+    request.others = sessions.dropFirst().map { ($0, nil) }
+    let page = try #require(Report.named("compare")).make(request)
+    let tables = page.sections.compactMap { section -> (String, ReportTable)? in
+      if case .table(let key, _, let table) = section { (key, table) } else { nil }
+    }
+    let byKey = Dictionary(uniqueKeysWithValues: tables)
+    #expect(byKey["runs"]?.rows.map { $0[0].plainText } == ["A", "A", "A", "B"])
+    #expect(byKey["settings"]?.rows.map { $0[0].plainText } == ["beta"])
+    let reward = try #require(byKey["results"]?.rows.first)
+    let keys = try #require(byKey["results"]?.columns.map(\.key))
+    #expect(keys.contains("A_low") && !keys.contains("B_low"))
+    // The same steps in every run: the interval of equal values has no width.
+    #expect(reward[1] == reward[2] && reward[1] == reward[3])
+  }
+
+  @Test func partsOfRewardsAreAveraged() throws {
+    let folder = try sampleLog()
+    let parts = try page("rewards", in: folder).sections.compactMap { section -> ReportTable? in
+      if case .table("parts", _, let table) = section { table } else { nil }
+    }
+    let rows = try #require(parts.first?.rows)
+    // The fixture gives every scored completion of its first reward the same two parts.
+    #expect(rows.map { $0[1].plainText } == ["digits", "form"])
+    for (row, expected) in zip(rows, [0.1 + 0.2, 1]) {
+      for end in [2, 3] { #expect(abs((row[end].double ?? 0) - expected) < 1e-12) }
+    }
+  }
+
+  @Test func aConversationReadsAsText() {
+    let text = PromptText.text(
+      of: .messages([
+        ChatMessage(role: "system", content: "be brief"),
+        ChatMessage(role: "user", content: "a\nb"),
+      ]))
+    #expect(PromptText.readable(text) == "system: be brief\nuser: a\nb")
+    for plain in ["[1, 2]", "[{\"a\": 1}]", "[{", "", "[]", "text"] {
+      #expect(PromptText.readable(plain) == plain)
+    }
+  }
+
+  @Test func anIntervalOfAMeanIsStudents() throws {
+    // By hand: 1, 2, 3, 4 have mean 2.5, s = 1.29099, t(3) = 3.1824; half = 3.1824 · 1.29099 / 2.
+    let interval = try #require(MeanInterval([1, 2, 3, 4]))
+    #expect(interval.mean == 2.5)
+    #expect(abs((interval.upper ?? 0) - (2.5 + 2.05422)) < 1e-4)
+    #expect(abs((interval.lower ?? 0) - (2.5 - 2.05422)) < 1e-4)
+    #expect(MeanInterval([7])?.lower == nil)
+    #expect(MeanInterval([]) == nil)
   }
 
   @Test(arguments: ["5", "3..9", "3..", "..9"])

@@ -50,6 +50,8 @@ struct OptionSpecification: Sendable {
   var peerNames: [PeerName]
   /// Whether `none` is a value beside those of its kind.
   var acceptsNone = false
+  /// Words that shells offer, where others are legal too.
+  var suggestions: [String] = []
 
   init(
     _ name: String, short: Character? = nil, _ kind: ArgumentKind = .text,
@@ -93,11 +95,14 @@ struct PositionalSpecification: Sendable {
   var isRequired: Bool
   /// Whether it takes all words that are left.
   var repeats: Bool
+  /// Words that shells offer, where others are legal too.
+  var suggestions: [String]
 
   init(
     _ name: String, _ kind: ArgumentKind = .text, help: String, isRequired: Bool = true,
-    repeats: Bool = false
+    repeats: Bool = false, suggestions: [String] = []
   ) {
+    self.suggestions = suggestions
     self.name = name
     self.kind = kind
     self.help = help

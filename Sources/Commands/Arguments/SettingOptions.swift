@@ -1,3 +1,6 @@
+import BuiltInRewards
+import PolicyOptimization
+import RewardKit
 import Rollouts
 import Training
 
@@ -10,7 +13,13 @@ extension OptionSpecification {
       help: setting.help, repeats: setting.kind.addsUp, section: setting.section,
       peerNames: setting.peers)
     acceptsNone = setting.acceptsNone
+    suggestions = Self.suggestions[setting.name] ?? []
   }
+
+  /// What shells offer for settings whose values are names, among others.
+  private static let suggestions = [
+    "like": Preset.names, "reward": RewardCatalogue.shipped.names,
+  ]
 
   /// The option that names config files.
   static let config = OptionSpecification(

@@ -54,11 +54,11 @@ struct Query {
         "there is no report '\(name)'; "
           + (nearest.map { "did you mean '\($0)'?" } ?? "see 'grpo query --help'"))
     }
-    let expected = report.arguments.isEmpty ? 0 : 1
+    let expected = report.arguments.isEmpty ? 0 : report.takesMany ? .max : 1
     if words.count > expected {
       throw UsageError("unexpected word '\(words[expected])' after the report \(name)")
     }
-    if words.count < expected {
+    if words.isEmpty, expected > 0 {
       throw UsageError("the report \(name) needs \(report.arguments): grpo query RUN \(name) …")
     }
     try refuseOptions(of: "the report \(name)", but: options(of: report))
@@ -68,9 +68,11 @@ struct Query {
     request.solvedAt = arguments.double("solved-at")
     request.tiedOnly = arguments.flag("tied")
     if name == "completion" { request.tokenText = tokenTexts()?.reader() }
-    if name == "compare" {
-      let other = try refusing { try LogLocation(words[0]) }
-      request.other = (try QuerySession(readOnly: other.log), nil)
+    if report.takesMany {
+      request.others = try words.map { word in
+        let other = try refusing { try LogLocation(word) }
+        return (try QuerySession(readOnly: other.log), nil)
+      }
     }
     let ready = request
     return try translating {

@@ -82,9 +82,9 @@ struct ReportPrinter {
       case .facts(_, let title, let facts): write(title, facts: facts)
       case .table(_, let title, let table): write(title, table)
       case .curves(_, let title, let curves): write(title, curves)
-      case .text(_, let title, let text):
+      case .text(let key, let title, let text):
         heading(title)
-        let safe = TextLayout.withoutControls(text)
+        let safe = TextLayout.withoutControls(key == "prompt" ? PromptText.readable(text) : text)
         let lines = TextLayout.fold(safe, width: min(context.width, 100) - 2)
         context.print(lines.map { "  " + $0 }.joined(separator: "\n"))
       case .tokens(_, let title, let tokens):
@@ -122,7 +122,10 @@ struct ReportPrinter {
       let isText = table.rows.contains { row in
         if case .text = row[index] { return true } else { return false }
       }
-      return isText ? Table.Column.text(column.title) : .number(column.title)
+      var shown = isText ? Table.Column.text(column.title) : .number(column.title)
+      shown.rank = column.rank
+      shown.losesStart = column.format == .prompt
+      return shown
     }
     let rows = table.rows.map { row in
       zip(row, table.columns).map { cells.text($0, $1.format) }
@@ -137,10 +140,13 @@ struct ReportPrinter {
   private func shortened(_ table: Table, _ report: ReportTable) -> Table {
     guard !cells.isFull, !report.isWhole, !context.isTerminal else { return table }
     var table = table
-    for (index, column) in report.columns.enumerated() where column.format == .text {
+    for (index, column) in report.columns.enumerated()
+    where column.format == .text || column.format == .prompt {
       for row in table.rows.indices {
-        table.rows[row][index] = TextLayout.truncate(
-          TextLayout.singleLine(table.rows[row][index]), to: 60)
+        let line = TextLayout.singleLine(table.rows[row][index])
+        table.rows[row][index] =
+          column.format == .prompt
+          ? TextLayout.truncateStart(line, to: 60) : TextLayout.truncate(line, to: 60)
       }
     }
     return table

@@ -41,6 +41,7 @@ struct CellFormat {
       return "x'\(digits)\(shown.count < bytes.count ? "…" : "")'"
         + (isFull ? "" : " (\(NumberFormat.bytes(bytes.count)))")
     case (.text(let json), .object): return object(json) ?? json
+    case (.text(let prompt), .prompt): return PromptText.readable(prompt)
     case (_, .share): return value.double.map { NumberFormat.percent($0) } ?? value.plainText
     case (_, .seconds): return value.double.map { NumberFormat.duration($0) } ?? value.plainText
     case (.real(let number), .number):

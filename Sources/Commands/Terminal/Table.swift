@@ -6,6 +6,10 @@ struct Table: Sendable {
   struct Column: Sendable {
     var title: String
     var alignment: TextLayout.Alignment
+    /// Where the table is too wide, the column of the greatest rank goes first; 0 stays.
+    var rank = 0
+    /// Whether a cell that is too long is cut at its start.
+    var losesStart = false
 
     /// A column of text.
     static func text(_ title: String) -> Column { Column(title: title, alignment: .left) }
@@ -27,12 +31,42 @@ struct Table: Sendable {
   /// Appends a row.
   mutating func append(_ cells: String...) { rows.append(cells) }
 
-  /// The table with aligned columns, its widest columns cut with an ellipsis to fit `width`.
+  /// The table with aligned columns; to fit `width` it goes without the columns that may be left out, then its
+  /// widest columns are cut with an ellipsis. Numbers are cut last: half a number is a wrong one.
   ///
   /// - Parameters:
   ///   - width: The columns of the terminal; nil cuts nothing.
   ///   - folds: Whether long cells go on in further lines instead of being cut.
   func text(width: Int? = nil, folds: Bool = false, style: Style = .plain) -> String {
+    guard let width else { return aligned(width: nil, folds: folds, style: style) }
+    return narrowed(to: width).aligned(width: width, folds: folds, style: style)
+  }
+
+  /// The table without as many ranked columns as it takes for numbers to stand whole and texts to be readable.
+  private func narrowed(to width: Int) -> Table {
+    var table = self
+    var needs = columns.indices.map { index in
+      let widest = rows.map { index < $0.count ? TextLayout.width(of: $0[index]) : 0 }.max() ?? 0
+      let natural = max(widest, TextLayout.width(of: columns[index].title))
+      return columns[index].alignment == .right ? natural : min(natural, Self.readable)
+    }
+    while needs.reduce(0, +) + Self.gap * (needs.count - 1) > width,
+      let last = table.columns.indices.filter({ table.columns[$0].rank > 0 })
+        .max(by: { table.columns[$0].rank < table.columns[$1].rank })
+    {
+      needs.remove(at: last)
+      table.columns.remove(at: last)
+      for row in table.rows.indices where last < table.rows[row].count {
+        table.rows[row].remove(at: last)
+      }
+    }
+    return table
+  }
+
+  /// Columns that a text should have before others give way.
+  private static let readable = 14
+
+  private func aligned(width: Int?, folds: Bool, style: Style) -> String {
     let titles = columns.map { TextLayout.singleLine($0.title) }
     let shown = rows.map { row in
       columns.indices.map { TextLayout.singleLine($0 < row.count ? row[$0] : "") }
@@ -43,7 +77,7 @@ struct Table: Sendable {
         widths[index] = max(widths[index], TextLayout.width(of: row[index]))
       }
     }
-    if let width { widths = Self.fit(widths, into: width - Self.gap * (columns.count - 1)) }
+    if let width { widths = fitted(widths, into: width - Self.gap * (columns.count - 1)) }
     let lines = shown.flatMap { row in
       folds ? folded(row, widths).map { line($0, widths) } : [line(row, widths)]
     }
@@ -69,13 +103,28 @@ struct Table: Sendable {
     var line = ""
     for (index, cell) in cells.enumerated() {
       if index > 0 { line += String(repeating: " ", count: Self.gap) }
-      let cut =
-        TextLayout.width(of: cell) > widths[index]
-        ? TextLayout.truncate(cell, to: widths[index]) : cell
-      line += TextLayout.pad(cut, to: widths[index], columns[index].alignment)
+      line += TextLayout.pad(
+        cut(cell, to: widths[index], columns[index]), to: widths[index], columns[index].alignment)
     }
     while line.last == " " { line.removeLast() }
     return line
+  }
+
+  private func cut(_ cell: String, to width: Int, _ column: Column) -> String {
+    guard TextLayout.width(of: cell) > width else { return cell }
+    return column.losesStart
+      ? TextLayout.truncateStart(cell, to: width) : TextLayout.truncate(cell, to: width)
+  }
+
+  /// Texts give way first; numbers only where texts alone don't make the room.
+  private func fitted(_ natural: [Int], into total: Int) -> [Int] {
+    let texts = columns.indices.filter { columns[$0].alignment == .left }
+    let numbers = natural.indices.reduce(0) { texts.contains($1) ? $0 : $0 + natural[$1] }
+    guard total - numbers >= 4 * texts.count else { return Self.fit(natural, into: total) }
+    var widths = natural
+    let fitting = Self.fit(texts.map { natural[$0] }, into: total - numbers)
+    for (index, width) in zip(texts, fitting) { widths[index] = width }
+    return widths
   }
 
   /// Widths whose sum is at most `total`: the widest give way first, none below four columns.

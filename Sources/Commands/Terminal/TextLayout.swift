@@ -35,6 +35,31 @@ enum TextLayout {
     return text
   }
 
+  /// The text cut to its last `columns`, an ellipsis before them where something is lost.
+  static func truncateStart(_ text: String, to columns: Int) -> String {
+    guard columns > 0 else { return "" }
+    var used = 0
+    var start = text.endIndex
+    for index in text.indices.reversed() {
+      used += DisplayWidth.columns(of: text[index])
+      // One column is kept for the ellipsis, unless this is the whole.
+      if used > columns || (used == columns && index != text.startIndex) {
+        return "…" + text[start...]
+      }
+      start = index
+    }
+    return text
+  }
+
+  /// The text with its middle left out where it takes more than `columns`: how a completion begins and what it
+  /// comes to are both worth reading.
+  static func truncateMiddle(_ text: String, to columns: Int) -> String {
+    guard width(of: text) > columns else { return text }
+    guard columns > 4 else { return truncate(text, to: columns) }
+    let head = truncate(text, to: columns / 2)
+    return head + truncateStart(text, to: columns - columns / 2).dropFirst()
+  }
+
   /// The text on one line, control characters made visible: what a cell of a table may hold.
   static func singleLine(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isControl) else { return text }

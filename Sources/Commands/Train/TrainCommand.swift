@@ -21,7 +21,8 @@ struct TrainCommand: Command {
         none, where it is offered, takes back what a config file or a preset gives.
 
         Every trajectory is committed to trajectories.sqlite in the run's folder before the update \
-        that learns from it. Ctrl-C finishes the step, saves, and says how to resume; a second one \
+        that learns from it. Ctrl-C ends the step under way: at its end where its rollout is already \
+        committed, else by giving up its sampling; it saves, and says how to resume. A second one \
         leaves at once, as safe as kill -9.
         """,
       options: [
@@ -56,11 +57,9 @@ struct TrainCommand: Command {
     if arguments.flag("dry-run") {
       return try DryRun(preparation).print(context)
     }
-    let run = try refusing {
-      try TrainingRun(
-        starting: preparation, observer: TrainingView(context, preparation).observer)
-    }
-    return try finish(run, preparation, context)
+    let view = TrainingView(context, preparation)
+    let run = try refusing { try TrainingRun(starting: preparation, observer: view.observer) }
+    return try finish(run, preparation, view, context)
   }
 
   private func resume(
@@ -85,18 +84,21 @@ struct TrainCommand: Command {
     guard faults.isEmpty else { throw UsageError(faults.joined(separator: "\n")) }
     let preparation = try refusing { try RunPreparation(resolved, folder: folder) }
     do {
+      let view = TrainingView(context, preparation)
       let run = try TrainingRun(
-        resuming: preparation, observer: TrainingView(context, preparation).observer)
-      return try finish(run, preparation, context)
+        resuming: preparation, observer: view.observer)
+      return try finish(run, preparation, view, context)
     } catch let error as RunFolderError {
       throw UsageError(error.description)
     }
   }
 
   private func finish(
-    _ run: TrainingRun, _ preparation: RunPreparation, _ context: CommandContext
+    _ run: TrainingRun, _ preparation: RunPreparation, _ view: TrainingView,
+    _ context: CommandContext
   ) throws -> ExitCode {
     context.interrupts.install()
+    defer { view.finish() }
     let path = preparation.folder.displayPath
     do {
       switch try run.train() {

@@ -12,7 +12,8 @@ final class TrainingView: Sendable {
   private let loggingSteps: Int
   private let completionsToPrint: Int
   private let hasReference: Bool
-  private let lastLine = Mutex("")
+  private let lastLine = Mutex(FieldLine())
+  private let truncation = Mutex(TruncationWatch())
 
   init(_ context: CommandContext, _ preparation: RunPreparation) {
     self.context = context
@@ -34,8 +35,7 @@ final class TrainingView: Sendable {
     case .warning(let text): progress.print(context.errorStyle.yellow("warning: ") + text)
     case .supervised(let stage): show(stage)
     case .sampling(let step, let done, let total):
-      let line = lastLine.withLock { $0 }
-      progress.update("\(line)  · step \(step): sampled \(done)/\(total)")
+      progress.update(sampling(step: step, done: done, of: total))
     case .step(let report): show(report)
     case .evaluation(let report): show(report)
     case .checkpoint: break
@@ -62,32 +62,53 @@ final class TrainingView: Sendable {
     lastLine.withLock { $0 = line }
     let isLogged = report.step % loggingSteps == 0 || report.step == report.total
     isLogged ? progress.print(line) : progress.update(line)
+    if let warning = truncation.withLock({ $0.warning(after: report) }) { show(.warning(warning)) }
   }
 
-  private func line(_ report: StepReport) -> String {
-    func metric(_ name: String) -> Double { report.metrics[name] ?? 0 }
-    var parts = [
-      "step \(report.step)/\(report.total)",
-      "reward \(report.metrics["reward"].map { NumberFormat.fixed($0, 3) } ?? "–") ± "
-        + (report.metrics["reward_std"].map { NumberFormat.fixed($0, 3) } ?? "–"),
-      "entropy \(NumberFormat.fixed(metric("entropy"), 2))",
-      "length \(NumberFormat.fixed(metric("completions/mean_length"), 1))",
-      "clipped \(NumberFormat.percent(metric("clip_ratio/region_mean")))",
-    ]
-    if hasReference { parts.append("kl \(NumberFormat.significant(metric("kl"), 3))") }
+  /// A step's line. TRL's names say what the two shares count: `completions/clipped_ratio` the completions that
+  /// met the length limit, `clip_ratio/region_mean` the tokens whose gradient the ratio clip removed.
+  private func line(_ report: StepReport) -> FieldLine {
+    func metric(_ name: String, _ format: (Double) -> String) -> String {
+      report.metrics[name].map(format) ?? "–"
+    }
+    var line = FieldLine()
+    line.append("step \(report.step)/\(report.total)")
+    let reward = metric("reward") { NumberFormat.fixed($0, 3) }
+    line.append("reward \(reward) ± \(metric("reward_std") { NumberFormat.fixed($0, 3) })")
+    line.append("entropy \(metric("entropy") { NumberFormat.fixed($0, 2) })", rank: 3)
+    line.append(
+      "length \(metric("completions/mean_length") { NumberFormat.fixed($0, 1) })", rank: 2)
+    line.append("truncated \(metric("completions/clipped_ratio", NumberFormat.percent))", rank: 4)
+    line.append("ratio clip \(metric("clip_ratio/region_mean", NumberFormat.percent))", rank: 7)
+    if hasReference {
+      line.append("kl \(metric("kl") { NumberFormat.significant($0, 3) })", rank: 5)
+    }
+    func rate(_ name: String) -> String {
+      metric(name) { NumberFormat.grouped(Int(min($0, 1e15))) } + " tok/s"
+    }
     if report.isReplayed {
-      parts.append("from the log")
+      line.append("from the log", rank: 6)
     } else {
-      let rate = Int(clamping: metric("time/sampling_tokens_per_second"))
-      parts.append("sample \(NumberFormat.grouped(rate)) tok/s")
+      line.append("sample \(rate("time/sampling_tokens_per_second"))", rank: 8)
     }
-    let rate = Int(clamping: metric("time/update_tokens_per_second"))
-    parts.append("update \(NumberFormat.grouped(rate)) tok/s")
+    line.append("update \(rate("time/update_tokens_per_second"))", rank: 9)
     if report.step < report.total {
-      parts.append("\(NumberFormat.duration(report.secondsLeft)) left")
+      line.append("\(NumberFormat.duration(report.secondsLeft)) left", rank: 1)
     }
-    return parts.joined(separator: "  ")
+    return line
   }
+
+  /// The last step's line, with how far the sampling of the next is.
+  private func sampling(step: Int, done: Int, of total: Int) -> FieldLine {
+    var line = FieldLine()
+    line.append("step \(step): sampled \(done)/\(total)")
+    let last = lastLine.withLock { $0 }
+    for field in last.fields { line.append(field.text, rank: field.rank + 1) }
+    return line
+  }
+
+  /// Erases the live line: what the program says next begins at the left.
+  func finish() { progress.erase() }
 
   private func show(_ report: EvaluationReport) {
     let interval = report.accuracy
@@ -110,18 +131,18 @@ final class TrainingView: Sendable {
       text += "; pass@\(k) \(NumberFormat.percent(share))"
     }
     progress.print(context.errorStyle.bold(text))
-    for completion in report.completions.prefix(completionsToPrint) { show(completion) }
+    for (completion, answer) in zip(report.completions, report.goldAnswers)
+      .prefix(completionsToPrint)
+    {
+      show(completion, answer: answer)
+    }
   }
 
-  private func show(_ completion: EvaluationCompletionRecord) {
-    let prompt: String
-    switch completion.prompt {
-    case .text(let text): prompt = text
-    case .messages(let messages): prompt = messages.last?.content ?? ""
-    }
-    let reward = completion.reward.map { NumberFormat.significant($0, 3) } ?? "unscorable"
-    let text = TextLayout.singleLine(prompt + " → " + completion.completion.text)
-    progress.print("    \(TextLayout.truncate(text, to: 80))  reward \(reward)")
+  private func show(_ completion: EvaluationCompletionRecord, answer: String?) {
+    let sample = CompletionSample(
+      prompt: completion.prompt, completion: completion.completion.text,
+      answer: answer, reward: completion.reward)
+    progress.print("    " + sample.line(width: (progress.room ?? 104) - 4))
   }
 
   /// What to type after a run.

@@ -38,8 +38,8 @@ struct CISPOSurrogate: Surrogate {
   func term(ratio: Double, advantage: Double, logProbability: Double, weight: SequenceWeight)
     -> SurrogateTerm
   {
-    let slope = -min(max(ratio, lower), upper) * advantage
-    return SurrogateTerm(value: slope * logProbability, logProbabilitySlope: slope)
+    let gradient = -min(max(ratio, lower), upper) * advantage
+    return SurrogateTerm(value: gradient * logProbability, logProbabilityGradient: gradient)
   }
 
   func clipSide(ratio: Double, advantage: Double) -> Int8 {

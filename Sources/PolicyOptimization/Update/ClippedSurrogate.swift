@@ -24,14 +24,14 @@ struct ClippedSurrogate: Surrogate {
     if advantage == 0 { return SurrogateTerm(value: 0) }
     let open = min(ratio, cap) * advantage
     let clipped = min(max(ratio, lower), upper) * advantage
-    let openSlope = ratio <= cap ? advantage : 0
-    let clippedSlope = ratio >= lower && ratio <= upper ? advantage : 0
-    // At a tie the gradient is shared, as in PyTorch's `minimum`; inside the bounds both slopes are
+    let openGradient = ratio <= cap ? advantage : 0
+    let clippedGradient = ratio >= lower && ratio <= upper ? advantage : 0
+    // At a tie the gradient is shared, as in PyTorch's `minimum`; inside the bounds both gradients are
     // A.
-    let slope =
+    let gradient =
       open < clipped
-      ? openSlope : clipped < open ? clippedSlope : (openSlope + clippedSlope) / 2
-    return SurrogateTerm(value: -min(open, clipped), ratioSlope: -slope)
+      ? openGradient : clipped < open ? clippedGradient : (openGradient + clippedGradient) / 2
+    return SurrogateTerm(value: -min(open, clipped), ratioGradient: -gradient)
   }
 
   func clipSide(ratio: Double, advantage: Double) -> Int8 {

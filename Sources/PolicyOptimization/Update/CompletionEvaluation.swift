@@ -96,7 +96,7 @@ extension PreparedUpdate {
       clamp: settings.logRatioClamp)
     let references = settings.hasKLInLoss ? completion.referenceLogProbabilities : nil
     // dloss/dw of a ratio that all tokens share.
-    var sharedSlope = 0.0
+    var sharedGradient = 0.0
     var statistics = UpdateStatistics(tokens: mask.count)
 
     for token in logProbabilities.indices where mask[token] {
@@ -113,31 +113,31 @@ extension PreparedUpdate {
         ratio: ratio.value, advantage: advantage, logProbability: logProbability,
         weight: sequenceWeight)
       var loss = 0.0
-      var slope = 0.0
-      var ratioSlope = 0.0
+      var gradient = 0.0
+      var ratioGradient = 0.0
       if kept {
         let multiplier =
           settings.surrogate == .vespo ? 1 : samplerWeights[index].weight(at: token)
         loss = multiplier * term.value
-        slope = multiplier * term.logProbabilitySlope
-        ratioSlope = multiplier * term.ratioSlope
+        gradient = multiplier * term.logProbabilityGradient
+        ratioGradient = multiplier * term.ratioGradient
       }
       if let references {
         let estimate = kl.term(logProbability: logProbability, reference: references[token])
         let correction = settings.usesBiasCorrectionKL ? ratio.value : 1
         loss += settings.beta * estimate.value * correction
-        slope += settings.beta * estimate.slope * correction
-        if settings.usesBiasCorrectionKL { ratioSlope += settings.beta * estimate.value }
+        gradient += settings.beta * estimate.gradient * correction
+        if settings.usesBiasCorrectionKL { ratioGradient += settings.beta * estimate.value }
         statistics.klSum += estimate.value * correction
       }
       if isSharedGradient {
-        sharedSlope += ratioSlope
-      } else if ratioSlope != 0 {
+        sharedGradient += ratioGradient
+      } else if ratioGradient != 0 {
         // A clipped ratio may have overflowed: 0 · ∞ must stay 0.
-        slope += ratioSlope * ratio.derivative
+        gradient += ratioGradient * ratio.derivative
       }
       evaluation.loss += weight * loss
-      evaluation.logProbabilityGradient[token] = weight * slope
+      evaluation.logProbabilityGradient[token] = weight * gradient
       evaluation.ratios[token] = Float(ratio.value)
       let side = surrogate.clipSide(ratio: ratio.value, advantage: advantage)
       evaluation.clipSides[token] = side
@@ -145,10 +145,10 @@ extension PreparedUpdate {
       statistics.gammaSum += sequenceWeight[advantage] / Double(mask.count)
       if !kept { statistics.droppedTokens += 1 }
     }
-    if isSharedGradient, sharedSlope != 0 {
-      let slope = weight * sharedSlope * sequenceRatio.derivative / Double(max(mask.count, 1))
+    if isSharedGradient, sharedGradient != 0 {
+      let gradient = weight * sharedGradient * sequenceRatio.derivative / Double(max(mask.count, 1))
       for token in logProbabilities.indices where mask[token] {
-        evaluation.logProbabilityGradient[token] += slope
+        evaluation.logProbabilityGradient[token] += gradient
       }
     }
     statistics.policyLoss = evaluation.loss

@@ -10,7 +10,7 @@
 //
 //   estimator       the estimator as it stands           DeepSeekMath, verl's k1, k2, k3
 //   score_function  sg-ratio π_θ/sg[π_θ] times it        NeMo (arXiv 2506.09477): adds k·d log π
-//   k2              the estimator's value, k2's slope    verl's straight-through "k1+", "k3+"
+//   k2              the estimator's value, k2's gradient    verl's straight-through "k1+", "k3+"
 //
 // `use_bias_correction_kl` (DeepSeek-V3.2, arXiv 2512.02556; TRL's default) multiplies by the
 // importance ratio w, with gradient; at w = 1 it equals score_function. Clamps: x to
@@ -74,7 +74,7 @@ public enum KLGradient: String, SettingChoice {
 /// A KL estimate and its derivative with respect to log π.
 struct KLTerm {
   var value: Double
-  var slope: Double
+  var gradient: Double
 }
 
 /// A KL estimator with its clamps.
@@ -99,19 +99,19 @@ struct KLPenalty: Sendable {
     let inner: Double = raw == x ? -1 : 0
     var term: KLTerm
     switch estimator {
-    case .k1: term = KLTerm(value: -x, slope: -inner)
-    case .k2: term = KLTerm(value: x * x / 2, slope: x * inner)
+    case .k1: term = KLTerm(value: -x, gradient: -inner)
+    case .k2: term = KLTerm(value: x * x / 2, gradient: x * inner)
     // expm1 keeps the digits of exp(x) − 1 where the reference is near.
-    case .k3: term = KLTerm(value: expm1(x) - x, slope: expm1(x) * inner)
-    case .abs: term = KLTerm(value: Swift.abs(x), slope: (x > 0 ? 1 : x < 0 ? -1 : 0) * inner)
+    case .k3: term = KLTerm(value: expm1(x) - x, gradient: expm1(x) * inner)
+    case .abs: term = KLTerm(value: Swift.abs(x), gradient: (x > 0 ? 1 : x < 0 ? -1 : 0) * inner)
     }
     switch gradient {
     case .estimator: break
-    case .scoreFunction: if inner != 0 { term.slope += term.value }
-    case .k2: term.slope = x * inner
+    case .scoreFunction: if inner != 0 { term.gradient += term.value }
+    case .k2: term.gradient = x * inner
     }
     if Swift.abs(term.value) > outputClamp {
-      term = KLTerm(value: term.value < 0 ? -outputClamp : outputClamp, slope: 0)
+      term = KLTerm(value: term.value < 0 ? -outputClamp : outputClamp, gradient: 0)
     }
     return term
   }

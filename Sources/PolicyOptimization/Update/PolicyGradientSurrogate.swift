@@ -8,6 +8,6 @@ struct PolicyGradientSurrogate: Surrogate {
   func term(ratio: Double, advantage: Double, logProbability: Double, weight: SequenceWeight)
     -> SurrogateTerm
   {
-    SurrogateTerm(value: -advantage * logProbability, logProbabilitySlope: -advantage)
+    SurrogateTerm(value: -advantage * logProbability, logProbabilityGradient: -advantage)
   }
 }

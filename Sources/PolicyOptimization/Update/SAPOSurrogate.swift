@@ -23,6 +23,6 @@ struct SAPOSurrogate: Surrogate {
     let temperature = advantage > 0 ? positive : negative
     let gate = 1 / (1 + exp(-temperature * (ratio - 1)))
     return SurrogateTerm(
-      value: -advantage * gate * 4 / temperature, ratioSlope: -advantage * 4 * gate * (1 - gate))
+      value: -advantage * gate * 4 / temperature, ratioGradient: -advantage * 4 * gate * (1 - gate))
   }
 }

@@ -29,9 +29,9 @@ struct SurrogateTerm {
   /// L.
   var value: Double
   /// dL / dw.
-  var ratioSlope = 0.0
+  var ratioGradient = 0.0
   /// dL / d log π with the ratio held fixed.
-  var logProbabilitySlope = 0.0
+  var logProbabilityGradient = 0.0
 }
 
 /// A weight of a whole completion, without gradient, by the sign of the advantage; 1 but for VESPO.

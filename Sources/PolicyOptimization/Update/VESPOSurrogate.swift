@@ -43,7 +43,7 @@ struct VESPOSurrogate: Surrogate {
   func term(ratio: Double, advantage: Double, logProbability: Double, weight: SequenceWeight)
     -> SurrogateTerm
   {
-    let slope = -weight[advantage] * advantage
-    return SurrogateTerm(value: slope * logProbability, logProbabilitySlope: slope)
+    let gradient = -weight[advantage] * advantage
+    return SurrogateTerm(value: gradient * logProbability, logProbabilityGradient: gradient)
   }
 }

@@ -243,7 +243,6 @@ struct RewardResolver {
       FileManager.default.fileExists(atPath: $0)
     }
   }
-  }
 
   static func absolute(_ path: String) -> String {
     URL(fileURLWithPath: NSString(string: path).expandingTildeInPath).standardizedFileURL.path

@@ -70,7 +70,7 @@ extension SettingDeclaration {
     .integer(
       "num_completions_to_print", \.numCompletionsToPrint, 0...1000, "Logging",
       unit: "completions",
-      "completions shown with their rewards before the first and after the last step",
+      "completions of each evaluation that are shown with their answers and rewards",
       peers: [.trl("log_completions", "a number here"), .verl("trainer.log_val_generations")]),
     .boolean(
       "tensorboard", \.tensorboard, "Logging", "whether TensorBoard event files are written",

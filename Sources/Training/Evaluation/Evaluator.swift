@@ -35,6 +35,8 @@ public struct EvaluationReport: Sendable {
   public var seconds: Double
   /// The completions.
   public var completions: [EvaluationCompletionRecord]
+  /// The right answer of each completion's problem, where its row has one.
+  public var goldAnswers: [String?]
 
   /// The figures by name, as the log keeps them.
   public var metrics: [String: Double] {
@@ -185,7 +187,8 @@ final class Evaluator {
       meanLength: Double(wire.reduce(0) { $0 + $1.completion.tokens.count })
         / Double(max(1, wire.count)),
       ownMetrics: RewardOwnMetrics(scored.lazy.flatMap(\.outcomes).map(\.scoring)).means,
-      seconds: seconds, completions: records(wire, scored))
+      seconds: seconds, completions: records(wire, scored),
+      goldAnswers: wire.map(\.problem.goldAnswer))
   }
 
   /// The answer a completion votes for: what a reward says that it found, otherwise the whole text.

@@ -1,7 +1,19 @@
 import Rollouts
 
 /// How a prompt is kept in a column: plain text as it is, messages as a JSON array.
-enum PromptText {
+public enum PromptText {
+  /// A prompt's column as people read it: of a conversation a line for each message, `user: …`; other text as it is.
+  public static func readable(_ text: String) -> String {
+    guard text.hasPrefix("[{"),
+      case .messages(let messages)? = prompt(form: "messages", text: text),
+      !messages.isEmpty
+    else { return text }
+    return messages.map { message in
+      let calls = message.extra["tool_calls"].map { " " + $0.jsonText } ?? ""
+      return "\(message.role): \(message.content)\(calls)"
+    }.joined(separator: "\n")
+  }
+
   static func form(of prompt: Prompt) -> String {
     switch prompt {
     case .text: return "text"

@@ -1,23 +1,22 @@
-/// The elements of a run's page, which its script fills.
+/// The elements of the page, which its script fills.
 let pageBody = #"""
   <header>
     <h1 id="title"></h1>
+    <select id="run" aria-label="Run whose facts and trajectories are shown" hidden></select>
     <button id="theme" type="button" aria-label="Light or dark">◐</button>
   </header>
   <main>
     <section class="card" aria-label="The run at a glance"><dl class="facts" id="facts"></dl></section>
     <h2>Curves</h2>
     <div class="bar">
-      <label>Smoothing <input id="smoothing" type="range" min="0" max="0.98" step="0.02" value="0.6"></label>
+      <label>Smoothing <input id="smoothing" type="range" min="0" max="0.98" step="0.02" value="0.6"> <output id="smoothingvalue" for="smoothing"></output></label>
       <label>Show <input id="chartfilter" type="search" placeholder="kl, reward …" size="14"></label>
       <button id="allcharts" type="button"></button>
+      <span id="runkeys" class="keys"></span>
     </div>
     <div class="charts" id="charts"></div>
     <h2>Rewards by step</h2>
-    <div class="card" id="histogram">
-      <canvas></canvas>
-      <div class="ends"><span id="hfrom"></span><span id="hvalue">darker: more completions</span><span id="hto"></span></div>
-    </div>
+    <div class="card" id="histogram"></div>
     <h2>Trajectories</h2>
     <div class="bar">
       <input id="search" type="search" placeholder="Search text and prompts" aria-label="Search">
@@ -27,22 +26,24 @@ let pageBody = #"""
       <select id="sort" aria-label="Order"><option value="-reward">best first</option><option value="reward">worst first</option><option value="-step">latest first</option><option value="step">earliest first</option><option value="-length">longest first</option><option value="-ratio">largest ratio first</option></select>
     </div>
     <div class="card scroll">
-      <table id="list"><thead><tr><th>step</th><th>reward</th><th class="wide">advantage</th><th class="wide">length</th><th class="wide">prompt</th><th>completion</th></tr></thead><tbody></tbody></table>
-      <div class="bar" style="margin:10px 0 0"><button id="previous" type="button">‹</button><span id="page"></span><button id="next" type="button">›</button></div>
+      <table id="list"><thead><tr><th class="n">step</th><th class="n">reward</th><th class="n wide">advantage</th><th class="n wide">length</th><th class="wide">prompt</th><th class="wide">answer</th><th>completion</th></tr></thead><tbody></tbody></table>
+      <div class="bar" style="margin:10px 0 0"><button id="previous" type="button" aria-label="Page before">‹</button><span id="page"></span><button id="next" type="button" aria-label="Next page">›</button></div>
     </div>
-    <section class="card" id="detail" hidden aria-live="polite">
-      <div class="bar"><h3 id="dtitle" style="flex:1"></h3>
-        <select id="quantity" aria-label="Colour tokens by"><option value="1">log-prob</option><option value="2">entropy</option><option value="3">ratio</option><option value="4">advantage</option></select>
-        <button id="close" type="button" aria-label="Close">✕</button></div>
-      <div id="dscores"></div>
-      <h3>Prompt</h3><div class="text" id="dprompt"></div>
-      <h3>Completion</h3><div class="text" id="dtext"></div>
-    </section>
+    <template id="detailtemplate">
+      <div class="bar"><h3 class="dtitle" style="flex:1"></h3><button class="close" type="button" aria-label="Close">✕</button></div>
+      <div class="dscores"></div>
+      <h3>Prompt</h3><div class="text dprompt"></div>
+      <div class="danswer" hidden><h3>Right answer</h3><div class="text"></div></div>
+      <div class="bar"><h3>Completion</h3>
+        <label>tokens coloured by <select class="quantity"><option value="1">log-prob</option><option value="2">entropy</option><option value="3">ratio</option><option value="4">advantage</option></select></label>
+        <span class="legend" aria-label="Legend of the colours"></span></div>
+      <div class="text dtext"></div>
+    </template>
     <h2>Settings and provenance</h2>
     <div class="card">
       <details><summary>Settings</summary><pre id="config"></pre></details>
       <details><summary>Provenance</summary><pre id="provenance"></pre></details>
     </div>
-    <footer>Made by grpo report from the run's log.</footer>
+    <footer>Made by grpo report from the log.</footer>
   </main>
   """#

@@ -1,4 +1,4 @@
-/// The look of a run's page: light or dark as the reader's system, one column on a phone.
+/// The look of the page: light or dark as the reader's system, one column on a phone.
 let pageStyle = #"""
   :root {
     color-scheme: light dark;
@@ -48,30 +48,36 @@ let pageStyle = #"""
   .bar label { color: var(--soft); font-size: 13px; display: flex; gap: 6px; align-items: center; }
   .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 12px; }
   .chart { position: relative; min-width: 0; }
-  .chart svg { display: block; width: 100%; height: 150px; touch-action: pan-y; }
-  .chart .value { color: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; min-height: 18px; }
-  .chart .key { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin: 0 4px 0 8px; }
+  .chart svg { display: block; width: 100%; height: 172px; touch-action: pan-y; }
+  .value { color: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; min-height: 18px; }
+  .key { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin: 0 4px 0 8px; }
   .axis { fill: var(--soft); font-size: 10px; }
   .grid { stroke: var(--line); }
+  .cursor { stroke: var(--soft); }
+  .band { opacity: .16; }
+  .whisker { stroke-width: 1.2; opacity: .7; }
+  .keys { color: var(--soft); font-size: 13px; }
+  output { font-variant-numeric: tabular-nums; min-width: 2.4em; }
   .raw { fill: none; stroke-width: 1; opacity: .28; }
   .smooth { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
-  #histogram canvas { width: 100%; height: 180px; display: block; image-rendering: pixelated; border-radius: 4px; }
-  .ends { display: flex; justify-content: space-between; color: var(--soft); font-size: 12px; }
+  .heat { display: block; width: 100%; height: 210px; touch-action: pan-y; }
   .scroll { overflow-x: auto; }
   table { border-collapse: collapse; width: 100%; font-size: 13px; }
   th, td { text-align: left; padding: 5px 8px; border-bottom: 1px solid var(--line); vertical-align: top; }
   th { color: var(--soft); font-weight: 500; white-space: nowrap; }
+  th.n { text-align: right; }
   td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-  #list tbody tr { cursor: pointer; }
-  #list tbody tr:hover, #list tbody tr.open { background: color-mix(in srgb, var(--c0) 10%, transparent); }
-  #list td.t { max-width: 420px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  #list tr.one { cursor: pointer; }
+  #list tr.one:hover, #list tr.open { background: color-mix(in srgb, var(--c0) 10%, transparent); }
+  #list td.t { max-width: 360px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
   .text { white-space: pre-wrap; font: 13px/1.65 ui-monospace, monospace; margin: 6px 0 12px; }
   .text span { border-radius: 2px; }
-  #detail { margin-top: 12px; }
-  #detail[hidden] { display: none; }
-  #dscores { margin-bottom: 12px; }
-  #dscores .scroll { margin-top: 8px; }
-  #dscores td.missing { color: var(--bad); }
+  #list td.detail { padding: 12px; white-space: normal; cursor: auto; }
+  .dscores { margin-bottom: 12px; }
+  .dscores .scroll { margin-top: 8px; }
+  .dscores td.missing { color: var(--bad); }
+  .legend { color: var(--soft); font-size: 12px; }
+  .legend span { padding: 2px 6px; color: var(--ink); font-variant-numeric: tabular-nums; }
   details pre { font: 12px/1.5 ui-monospace, monospace; white-space: pre-wrap; }
   .none { color: var(--soft); }
   footer { color: var(--soft); font-size: 12px; padding: 24px 0 32px; }

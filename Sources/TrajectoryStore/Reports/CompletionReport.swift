@@ -14,7 +14,8 @@ extension Report {
       """
       SELECT run, step, draw, sample, dataset, problem_index, problem_id, reward, advantage,
         length, finish, logprob_mean, logprob_min, entropy_mean, ratio_max, clipped_tokens,
-        dropped, prompt, text
+        dropped, (SELECT \(GoldAnswerColumn.sql) FROM problems WHERE problems.id = problem_id),
+        prompt, text
       FROM trajectories WHERE completion_id = :id
       """, parameters)
     guard let row = rows.first else {
@@ -27,14 +28,14 @@ extension Report {
       ("dataset", .plain), ("problem index", .plain), ("problem", .plain), ("reward", .number),
       ("advantage", .number), ("length", .plain), ("finish", .plain), ("mean log-prob", .number),
       ("least log-prob", .number), ("mean entropy", .number), ("largest ratio", .number),
-      ("clipped tokens", .plain), ("dropped", .plain),
+      ("clipped tokens", .plain), ("dropped", .plain), ("answer", .text),
     ]
     let facts = zip(names, row).map { ReportSection.Fact($0.0, $1, $0.1) }
     var page = ReportPage(title: "completion \(id)")
     page.sections = [
       .facts(key: "completion", title: "", facts.filter { $0.value != .null }),
-      .text(key: "prompt", title: "Prompt", row[17].plainText),
-      .text(key: "text", title: "Completion", row[18].plainText),
+      .text(key: "prompt", title: "Prompt", row[18].plainText),
+      .text(key: "text", title: "Completion", row[19].plainText),
     ]
     page.sections.append(
       .table(key: "scores", title: "Rewards", try scores(session, parameters)))

@@ -80,18 +80,18 @@ extension Report {
         .init("dropped", row[3]),
       ]
     }
+    var table = ReportTable(
+      [
+        ("group", .plain), ("step", .plain), ("draw", .plain), ("problem", .plain),
+        ("size", .plain), ("reward", .number), ("std", .number), ("min", .number),
+        ("max", .number), ("tied", .plain), ("dropped", .plain), ("prompt", .prompt),
+      ], rows: rows)
+    table.yield("draw", "size", "dropped", "problem", "max", "min", "group", "tied", "std")
     return ReportPage(
       title: try runTitle(request.session, run),
       sections: [
         .facts(key: "totals", title: "", facts),
-        .table(
-          key: "groups", title: request.tiedOnly ? "Tied groups" : "Groups",
-          ReportTable(
-            [
-              ("group", .plain), ("step", .plain), ("draw", .plain), ("problem", .plain),
-              ("size", .plain), ("reward", .number), ("std", .number), ("min", .number),
-              ("max", .number), ("tied", .plain), ("dropped", .plain), ("prompt", .text),
-            ], rows: rows)),
+        .table(key: "groups", title: request.tiedOnly ? "Tied groups" : "Groups", table),
       ])
   }
 
@@ -146,7 +146,7 @@ extension Report {
     var table = ReportTable(
       [
         ("problem", .plain), ("times_drawn", .plain), ("best", .number), ("mean", .number),
-        ("solved_at", .plain), ("last_step", .plain), ("prompt", .text),
+        ("solved_at", .plain), ("last_step", .plain), ("prompt", .prompt),
       ], rows: rows.map { Array($0.dropLast()) })
     table.dropEmptyColumns()
     return ReportPage(

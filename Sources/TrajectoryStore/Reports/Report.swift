@@ -53,8 +53,8 @@ public struct ReportRequest {
   public var solvedAt: Double?
   /// Whether only groups whose rewards are all equal are meant.
   public var tiedOnly = false
-  /// The other run of a comparison.
-  public var other: (session: QuerySession, run: Int?)?
+  /// The other runs of a comparison.
+  public var others: [(session: QuerySession, run: Int?)] = []
   /// Gives a token's text, where the run's tokenizer is at hand.
   public var tokenText: ((TokenID) -> String)?
 
@@ -154,6 +154,8 @@ public struct ReportTable: Sendable, Equatable {
     case share
     /// Long text, cut where the table must fit.
     case text
+    /// A prompt: its end says what was asked, so its start is cut.
+    case prompt
     /// A duration in seconds.
     case seconds
     /// A JSON object, names with their values.
@@ -168,6 +170,8 @@ public struct ReportTable: Sendable, Equatable {
     public var title: String
     /// How people see its values.
     public var format: Format
+    /// Where a table is too wide for people, the column of the greatest rank goes first; 0 stays.
+    public var rank = 0
   }
 
   /// The columns.
@@ -187,5 +191,14 @@ public struct ReportTable: Sendable, Equatable {
       return Column(key: parts[0], title: String(parts[1].dropFirst()), format: format)
     }
     self.rows = rows
+  }
+
+  /// Names the columns that a narrow terminal goes without, in the order in which they go.
+  mutating func yield(_ keys: String...) {
+    for (place, key) in keys.enumerated() {
+      for index in columns.indices where columns[index].key == key {
+        columns[index].rank = keys.count - place
+      }
+    }
   }
 }

@@ -28,6 +28,13 @@ extension Report {
       page.sections.append(
         .table(key: "means", title: "Means over the steps", try means(names, buckets, request)))
     }
+    if !request.filter.isByCompletion {
+      let parts = try rewardParts(request, run: run)
+      if !parts.rows.isEmpty {
+        page.sections.append(
+          .table(key: "parts", title: "Parts, means of the first and the last steps", parts))
+      }
+    }
     page.sections += remarks(names, statistics).map { .note($0) }
     return page
   }

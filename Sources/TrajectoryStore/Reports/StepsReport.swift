@@ -16,7 +16,7 @@ extension Report {
     }
     var rows = try request.session.select(
       """
-      SELECT step, completions, reward_mean, reward_std, reward_min, reward_max, length_mean,
+      SELECT step, completions, reward_mean, coalesce(\(metric("reward_std")), reward_std), reward_min, reward_max, length_mean,
         1.0 * truncated / nullif(completions, 0), 1.0 * tied_groups / nullif(groups, 0),
         entropy_mean, \(metric("kl")), \(metric("loss")), \(metric("grad_norm"))
       FROM steps WHERE \(conditions.sql)
@@ -34,6 +34,9 @@ extension Report {
         ("grad_norm", .number),
       ], rows: rows)
     table.dropEmptyColumns()
+    table.yield(
+      "min", "max", "completions", "grad_norm", "kl", "tied", "loss", "std", "entropy", "truncated",
+      "length")
     return ReportPage(
       title: try runTitle(request.session, run),
       sections: [.table(key: "steps", title: "Steps", table)])

@@ -26,19 +26,24 @@ extension Report {
       run: run, inOrderOfReward: request.filter.order == nil)
     let rows = try request.session.select(
       """
-      SELECT completion_id, step, problem_id, reward, advantage, length, finish, prompt, text
+      SELECT completion_id, step, problem_id, reward, advantage, length, finish, prompt,
+        (SELECT \(GoldAnswerColumn.sql) FROM problems WHERE problems.id = problem_id), text,
+        (SELECT group_concat(reason, '; ') FROM scores
+          WHERE scores.completion_id = trajectories.completion_id)
       FROM trajectories
       WHERE \(conditions.sql)\(condition.map { "\n  AND \($0)" } ?? "")
       ORDER BY \(request.filter.order ?? order) LIMIT :limit
       """,
       conditions.parameters.merging(["limit": .integer(Int64(request.limit))]) { first, _ in first }
     )
-    let table = ReportTable(
+    var table = ReportTable(
       [
         ("completion", .plain), ("step", .plain), ("problem", .plain), ("reward", .number),
-        ("advantage", .number), ("length", .plain), ("finish", .plain), ("prompt", .text),
-        ("text", .text),
+        ("advantage", .number), ("length", .plain), ("finish", .plain), ("prompt", .prompt),
+        ("answer", .text), ("text", .text), ("reason", .text),
       ], rows: rows)
+    table.dropEmptyColumns()
+    table.yield("problem", "finish", "advantage", "length", "step", "reason")
     var page = ReportPage(
       title: try runTitle(request.session, run),
       sections: [.table(key: "completions", title: title, table)])
