@@ -50,7 +50,7 @@ let package = Package(
       resources: [
         .embedInCode("CodeTests/interpreter_modules.py"),
         .embedInCode("CodeTests/tagged_values.py"), .embedInCode("CodeTests/confinement.py"),
-        .embedInCode("CodeTests/code_tests.py"),
+        .embedInCode("CodeTests/code_tests.py"), .embedInCode("MathVerify/math_verify.py"),
       ], swiftSettings: swift),
     // Scores over HTTP in a process of its own: grpo links no networking.
     .executableTarget(

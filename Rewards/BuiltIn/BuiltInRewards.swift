@@ -8,6 +8,6 @@ extension RewardCatalogue {
       TagCount.self, RegexReward.self, Contains.self, WordList.self, JSONShapeReward.self,
       LengthTarget.self, SoftOverlong.self, CosineLength.self, Repetition.self,
     ],
-    scripts: [CodeTests.script],
+    scripts: [CodeTests.script, MathVerify.script],
     executables: [(name: "http", file: "grpo-http-reward")])
 }

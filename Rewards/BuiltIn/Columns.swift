@@ -8,6 +8,9 @@ extension Problem {
     }
     let answers = value.array?.map(\.plainText) ?? [value.plainText]
     guard !answers.isEmpty else { throw Unscorable("the row's \"\(column)\" is an empty list") }
+    guard !answers.contains(where: { $0.trimmed().isEmpty }) else {
+      throw Unscorable("the row's \"\(column)\" is empty")
+    }
     return answers
   }
 }

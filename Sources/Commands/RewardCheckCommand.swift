@@ -65,6 +65,7 @@ struct RewardCheckCommand: Command {
     defer { suite.shutDown() }
     let tokenizer = try CompletionTokenizer(arguments, context)
     for warning in suite.takeWarnings() { context.warn(warning) }
+    for fault in suite.faults(in: dataset) { context.note(fault) }
     var probes = try probes(dataset, suite, gold: arguments.string("gold"))
     for index in probes.indices {
       probes[index].scored = try suite.score(

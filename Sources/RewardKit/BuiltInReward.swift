@@ -54,6 +54,9 @@ public protocol BuiltInReward: Reward {
   var range: ClosedRange<Double>? { get }
   /// A completion of a problem that must get the greatest score, where the row gives one.
   func goldCompletion(for problem: Problem) -> String?
+  /// Why no completion of a problem can be scored, as a clause: its answer is missing, or can't be
+  /// read. Nil where the row is in order.
+  func fault(in problem: Problem) -> String?
 }
 
 extension BuiltInReward {
@@ -61,6 +64,9 @@ extension BuiltInReward {
   public func goldCompletion(for problem: Problem) -> String? {
     Self.about.columns.first.flatMap { problem.columns[$0]?.plainText }
   }
+
+  /// None.
+  public func fault(in problem: Problem) -> String? { nil }
 }
 
 /// A reward that ships with the program as a source text for another interpreter, and runs in a

@@ -14,9 +14,9 @@ struct HostileNumberTests {
     #expect(Int(clamping: .infinity) == .max && Int(clamping: -.infinity) == .min)
     #expect(Int(clamping: 0x1p63) == .max && Int(clamping: -0x1p63) == .min)
     #expect(Int(clamping: 0x1p62) == 1 << 62 && Int(clamping: -2.9) == -2)
-    #expect(Int.max +| 1 == .max && Int.min +| -1 == .min)
-    #expect(Int.min -| 1 == .min && Int.max -| -1 == .max)
-    #expect(5 +| -7 == -2 && 5 -| 7 == -2)
+    #expect((Int.max +| 1) == .max && (Int.min +| -1) == .min)
+    #expect((Int.min -| 1) == .min && (Int.max -| -1) == .max)
+    #expect((5 +| -7) == -2 && (5 -| 7) == -2)
   }
 
   @Test(arguments: extremes) func stretchesOfStepsCoverThem(_ first: Int) {
@@ -89,13 +89,13 @@ struct HostileNumberTests {
       for report in Report.all {
         var request = ReportRequest(
           session: session, arguments: report.arguments.isEmpty ? [] : ["1"])
-        request.other = (session, nil)
+        request.others = [(session, nil)]
         // An error is an answer; a trap would end the process.
         _ = try? report.make(request)
         request.filter.reward = .compared(">", 0.5)
         _ = try? report.make(request)
       }
-      _ = try? RunPage(session: session).html()
+      _ = try? RunPage([RunPage.Source(session: session)]).html()
       let reader = try TrajectoryReader(readOnly: folder.log)
       for step in (try? reader.steps()) ?? [] {
         _ = try? reader.step(step)
@@ -118,9 +118,9 @@ struct HostileNumberTests {
     for report in Report.all {
       var request = ReportRequest(
         session: session, arguments: report.arguments.isEmpty ? [] : ["1"])
-      request.other = (session, nil)
+      request.others = [(session, nil)]
       _ = try report.make(request)
     }
-    #expect(try RunPage(session: session).html().contains("9223372036854775807"))
+    #expect(try RunPage([RunPage.Source(session: session)]).html().contains("9223372036854775807"))
   }
 }

@@ -15,6 +15,8 @@ struct ResolvedReward: Sendable {
   var reads: Set<String>?
   /// A completion that must get the full score, of a problem with its columns mapped.
   var gold: @Sendable (Problem) -> String? = { _ in nil }
+  /// Why a problem can't be scored, with its columns mapped; nil where it can.
+  var fault: @Sendable (Problem) -> String? = { _ in nil }
 }
 
 /// Finds what a specification means: a built-in, an executable, a Python function, a package.
@@ -90,7 +92,7 @@ struct RewardResolver {
         return ResolvedReward(
           way: .inProcess(reward), description: description,
           mapping: RewardColumns(specification.columns),
-          gold: { reward.goldCompletion(for: $0) })
+          gold: { reward.goldCompletion(for: $0) }, fault: { reward.fault(in: $0) })
       }
     } catch {
       faults = error.faults.map { "reward \"\(name)\": \($0)" } + faults

@@ -28,6 +28,8 @@ public struct RewardGreeting: Sendable, Equatable {
   public var batch = 1
   /// The columns that it reads; nil where it wants all.
   public var reads: [String]?
+  /// What its scores depend on besides itself, for the run's record: a library with its version.
+  public var version: String?
 
   /// Makes a greeting.
   public init(name: String) { self.name = name }
@@ -80,6 +82,7 @@ public struct RewardGreeting: Sendable, Equatable {
       }
       self.reads = list.compactMap(\.string)
     }
+    self.version = value["version"]?.string
   }
 
   /// The greeting as a line of the protocol, without the line's end.
@@ -91,6 +94,7 @@ public struct RewardGreeting: Sendable, Equatable {
     ]
     if let range { object["range"] = [.number(range.lowerBound), .number(range.upperBound)] }
     if let reads { object["reads"] = .array(reads.map { .string($0) }) }
+    if let version { object["version"] = .string(version) }
     return JSONValue.object(object).jsonText
   }
 }

@@ -36,6 +36,8 @@ public struct RewardDescription: Sendable {
   public var sandbox: Sandbox
   /// SHA-256 of what it is made of, in hexadecimal; empty for a built-in, which is grpo itself.
   public var contentHash: String
+  /// What its scores depend on besides, as its greeting says: a library with its version.
+  public var version: String?
   /// Its resolved settings, for the record of the run.
   public var specification: RewardSpecification
 }

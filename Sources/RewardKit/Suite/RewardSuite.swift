@@ -329,6 +329,26 @@ public final class RewardSuite {
     mapped.columns = resolved[index].mapping.apply(to: problem.columns, reading: nil)
     return resolved[index].gold(mapped)
   }
+
+  /// The rows that a reward can't score, whatever is answered: a sentence for each such reward.
+  public func faults(in dataset: Dataset) -> [String] {
+    let named = 5
+    return resolved.compactMap { reward in
+      var faults: [String] = []
+      var count = 0
+      for (problem, place) in zip(dataset.problems, dataset.places) {
+        var mapped = problem
+        mapped.columns = reward.mapping.apply(to: problem.columns, reading: nil)
+        guard let fault = reward.fault(mapped) else { continue }
+        count += 1
+        if faults.count < named { faults.append("\(place): \(fault)") }
+      }
+      guard count > 0 else { return nil }
+      let rest = count > named ? "; and \(count - named) more" : ""
+      return "reward \"\(reward.description.name)\" cannot score \(count) of "
+        + "\(dataset.problems.count) rows of \(dataset.name): \(faults.joined(separator: "; "))\(rest)"
+    }
+  }
 }
 
 extension ResolvedReward {
@@ -337,6 +357,11 @@ extension ResolvedReward {
     description.range = greeting.range
     description.scope = greeting.scope
     description.isDeterministic = greeting.isDeterministic
+    if let version = greeting.version {
+      // Another version of what it uses makes it another reward.
+      description.version = version
+      description.contentHash = ContentHash.of(files: [], and: [description.contentHash, version])
+    }
     if let reads = greeting.reads { self.reads = Set(reads) }
   }
 }

@@ -237,7 +237,8 @@ extension RewardRecord {
   /// What the record of a run says of a reward that runs.
   init(_ reward: RewardDescription, asGiven specification: JSONValue) {
     self.init(
-      name: reward.name, weight: reward.weight, kind: reward.kind.rawValue,
+      name: reward.name, weight: reward.weight,
+      kind: reward.kind.rawValue + (reward.version.map { ": " + $0 } ?? ""),
       contentHash: reward.contentHash, isDeterministic: reward.isDeterministic,
       specification: specification)
   }

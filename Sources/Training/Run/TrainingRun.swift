@@ -105,7 +105,13 @@ public final class TrainingRun {
     CrashPoint.started.reach()
     var parts = try assemble(means)
     let position = try findPosition(of: &parts)
-    for warning in preparation.resolved.warnings where isNew { observer.observe(.warning(warning)) }
+    if isNew {
+      let unscorable = [preparation.train, preparation.evaluation].compactMap(\.self)
+        .flatMap { means.rewards.faults(in: $0) }
+      for warning in preparation.resolved.warnings + unscorable {
+        observer.observe(.warning(warning))
+      }
+    }
     return try Trainer(parts, from: position, observer: observer).run()
   }
 

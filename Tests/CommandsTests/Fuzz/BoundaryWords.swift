@@ -100,6 +100,7 @@ struct BoundaryWords {
     case .choice(let names): return .string(one(of: names))
     case .bytes: return one(of: [.integer(1), .integer(.max), .string("1e300 TiB"), .string("1b")])
     case .text, .path: return .string(text())
+    case .object: return .object([text(): .integer(.min), "enable_thinking": .bool(false)])
     case .list, .values: return .array((0...random.below(2)).map { _ in .string(text()) })
     }
   }

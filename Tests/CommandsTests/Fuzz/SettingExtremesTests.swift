@@ -35,7 +35,7 @@ struct SettingExtremesTests {
           ["\(range.lowerBound)", "\(range.upperBound)", "1e-46", "1e-30", "1e9"]
         case .boolean: ["true", "false"]
         case .choice(let names): names
-        case .text, .path, .bytes, .list, .values: []
+        case .text, .path, .bytes, .list, .values, .object: []
         }
       return words.map {
         Extreme(

@@ -3,19 +3,19 @@ import RewardKit
 
 /// A number found in a text.
 struct WrittenNumber: Equatable {
-  var value: Double
+  var value: Rational
   /// Whether a percent sign followed.
   var isPercent = false
   /// Where it stands, in Unicode scalars of the text.
   var place: Range<Int>
 
-  /// Whether two numbers are the same: whole numbers exactly, others within a relative tolerance.
+  /// Whether two numbers are the same: exactly where either is whole, else within a tolerance.
   ///
-  ///     |a − b| ≤ tolerance · max(1, |b|)
-  func equals(_ other: Double, tolerance: Double) -> Bool {
+  ///     a = b,  or neither is whole and |a − b| ≤ tolerance · |b|
+  func equals(_ other: Rational, tolerance: Double) -> Bool {
     if value == other { return true }
-    if value == value.rounded(), other == other.rounded() { return false }
-    return abs(value - other) <= tolerance * max(1, abs(other))
+    if value.isWhole || other.isWhole { return false }
+    return (value - other).magnitude.double <= tolerance * other.magnitude.double
   }
 }
 
@@ -24,7 +24,7 @@ struct NumberReader {
   private let text: [Unicode.Scalar]
 
   init(_ text: some StringProtocol) {
-    var plain = String(text)
+    var plain = MathSpelling.plain(String(text))
     // LaTeX's decorations of numbers carry no meaning here; most texts have none.
     if plain.utf8.contains(where: { $0 == UInt8(ascii: "\\") || $0 == UInt8(ascii: "{") }) {
       for (decorated, bare) in [("\\$", "$"), ("\\%", "%"), ("{,}", ","), ("\\!", ""), ("\\,", "")]
@@ -32,19 +32,26 @@ struct NumberReader {
         plain = plain.replacing(decorated, with: bare)
       }
     }
-    let minus: Unicode.Scalar = "\u{2212}"
-    self.text = plain.unicodeScalars.map { $0 == minus ? "-" : $0 }
+    self.text = Array(plain.unicodeScalars)
   }
 
-  /// The one number that the whole text is, with currency, percent, a full stop and space around it.
-  var whole: WrittenNumber? {
-    let found = number(at: skipSpace(0))
-    guard var number = found else { return nil }
-    var end = skipSpace(number.place.upperBound)
-    if end < text.count, text[end] == "." { end = skipSpace(end + 1) }
-    guard end == text.count else { return nil }
-    number.place = 0..<text.count
-    return number
+  /// The one number that a whole text is, in any notation that is read; a sum is none.
+  ///
+  ///     1,234.50   −3   $18   18€   50%   3/4   2\frac{1}{2}   1.5\times10^3   2^{10}   x = 18
+  static func whole(_ text: String, allowingUnits: Bool = false) -> WrittenNumber? {
+    guard let reading = try? MathReading(text), !reading.isSum, let value = reading.values.first
+    else { return nil }
+    var algebra = Algebra()
+    let stated: MathValue
+    switch MathStatement(value, in: &algebra) {
+    case .value(let value), .named(_, let value): stated = value
+    default: return nil
+    }
+    guard case .scalar(let scalar) = stated, let number = scalar.value.rational else { return nil }
+    let isPlain = scalar.unit == nil || scalar.unit == "°"
+    guard allowingUnits || isPlain else { return nil }
+    return WrittenNumber(
+      value: number, isPercent: scalar.isPercent, place: 0..<text.unicodeScalars.count)
   }
 
   /// Every number, from left to right.
@@ -71,6 +78,21 @@ struct NumberReader {
       }
   }
 
+  /// Whether a number is the right side of an operation: 20 − 2.
+  func isOperand(_ number: WrittenNumber) -> Bool {
+    var at = number.place.lowerBound
+    let isSigned = at < text.count && "-+".unicodeScalars.contains(text[at])
+    func before() -> Unicode.Scalar? {
+      while at > 0, text[at - 1].properties.isWhitespace { at -= 1 }
+      return at > 0 ? text[at - 1] : nil
+    }
+    guard let sign = before() else { return false }
+    if isSigned { return isDigit(sign) || sign == ")" }
+    guard "+-*/".unicodeScalars.contains(sign) else { return false }
+    at -= 1
+    return before().map { isDigit($0) || $0 == ")" } ?? false
+  }
+
   private func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
   private func isDigit(at index: Int) -> Bool { index < text.count && isDigit(text[index]) }
 
@@ -86,6 +108,8 @@ struct NumberReader {
     guard isDigit(scalar) || "-+$€£¥.\\".unicodeScalars.contains(scalar) else { return false }
     guard at > 0 else { return true }
     let before = text[at - 1]
+    // An exponent is part of a power.
+    if before == "^" || (before == "{" && at > 1 && text[at - 2] == "^") { return false }
     if scalar == "\\" || "$€£¥".unicodeScalars.contains(scalar) { return true }
     if scalar == "-" || scalar == "+" {
       return !(before.properties.isAlphabetic || isDigit(before) || before == ")")
@@ -97,10 +121,10 @@ struct NumberReader {
 
   private func number(at start: Int) -> WrittenNumber? {
     var at = start
-    var sign = 1.0
+    var isNegative = false
     func takeSign() {
       if at < text.count, text[at] == "-" || text[at] == "+" {
-        if text[at] == "-" { sign = -sign }
+        if text[at] == "-" { isNegative.toggle() }
         at += 1
       }
     }
@@ -109,10 +133,8 @@ struct NumberReader {
       at = skipSpace(at + 1)
       takeSign()
     }
-    guard let (magnitude, end) = latexFraction(at) ?? plain(at), magnitude.isFinite else {
-      return nil
-    }
-    var number = WrittenNumber(value: sign * magnitude, place: start..<end)
+    guard let (magnitude, end) = latexFraction(at) ?? plain(at) else { return nil }
+    var number = WrittenNumber(value: isNegative ? -magnitude : magnitude, place: start..<end)
     let next = end < text.count && text[end] == "$" ? end + 1 : end
     if next < text.count, text[next] == "%" {
       number.isPercent = true
@@ -124,22 +146,22 @@ struct NumberReader {
   }
 
   /// `\frac{a}{b}`, `\dfrac{a}{b}`, `\tfrac{a}{b}`, `\frac12`.
-  private func latexFraction(_ start: Int) -> (Double, Int)? {
+  private func latexFraction(_ start: Int) -> (Rational, Int)? {
     guard start < text.count, text[start] == "\\" else { return nil }
     for name in ["\\frac", "\\dfrac", "\\tfrac"] {
       let scalars = Array(name.unicodeScalars)
       guard text[start...].starts(with: scalars) else { continue }
       guard let (above, middle) = argument(start + scalars.count),
-        let (below, end) = argument(middle), below != 0
+        let (below, end) = argument(middle), let share = below.reciprocal
       else { return nil }
-      return (above / below, end)
+      return (above * share, end)
     }
     return nil
   }
 
-  private func argument(_ start: Int) -> (Double, Int)? {
+  private func argument(_ start: Int) -> (Rational, Int)? {
     let at = skipSpace(start)
-    if isDigit(at: at) { return (Double(text[at].value - 48), at + 1) }
+    if isDigit(at: at) { return (Rational(Int(text[at].value) - 48), at + 1) }
     guard at < text.count, text[at] == "{" else { return nil }
     var inner = skipSpace(at + 1)
     let isNegative = inner < text.count && text[inner] == "-"
@@ -151,28 +173,28 @@ struct NumberReader {
   }
 
   /// A decimal, a fraction a/b, or a mixed number a b/c.
-  private func plain(_ start: Int) -> (Double, Int)? {
+  private func plain(_ start: Int) -> (Rational, Int)? {
     guard let (value, end) = decimal(start) else { return nil }
     if let (fraction, end) = slash(value, end) { return (fraction, end) }
     let next = skipSpace(end)
-    if value == value.rounded(), next > end, next - end < 3, isDigit(at: next),
+    if value.isWhole, next > end, next - end < 3, isDigit(at: next),
       let (above, middle) = decimal(next), let (fraction, last) = slash(above, middle),
-      fraction < 1
+      fraction < .one
     {
       return (value + fraction, last)
     }
     return (value, end)
   }
 
-  private func slash(_ above: Double, _ at: Int) -> (Double, Int)? {
-    guard at < text.count, text[at] == "/", let (below, end) = decimal(at + 1), below != 0 else {
-      return nil
-    }
-    return (above / below, end)
+  private func slash(_ above: Rational, _ at: Int) -> (Rational, Int)? {
+    guard at < text.count, text[at] == "/", let (below, end) = decimal(at + 1),
+      let share = below.reciprocal
+    else { return nil }
+    return (above * share, end)
   }
 
   /// Digits with commas between thousands, a fraction, an exponent.
-  private func decimal(_ start: Int) -> (Double, Int)? {
+  private func decimal(_ start: Int) -> (Rational, Int)? {
     var at = start
     var digits = ""
     while isDigit(at: at) {
@@ -207,7 +229,8 @@ struct NumberReader {
         at = end
       }
     }
-    if digits.hasPrefix(".") { digits = "0" + digits }
-    return Double(digits).map { ($0, at) }
+    let exponentless = digits.replacing("E", with: "e").replacing("+", with: "")
+    guard let value = try? MathParser.literal(exponentless).value.rational else { return nil }
+    return (value, at)
   }
 }
