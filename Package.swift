@@ -35,7 +35,11 @@ let package = Package(
 
     // Libraries, each ignorant of what the others are about.
     .target(name: "PolicyOptimization", dependencies: ["Rollouts"], swiftSettings: swift),
-    .target(name: "Transformer", dependencies: ["Tensors", "Rollouts"], swiftSettings: swift),
+    .target(
+      name: "Transformer", dependencies: ["Tensors", "Rollouts"], swiftSettings: swift,
+      plugins: ["FamilyList"]),
+    // Lists the files of Transformer/Families: a family is added by adding its file.
+    .plugin(name: "FamilyList", capability: .buildTool()),
     .target(
       name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: swift),
     .target(name: "Tokenizers", dependencies: ["Rollouts"], swiftSettings: swift),

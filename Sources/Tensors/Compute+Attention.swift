@@ -11,12 +11,16 @@ extension Compute {
   ///
   /// Shapes: k and v [R, K × D].
   public func store(
-    keys k: Rows, values v: Rows, spans: [AttentionSpan], table: [Int32],
+    keys k: Tensor, values v: Tensor, spans: [AttentionSpan], table: [Int32],
     into blocks: KeyValueBlocks
   ) {
+    let shape = blocks.shape
+    precondition(
+      k.columns == shape.heads * shape.headSize && v.columns == k.columns,
+      "keys and values of another shape than their blocks'")
     let kernelSpans = spans.map(\.kernelSpan)
     let tokens = spans.reduce(0) { $0 + Int($1.count) }
-    let width = Double(blocks.kvHeads * blocks.headSize)
+    let width = Double(k.columns)
     table.withUnsafeBufferPointer { table in
       kernelSpans.withUnsafeBufferPointer { spans in
         guard let entries = table.baseAddress, let first = spans.baseAddress else { return }
@@ -40,15 +44,18 @@ extension Compute {
   /// must have been stored. `out` may not be `q`.
   /// Complexity: 4·D flops a pair of query head and visible key.
   public func attend(
-    _ q: Rows, spans: [AttentionSpan], table: [Int32], blocks: KeyValueBlocks, heads: Int,
-    scale: Float, window: Int = .max, into out: Rows,
-    logSumExp: UnsafeMutablePointer<Float>? = nil
+    _ q: Tensor, spans: [AttentionSpan], table: [Int32], blocks: KeyValueBlocks, heads: Int,
+    scale: Float, window: Int = .max, into out: Tensor, logSumExp: Tensor? = nil
   ) {
     let kernelSpans = spans.map(\.kernelSpan)
-    let perKeyHead = heads / blocks.kvHeads
+    let (kvHeads, headSize) = (blocks.shape.heads, blocks.shape.headSize)
+    let perKeyHead = heads / kvHeads
     precondition(
-      perKeyHead * blocks.kvHeads == heads,
-      "\(heads) query heads cannot share \(blocks.kvHeads) key-value heads evenly")
+      perKeyHead * kvHeads == heads,
+      "\(heads) query heads cannot share \(kvHeads) key-value heads evenly")
+    precondition(
+      q.columns == heads * headSize && out.columns == q.columns,
+      "queries of another shape than their heads'")
     guard window > 0 else { preconditionFailure("an attention window must hold a key") }
 
     // A task is one tile of (position, head) pairs of a span, for one key-value head.
@@ -64,10 +71,10 @@ extension Compute {
       work += Double(items) * Double(min(end, window))
     }
     let tiles = firstTiles[spans.count]
-    let tasks = tiles * blocks.kvHeads
+    let tasks = tiles * kvHeads
     guard tasks > 0 else { return }
-    let scratchCount = kernels.pointee.attend_scratch(blocks.headSize, longest)
-    let cost = work / Double(tiles) * Double(blocks.headSize) * 4 / 40
+    let scratchCount = kernels.pointee.attend_scratch(headSize, longest)
+    let cost = work / Double(tiles) * Double(headSize) * 4 / 40
     let pieces = self.pieces(count: tasks, cost: cost)
 
     table.withUnsafeBufferPointer { table in
@@ -76,19 +83,19 @@ extension Compute {
         let arguments = AttentionArguments(
           q: q.start, q_stride: q.stride, table: entries, blocks: blocks.kernelBlocks,
           heads: heads, scale: scale, window: window, out: out.start, out_stride: out.stride,
-          log_sum_exp: logSumExp)
+          log_sum_exp: logSumExp?.start)
         parallel(pieces) { piece, worker in
           let scratch = self.scratch(worker: worker, count: scratchCount)
           var task = tasks * piece / pieces
           let end = tasks * (piece + 1) / pieces
           var span = 0
           while task < end {
-            let tileIndex = task / blocks.kvHeads
+            let tileIndex = task / kvHeads
             while firstTiles[span + 1] <= tileIndex { span += 1 }
             let begin = (tileIndex - firstTiles[span]) * tile
             withUnsafePointer(to: arguments) {
               kernels.pointee.attend(
-                $0, spans.baseAddress.unsafelyUnwrapped + span, task % blocks.kvHeads, begin,
+                $0, spans.baseAddress.unsafelyUnwrapped + span, task % kvHeads, begin,
                 min(begin + tile, Int(spans[span].count) * perKeyHead), scratch)
             }
             task += 1
@@ -106,16 +113,21 @@ extension Compute {
   /// Shapes: q, out, dOut, dq [R, H × D]; k, v, dk, dv [R, K × D]; logSumExp [R, H].
   /// Source: Dao 2023 (FlashAttention-2), section 3.1.2.
   public func attendBackward(
-    q: Rows, k: Rows, v: Rows, out: Rows, dOut: Rows, logSumExp: UnsafePointer<Float>,
-    groups: [PackedGroup], heads: Int, kvHeads: Int, headSize: Int, scale: Float,
-    window: Int = .max, dq: Rows, dk: Rows, dv: Rows
+    q: Tensor, k: Tensor, v: Tensor, out: Tensor, dOut: Tensor, logSumExp: Tensor,
+    groups: [PackedGroup], heads: Int, kvHeads: Int, scale: Float, window: Int = .max,
+    dq: Tensor, dk: Tensor, dv: Tensor
   ) {
+    let headSize = q.columns / heads
+    precondition(
+      headSize * heads == q.columns && headSize * kvHeads == k.columns,
+      "queries and keys of other shapes than their heads'")
+    let (keyGradients, valueGradients) = (dk.start, dv.start)
     let arguments = AttentionGradientArguments(
       q: q.start, k: k.start, v: v.start, out: out.start, d_out: dOut.start,
       q_stride: q.stride, k_stride: k.stride, v_stride: v.stride, out_stride: out.stride,
-      d_out_stride: dOut.stride, log_sum_exp: logSumExp, heads: heads, kv_heads: kvHeads,
-      head_size: headSize, scale: scale, window: window, dq: dq.start, dk: dk.start,
-      dv: dv.start, dq_stride: dq.stride, dk_stride: dk.stride, dv_stride: dv.stride)
+      d_out_stride: dOut.stride, log_sum_exp: logSumExp.start, heads: heads, kv_heads: kvHeads,
+      head_size: headSize, scale: scale, window: window, dq: dq.start, dk: keyGradients,
+      dv: valueGradients, dq_stride: dq.stride, dk_stride: dk.stride, dv_stride: dv.stride)
     let parts = groups.enumerated().flatMap { Self.parts(of: $1, index: $0) }
     let partials = layOutPartials(parts, groups: groups, width: kvHeads * headSize)
     let longest =
@@ -150,9 +162,12 @@ extension Compute {
         for row in begin..<end {
           for head in 0..<kvHeads {
             let source = partial + head * 2 * block + row * headSize
+            let target = group.promptStart + row
             let column = head * headSize
-            kernels.pointee.add(source, dk[group.promptStart + row] + column, 0, headSize)
-            kernels.pointee.add(source + block, dv[group.promptStart + row] + column, 0, headSize)
+            kernels.pointee.add(
+              source, keyGradients + target * dk.stride + column, 0, headSize)
+            kernels.pointee.add(
+              source + block, valueGradients + target * dv.stride + column, 0, headSize)
           }
         }
       }

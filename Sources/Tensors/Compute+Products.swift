@@ -13,12 +13,12 @@ public struct Product {
   /// W [N, K].
   public let weight: PackedMatrix
   /// y [R, N].
-  public let output: Rows
+  public let output: Tensor
   /// b [N].
-  public let bias: UnsafePointer<Float>?
+  public let bias: Tensor?
 
   /// The product of an input by `weight`.
-  public init(_ weight: PackedMatrix, into output: Rows, bias: UnsafePointer<Float>? = nil) {
+  public init(_ weight: PackedMatrix, into output: Tensor, bias: Tensor? = nil) {
     self.weight = weight
     self.output = output
     self.bias = bias
@@ -29,35 +29,41 @@ extension Compute {
   /// Multiplies rows by a weight: y = residual + (x Wᵀ + b).
   ///
   /// Shapes: x [R, K], W [N, K], y and residual [R, N], b [N]. `residual` may be `y`.
+  /// Complexity: 2·R·K·N flops.
   public func multiply(
-    _ x: Rows, rows: Int, by weight: PackedMatrix, into y: Rows,
-    bias: UnsafePointer<Float>? = nil, adding residual: Rows? = nil
+    _ x: Tensor, by weight: PackedMatrix, into y: Tensor, bias: Tensor? = nil,
+    adding residual: Tensor? = nil
   ) {
     if forwardProducts == .openBLAS {
-      multiplyWithOpenBLAS(x, rows: rows, by: weight, into: y, bias: bias, adding: residual)
+      multiplyWithOpenBLAS(x, by: weight, into: y, bias: bias, adding: residual)
       return
     }
-    run([arguments(x, weight, y, bias, residual)], rows: rows)
+    run([arguments(x, weight, y, bias, residual)], rows: x.rows)
   }
 
   /// Multiplies the same rows by several weights, in one fork and join.
-  public func multiplyMany(_ x: Rows, rows: Int, by products: [Product]) {
+  public func multiplyMany(_ x: Tensor, by products: [Product]) {
     if forwardProducts == .openBLAS {
       for product in products {
         multiplyWithOpenBLAS(
-          x, rows: rows, by: product.weight, into: product.output, bias: product.bias, adding: nil)
+          x, by: product.weight, into: product.output, bias: product.bias, adding: nil)
       }
       return
     }
-    run(products.map { arguments(x, $0.weight, $0.output, $0.bias, nil) }, rows: rows)
+    run(products.map { arguments(x, $0.weight, $0.output, $0.bias, nil) }, rows: x.rows)
   }
 
   private func arguments(
-    _ x: Rows, _ weight: PackedMatrix, _ y: Rows, _ bias: UnsafePointer<Float>?, _ residual: Rows?
+    _ x: Tensor, _ weight: PackedMatrix, _ y: Tensor, _ bias: Tensor?, _ residual: Tensor?
   ) -> ProductArguments {
-    ProductArguments(
+    precondition(
+      x.columns == weight.columns && y.columns == weight.rows && y.rows == x.rows
+        && bias?.count ?? y.columns == y.columns && residual?.columns ?? y.columns == y.columns,
+      "a product of other shapes than its weight's")
+    return ProductArguments(
       x: x.start, x_stride: x.stride, panels: weight.panels, format: weight.storedFormat,
-      inputs: weight.columns, outputs: weight.rows, y: y.start, y_stride: y.stride, bias: bias,
+      inputs: weight.columns, outputs: weight.rows, y: y.start, y_stride: y.stride,
+      bias: bias.map { UnsafePointer($0.start) },
       residual: residual.map { UnsafePointer($0.start) }, residual_stride: residual?.stride ?? 0)
   }
 
@@ -102,9 +108,14 @@ extension Compute {
   /// Carries gradients back through a weight: dx = dy W, or dx += dy W.
   ///
   /// Shapes: dy [R, N], W [N, K], dx [R, K].
+  /// Complexity: 2·R·K·N flops.
   public func backpropagateInput(
-    _ dy: Rows, rows: Int, through weight: PackedMatrix, into dx: Rows, accumulating: Bool
+    _ dy: Tensor, through weight: PackedMatrix, into dx: Tensor, accumulating: Bool
   ) {
+    precondition(
+      dy.columns == weight.rows && dx.columns == weight.columns && dx.rows == dy.rows,
+      "a gradient of another shape than its weight's")
+    let rows = dy.rows
     guard rows > 0 else { return }
     let arguments = InputGradientArguments(
       dy: dy.start, dy_stride: dy.stride, panels: weight.panels, format: weight.storedFormat,
@@ -127,13 +138,18 @@ extension Compute {
   /// Adds the weight's gradient: dW += dyᵀ x.
   ///
   /// Shapes: dy [R, N], x [R, K], dW [N, K] in `layout`, the packed layout of the weight.
+  /// Complexity: 2·R·K·N flops.
   public func accumulateWeightGradient(
-    _ dy: Rows, _ x: Rows, rows: Int, layout: PackedLayout, into dw: UnsafeMutablePointer<Float>
+    _ dy: Tensor, _ x: Tensor, layout: PackedLayout, into dw: Tensor
   ) {
+    precondition(
+      dy.columns == layout.rows && x.columns == layout.columns && x.rows == dy.rows
+        && dw.count == layout.count, "a gradient of another shape than its weight's")
+    let rows = dy.rows
     guard rows > 0 else { return }
     let arguments = WeightGradientArguments(
       dy: dy.start, dy_stride: dy.stride, x: x.start, x_stride: x.stride, rows: rows,
-      inputs: layout.columns, outputs: layout.rows, dw: dw)
+      inputs: layout.columns, outputs: layout.rows, dw: dw.start)
     let flops = Double(rows * 2 * layout.columns * PackedLayout.panelWidth)
     let wanted = pieces(
       count: layout.panels * layout.columns,
@@ -168,40 +184,35 @@ extension Compute {
   }
 
   /// Adds the bias's gradient: db[n] += Σ_r dy[r, n], in order of r.
-  public func accumulateBiasGradient(
-    _ dy: Rows, rows: Int, columns: Int, into db: UnsafeMutablePointer<Float>
-  ) {
-    parallelRanges(columns, cost: Double(rows) * 0.2, alignment: 16) { begin, end in
-      kernels.pointee.column_sums(dy.start, dy.stride, rows, begin, end, db)
+  public func accumulateBiasGradient(_ dy: Tensor, into db: Tensor) {
+    precondition(db.count == dy.columns, "a bias of another length than its outputs")
+    let (source, sums) = (dy.start, db.start)
+    parallelRanges(dy.columns, cost: Double(dy.rows) * 0.2, alignment: 16) { begin, end in
+      kernels.pointee.column_sums(source, dy.stride, dy.rows, begin, end, sums)
     }
   }
 
   private func multiplyWithOpenBLAS(
-    _ x: Rows, rows: Int, by weight: PackedMatrix, into y: Rows, bias: UnsafePointer<Float>?,
-    adding residual: Rows?
+    _ x: Tensor, by weight: PackedMatrix, into y: Tensor, bias: Tensor?, adding residual: Tensor?
   ) {
-    guard rows > 0, weight.rows > 0 else { return }
-    let plain = weight.plainCopy ?? FloatBuffer(count: weight.rows * weight.columns)
-    if weight.plainCopy == nil {
-      weight.unpack(into: plain.pointer)
-      weight.plainCopy = plain
-    }
-    let isAdding = bias != nil || residual != nil
-    if isAdding {
-      for row in 0..<rows {
-        let target = y[row]
-        switch (residual, bias) {
-        case (let residual?, let bias):
-          if residual[row] != target { target.update(from: residual[row], count: weight.rows) }
-          if let bias { kernels.pointee.add(bias, target, 0, weight.rows) }
-        case (nil, let bias?): target.update(from: bias, count: weight.rows)
-        case (nil, nil): break
+    guard x.rows > 0, weight.rows > 0 else { return }
+    let plain =
+      weight.plainCopy
+      ?? Tensor(rows: weight.rows, columns: weight.columns, values: weight.values)
+    weight.plainCopy = plain
+    if let residual, !residual.isSame(as: y) { y.fill(from: residual) }
+    if let bias {
+      for row in 0..<x.rows {
+        if residual == nil {
+          y[row: row].update(from: bias.start, count: weight.rows)
+        } else {
+          kernels.pointee.add(bias.start, y[row: row], 0, weight.rows)
         }
       }
     }
     cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(weight.rows),
-      blasint(weight.columns), 1, x.start, blasint(x.stride), plain.pointer,
-      blasint(weight.columns), isAdding ? 1 : 0, y.start, blasint(y.stride))
+      CblasRowMajor, CblasNoTrans, CblasTrans, blasint(x.rows), blasint(weight.rows),
+      blasint(weight.columns), 1, x.start, blasint(x.stride), plain.start,
+      blasint(weight.columns), bias != nil || residual != nil ? 1 : 0, y.start, blasint(y.stride))
   }
 }

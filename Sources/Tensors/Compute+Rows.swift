@@ -9,15 +9,17 @@ extension Compute {
   ///
   /// Shapes: x and y [R, segments × C], w [C], r [R, segments]; with several segments each is
   /// normalised by itself (the heads of a q/k norm). `y` may be `x`.
+  /// Complexity: 5·R·segments·C flops, two passes over x.
   /// Source: Zhang and Sennrich 2019, equation 4.
   public func rmsNorm(
-    _ x: Rows, rows: Int, segments: Int = 1, columns: Int, weight: UnsafePointer<Float>,
-    epsilon: Float, into y: Rows, inverseRMS: UnsafeMutablePointer<Float>? = nil
+    _ x: Tensor, segments: Int = 1, weight: Tensor, epsilon: Float, into y: Tensor,
+    inverseRMS: Tensor? = nil
   ) {
-    parallelRanges(rows, cost: Double(segments * columns) * 0.15) { begin, end in
+    let columns = segmentWidth(x, segments, weight)
+    let (input, output, w, r) = (x.start, y.start, weight.start, inverseRMS?.start)
+    parallelRanges(x.rows, cost: Double(segments * columns) * 0.15) { begin, end in
       kernels.pointee.rms_norm(
-        x.start, x.stride, weight, begin, end, segments, columns, epsilon, y.start, y.stride,
-        inverseRMS)
+        input, x.stride, w, begin, end, segments, columns, epsilon, output, y.stride, r)
     }
   }
 
@@ -25,76 +27,76 @@ extension Compute {
   ///
   /// dx = r·(w ⊙ dy) − x·r³/C·Σ(dy ⊙ w ⊙ x), written or added; dw += Σ_rows dy ⊙ x·r.
   /// `dx` may be `dy` unless accumulating; without `dWeight` the weight is frozen.
+  /// Complexity: about 10·R·segments·C flops.
   public func rmsNormBackward(
-    _ dy: Rows, x: Rows, rows: Int, segments: Int = 1, columns: Int,
-    weight: UnsafePointer<Float>, inverseRMS: UnsafePointer<Float>, into dx: Rows,
-    accumulating: Bool, dWeight: UnsafeMutablePointer<Float>?
+    _ dy: Tensor, x: Tensor, segments: Int = 1, weight: Tensor, inverseRMS: Tensor,
+    into dx: Tensor, accumulating: Bool, dWeight: Tensor?
   ) {
-    if let dWeight {  // first, since dx may take dy's place
+    let columns = segmentWidth(x, segments, weight)
+    let rows = x.rows
+    let (gradient, input, w, r, result) = (
+      dy.start, x.start, weight.start, inverseRMS.start, dx.start
+    )
+    if let dw = dWeight?.start {  // first, since dx may take dy's place
       parallelRanges(columns, cost: Double(rows * segments) * 0.3, alignment: 16) { begin, end in
         kernels.pointee.rms_norm_weight_gradient(
-          dy.start, dy.stride, x.start, x.stride, inverseRMS, rows, segments, columns, begin, end,
-          dWeight)
+          gradient, dy.stride, input, x.stride, r, rows, segments, columns, begin, end, dw)
       }
     }
     parallelRanges(rows, cost: Double(segments * columns) * 0.3) { begin, end in
       kernels.pointee.rms_norm_input_gradient(
-        dy.start, dy.stride, x.start, x.stride, weight, inverseRMS, begin, end, segments, columns,
-        dx.start, dx.stride, accumulating ? 1 : 0)
+        gradient, dy.stride, input, x.stride, w, r, begin, end, segments, columns, result,
+        dx.stride, accumulating ? 1 : 0)
     }
+  }
+
+  private func segmentWidth(_ x: Tensor, _ segments: Int, _ weight: Tensor) -> Int {
+    precondition(
+      x.columns == segments * weight.count,
+      "\(segments) segments of \(weight.count) are no row of \(x.columns)")
+    return weight.count
   }
 
   // MARK: - SwiGLU
 
   /// The gated unit of a feed-forward layer: h = silu(gate) ⊙ up, silu(z) = z / (1 + e^−z).
   ///
-  /// All three hold `count` values without gaps; `h` may be either input. Source: Shazeer 2020.
-  public func swiGLU(
-    gate: UnsafePointer<Float>, up: UnsafePointer<Float>, count: Int,
-    into h: UnsafeMutablePointer<Float>
-  ) {
+  /// All three are contiguous and of one shape; `h` may be either input. Source: Shazeer 2020.
+  /// Complexity: one exponential and one division for each value.
+  public func swiGLU(gate: Tensor, up: Tensor, into h: Tensor) {
+    let count = sharedCount(gate, up, h)
+    let (g, u, result) = (gate.start, up.start, h.start)
     parallelRanges(count, cost: 0.5, alignment: 16) { begin, end in
-      kernels.pointee.swiglu(gate, up, begin, end, h)
+      kernels.pointee.swiglu(g, u, begin, end, result)
     }
   }
 
   /// The gradients of `swiGLU`: dup = dh ⊙ silu(gate), dgate = dh ⊙ up ⊙ σ(1 + gate(1 − σ)).
   ///
   /// `dGate` may be `gate` and `dUp` may be `up` or `dh`.
-  public func swiGLUBackward(
-    _ dh: UnsafePointer<Float>, gate: UnsafePointer<Float>, up: UnsafePointer<Float>, count: Int,
-    dGate: UnsafeMutablePointer<Float>, dUp: UnsafeMutablePointer<Float>
-  ) {
+  public func swiGLUBackward(_ dh: Tensor, gate: Tensor, up: Tensor, dGate: Tensor, dUp: Tensor) {
+    let count = sharedCount(dh, gate, up, dGate, dUp)
+    let (d, g, u, dg, du) = (dh.start, gate.start, up.start, dGate.start, dUp.start)
     parallelRanges(count, cost: 0.7, alignment: 16) { begin, end in
-      kernels.pointee.swiglu_gradient(dh, gate, up, begin, end, dGate, dUp)
+      kernels.pointee.swiglu_gradient(d, g, u, begin, end, dg, du)
     }
   }
 
-  // MARK: - Rotary embedding
-
-  /// Rotates each head by its position, in place; `inverse` rotates back, which is the gradient.
-  ///
-  /// (x_i, x_{i+D/2}) ↦ (x_i·c − x_{i+D/2}·s, x_{i+D/2}·c + x_i·s), i < D/2: the halves of a head
-  /// are paired, as in Hugging Face's `rotate_half`.
-  /// Shapes: x [R, heads × D], positions [R], cosines and sines [positions, D/2].
-  /// Source: Su et al. 2021, equation 34.
-  public func rotate(
-    _ x: Rows, rows: Int, heads: Int, headSize: Int, positions: UnsafePointer<Int32>,
-    cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>, inverse: Bool = false
-  ) {
-    parallelRanges(rows, cost: Double(heads * headSize) * 0.15) { begin, end in
-      kernels.pointee.rotate(
-        x.start, x.stride, begin, end, heads, headSize, positions, cosines, sines,
-        inverse ? 1 : 0)
-    }
+  /// The number of values of tensors that an elementwise operation walks side by side.
+  private func sharedCount(_ first: Tensor, _ others: Tensor...) -> Int {
+    precondition(
+      first.isContiguous && others.allSatisfy { $0.isContiguous && $0.count == first.count },
+      "an elementwise operation takes contiguous tensors of one size")
+    return first.count
   }
 
-  // MARK: - Embedding
+  // MARK: - Embedding and rows by index
 
   /// Gathers the embeddings of tokens: x[r] = table[tokens[r]].
-  public func gatherEmbedding(_ tokens: [Int32], from table: PackedMatrix, into x: Rows) {
+  public func gatherEmbedding(_ tokens: [Int32], from table: PackedMatrix, into x: Tensor) {
+    precondition(x.rows == tokens.count && x.columns == table.columns, "a row for each token")
     parallelRanges(tokens.count, cost: Double(table.columns)) { begin, end in
-      for row in begin..<end { table.row(Int(tokens[row]), into: x[row]) }
+      for row in begin..<end { table.row(Int(tokens[row]), into: x[row: row]) }
     }
   }
 
@@ -102,51 +104,95 @@ extension Compute {
   ///
   /// dTable [V, C] in `layout`, the packed layout of the table.
   public func scatterEmbeddingGradient(
-    _ tokens: [Int32], _ dx: Rows, layout: PackedLayout, into dTable: UnsafeMutablePointer<Float>
+    _ tokens: [Int32], _ dx: Tensor, layout: PackedLayout, into dTable: Tensor
   ) {
+    precondition(
+      dx.rows == tokens.count && dx.columns == layout.columns && dTable.count == layout.count,
+      "a gradient for each token, and one for the table")
     let width = PackedLayout.panelWidth
+    let (rows, table) = (dx.start, dTable.start)
     parallelRanges(layout.columns, cost: Double(tokens.count) * 1.5, alignment: 16) { begin, end in
       for (row, token) in tokens.enumerated() {
-        let source = dx[row]
-        let target = dTable + layout.offset(row: Int(token), column: 0)
+        let source = rows + row * dx.stride
+        let target = table + layout.offset(row: Int(token), column: 0)
         for column in begin..<end { target[column &* width] += source[column] }
       }
     }
   }
 
+  /// Copies rows by their indices: y[i] = x[indices[i]].
+  public func gatherRows(_ indices: [Int], of x: Tensor, into y: Tensor) {
+    precondition(y.rows == indices.count && y.columns == x.columns, "a row for each index")
+    for (place, index) in indices.enumerated() {
+      y.rows(place..<place + 1).fill(from: x.rows(index..<index + 1))
+    }
+  }
+
+  /// Adds rows to others by their indices: y[indices[i]] += x[i], in order of i, so that the sum of several for one
+  /// index has one order.
+  public func addRows(_ x: Tensor, to indices: [Int], of y: Tensor) {
+    precondition(x.rows == indices.count && y.columns == x.columns, "a row for each index")
+    for (place, index) in indices.enumerated() {
+      precondition(index >= 0 && index < y.rows, "row \(index) of \(y.rows)")
+      kernels.pointee.add(x[row: place], y[row: index], 0, x.columns)
+    }
+  }
+
   // MARK: - Elements
 
-  /// Adds `count` values: b += a.
-  public func add(_ a: UnsafePointer<Float>, to b: UnsafeMutablePointer<Float>, count: Int) {
+  /// Adds a contiguous tensor to another: b += a.
+  public func add(_ a: Tensor, to b: Tensor) {
+    let count = sharedCount(a, b)
+    let (source, target) = (a.start, b.start)
     parallelRanges(count, cost: 0.2, alignment: 16) { begin, end in
-      kernels.pointee.add(a, b, begin, end)
+      kernels.pointee.add(source, target, begin, end)
     }
   }
 
-  /// Multiplies `count` values by a factor.
-  public func scale(_ x: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+  /// Multiplies every value of a contiguous tensor by a factor.
+  public func scale(_ x: Tensor, by factor: Float) {
+    let count = sharedCount(x)
+    let values = x.start
     parallelRanges(count, cost: 0.15, alignment: 16) { begin, end in
-      kernels.pointee.scale(x, factor, begin, end)
+      kernels.pointee.scale(values, factor, begin, end)
     }
   }
 
-  /// Sets `count` values.
-  public func fill(_ x: UnsafeMutablePointer<Float>, with value: Float = 0, count: Int) {
+  /// Sets every value of a contiguous tensor.
+  public func fill(_ x: Tensor, with value: Float = 0) {
+    let count = sharedCount(x)
+    let values = x.start
     parallelRanges(count, cost: 0.15, alignment: 16) { begin, end in
-      (x + begin).update(repeating: value, count: end - begin)
+      (values + begin).update(repeating: value, count: end - begin)
     }
   }
 
-  /// Σ a·b in double precision, over fixed parts of 4096 values.
-  public func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Double {
+  /// Moves a tensor towards another by a share: x ← (1 − share)·x + share·y, each term rounded.
+  ///
+  /// Shapes: both contiguous and of one size. Both factors are rounded to float32 first.
+  public func move(_ x: Tensor, towards y: Tensor, share: Double) {
+    let count = sharedCount(x, y)
+    let (mine, theirs) = (x.start, y.start)
+    let (old, new) = (Float(1 - share), Float(share))
+    parallelRanges(count, cost: 0.3, alignment: 16) { begin, end in
+      for index in begin..<end { mine[index] = old * mine[index] + new * theirs[index] }
+    }
+  }
+
+  // MARK: - Sums
+
+  /// Σ a·b in double precision, over fixed parts of 4096 values, of contiguous tensors.
+  public func dot(_ a: Tensor, _ b: Tensor) -> Double {
+    let count = sharedCount(a, b)
+    let (left, right) = (a.start, b.start)
     let part = 4096
     let parts = (count + part - 1) / part
-    guard parts > 1 else { return kernels.pointee.dot(a, b, count) }
+    guard parts > 1 else { return kernels.pointee.dot(left, right, count) }
     return withUnsafeTemporaryAllocation(of: Double.self, capacity: parts) { sums in
       parallelRanges(parts, cost: Double(part) * 0.25) { begin, end in
         for index in begin..<end {
           let start = index * part
-          sums[index] = kernels.pointee.dot(a + start, b + start, min(part, count - start))
+          sums[index] = kernels.pointee.dot(left + start, right + start, min(part, count - start))
         }
       }
       return sums.reduce(0, +)
@@ -154,7 +200,10 @@ extension Compute {
   }
 
   /// Σ x² in double precision.
-  public func squaredNorm(_ x: UnsafePointer<Float>, count: Int) -> Double {
-    dot(x, x, count: count)
-  }
+  public func squaredNorm(_ x: Tensor) -> Double { dot(x, x) }
+
+  /// Whether every value is finite: no sum of squares of finite floats leaves the range of double precision.
+  ///
+  /// Complexity: one pass over x.
+  public func isFinite(_ x: Tensor) -> Bool { squaredNorm(x).isFinite }
 }

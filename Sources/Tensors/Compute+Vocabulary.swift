@@ -5,67 +5,71 @@
 
 import CKernels
 
-/// The ids that truncated sampling left of the vocabulary, row by row, in ascending order.
-public struct KeptSets: Equatable, Sendable {
-  /// Row r's ids are `ids[starts[r]..<starts[r + 1]]`; none means the whole vocabulary.
-  public private(set) var starts: [Int]
-  /// The ids of all rows.
-  public private(set) var ids: [Int32]
+/// What the softmax of rows of logits comes to, a value a row.
+public struct LogitStatistics: Equatable, Sendable {
+  /// log Σ e^z.
+  public var logSumExp: [Float] = []
+  /// log Σ e^z before it is rounded.
+  public var normalizers: [Double] = []
+  /// log p of each row's target; 0 where it has none.
+  public var logProbabilities: [Float] = []
+  /// −Σ p log p, in nats.
+  public var entropies: [Float] = []
 
   /// No rows.
-  public init() {
-    starts = [0]
-    ids = []
+  public init() {}
+
+  init(_ summaries: [VocabularySummary]) {
+    logSumExp = summaries.map(\.log_sum_exp)
+    normalizers = summaries.map(\.normalizer)
+    logProbabilities = summaries.map(\.log_probability)
+    entropies = summaries.map(\.entropy)
   }
 
-  /// Sets of the given rows; nil means the whole vocabulary.
-  public init(_ rows: [[Int32]?]) {
-    self.init()
-    for row in rows { append(row) }
+  /// Adds the rows of others behind these.
+  public mutating func append(_ others: LogitStatistics) {
+    logSumExp += others.logSumExp
+    normalizers += others.normalizers
+    logProbabilities += others.logProbabilities
+    entropies += others.entropies
   }
 
-  /// Adds the set of the next row.
-  public mutating func append(_ row: [Int32]?) {
-    ids += row ?? []
-    starts.append(ids.count)
-  }
-
-  /// How many rows there are.
-  public var count: Int { starts.count - 1 }
-
-  /// The ids of a row, or nil for the whole vocabulary.
-  public subscript(row: Int) -> ArraySlice<Int32>? {
-    starts[row] == starts[row + 1] ? nil : ids[starts[row]..<starts[row + 1]]
+  /// Some of the rows.
+  public subscript(rows: Range<Int>) -> LogitStatistics {
+    var part = LogitStatistics()
+    part.logSumExp = Array(logSumExp[rows])
+    part.normalizers = Array(normalizers[rows])
+    part.logProbabilities = Array(logProbabilities[rows])
+    part.entropies = Array(entropies[rows])
+    return part
   }
 }
 
 extension Compute {
   /// Reduces rows of logits to log Σ e^z, the targets' log-probabilities and the entropies, in nats.
   ///
-  /// log p_t = z_t − lse, from the lse in double precision (`normalizer`), as `logProbability(ofLogit:…)` gives it
-  /// for a token that is drawn afterwards; H = lse − Σ p z, over the row's kept set where it has one. A target outside
-  /// its kept set has log-probability −∞; a negative one is no target and gets 0.
+  /// log p_t = z_t − lse, from the lse in double precision, as `logProbability(ofLogit:…)` gives it for a token that is
+  /// drawn afterwards; H = lse − Σ p z. A negative target is none.
+  /// Shapes: logits [R, V], targets [R] or none.
+  /// Complexity: an exponential for each logit, two passes.
   public func reduceVocabulary(
-    _ logits: Rows, rows: Int, vocabulary: Int, inverseTemperature: Float,
-    targets: UnsafePointer<Int32>? = nil, kept: KeptSets? = nil,
-    logSumExp: UnsafeMutablePointer<Float>? = nil,
-    logProbability: UnsafeMutablePointer<Float>? = nil,
-    entropy: UnsafeMutablePointer<Float>? = nil,
-    normalizer: UnsafeMutablePointer<Double>? = nil
-  ) {
-    parallelRanges(rows, cost: Double(vocabulary) * 0.6) { begin, end in
-      for row in begin..<end {
-        withKept(kept, row: row, vocabulary: vocabulary) { ids, count in
-          var summary = VocabularySummary()
+    _ logits: Tensor, inverseTemperature: Float, targets: [Int32] = []
+  ) -> LogitStatistics {
+    precondition(targets.isEmpty || targets.count == logits.rows, "a target for each row, or none")
+    precondition(targets.allSatisfy { Int($0) < logits.columns }, "a target is in the vocabulary")
+    var summaries = [VocabularySummary](repeating: VocabularySummary(), count: logits.rows)
+    let start = logits.start
+    summaries.withUnsafeMutableBufferPointer { summaries in
+      guard let first = summaries.baseAddress else { return }
+      parallelRanges(logits.rows, cost: Double(logits.columns) * 0.6) { begin, end in
+        for row in begin..<end {
           kernels.pointee.summarize(
-            logits[row], count, ids, inverseTemperature, targets?[row] ?? -1, &summary)
-          logSumExp?[row] = summary.log_sum_exp
-          logProbability?[row] = summary.log_probability
-          entropy?[row] = summary.entropy
-          normalizer?[row] = summary.normalizer
+            start + row * logits.stride, logits.columns, inverseTemperature,
+            targets.isEmpty ? -1 : targets[row], first + row)
         }
       }
     }
+    return LogitStatistics(summaries)
   }
 
   /// log p of a token from its logit, with the bits that `reduceVocabulary` gives for it as a target.
@@ -77,66 +81,62 @@ extension Compute {
 
   /// Turns logits into their gradients, in place.
   ///
-  /// d logit_i = T⁻¹·(dLogProbability·(1[i = t] − p_i) − dEntropy·p_i·(log p_i + H)), and 0 outside
-  /// the kept set. `logSumExp` and `entropy` are what `reduceVocabulary` gave.
+  /// d logit_i = T⁻¹·(dLogProbability·(1[i = t] − p_i) − dEntropy·p_i·(log p_i + H)). `statistics` is what
+  /// `reduceVocabulary` gave.
+  /// Shapes: logits [R, V]; targets, dLogProbability and dEntropy [R], the last one or none.
+  /// Complexity: an exponential for each logit.
   public func vocabularyGradient(
-    _ logits: Rows, rows: Int, vocabulary: Int, inverseTemperature: Float,
-    targets: UnsafePointer<Int32>, kept: KeptSets? = nil, logSumExp: UnsafePointer<Float>,
-    entropy: UnsafePointer<Float>, dLogProbability: UnsafePointer<Float>,
-    dEntropy: UnsafePointer<Float>? = nil
+    _ logits: Tensor, inverseTemperature: Float, targets: [Int32], statistics: LogitStatistics,
+    dLogProbability: [Float], dEntropy: [Float] = []
   ) {
-    parallelRanges(rows, cost: Double(vocabulary) * 0.5) { begin, end in
+    precondition(
+      targets.count == logits.rows && dLogProbability.count == logits.rows
+        && statistics.logSumExp.count == logits.rows
+        && (dEntropy.isEmpty || dEntropy.count == logits.rows), "a value for each row")
+    let start = logits.start
+    parallelRanges(logits.rows, cost: Double(logits.columns) * 0.5) { begin, end in
       for row in begin..<end {
-        withKept(kept, row: row, vocabulary: vocabulary) { ids, count in
-          kernels.pointee.vocabulary_gradient(
-            logits[row], vocabulary, count, ids, inverseTemperature, targets[row],
-            logSumExp[row], entropy[row], dLogProbability[row], dEntropy?[row] ?? 0)
-        }
+        kernels.pointee.vocabulary_gradient(
+          start + row * logits.stride, logits.columns, inverseTemperature, targets[row],
+          statistics.logSumExp[row], statistics.entropies[row], dLogProbability[row],
+          dEntropy.isEmpty ? 0 : dEntropy[row])
       }
     }
   }
 
-  /// Draws a token by the inverse of the cumulative distribution, in order of id.
+  /// Draws tokens by the inverse of their cumulative distribution, in order of id; never one whose probability is 0.
   ///
-  /// `logSumExp` is what `reduceVocabulary` gave for the row, `uniform` lies in [0, 1); with
-  /// `kept`, ascending ids, only those can be drawn. Never a token whose probability is 0.
-  public func drawToken(
-    _ logits: UnsafePointer<Float>, vocabulary: Int, inverseTemperature: Float,
-    logSumExp: Float, uniform: Double, kept: [Int32]? = nil
-  ) -> Int32 {
-    guard let kept, !kept.isEmpty else {
-      return kernels.pointee.draw(
-        logits, vocabulary, nil, inverseTemperature, logSumExp, uniform)
-    }
-    return kept.withUnsafeBufferPointer {
-      kernels.pointee.draw(
-        logits, $0.count, $0.baseAddress, inverseTemperature, logSumExp, uniform)
-    }
-  }
-
-  /// Draws a token for each row, as `drawToken` does, from the row's own uniform number.
+  /// `statistics` is what `reduceVocabulary` gave for the rows; a draw names its row, and rows may serve several.
+  /// Shapes: logits [R, V]; rows and uniforms, which lie in [0, 1), one a draw.
+  /// Complexity: an exponential for each logit and draw.
   public func drawTokens(
-    _ logits: Rows, rows: Int, vocabulary: Int, inverseTemperature: Float,
-    logSumExp: UnsafePointer<Float>, uniforms: UnsafePointer<Double>, kept: KeptSets? = nil,
-    into tokens: UnsafeMutablePointer<Int32>
-  ) {
-    parallelRanges(rows, cost: Double(vocabulary) * 0.4) { begin, end in
-      for row in begin..<end {
-        withKept(kept, row: row, vocabulary: vocabulary) { ids, count in
-          tokens[row] = kernels.pointee.draw(
-            logits[row], count, ids, inverseTemperature, logSumExp[row], uniforms[row])
+    _ logits: Tensor, rows: [Int], uniforms: [Double], inverseTemperature: Float,
+    statistics: LogitStatistics
+  ) -> [Int32] {
+    precondition(rows.count == uniforms.count, "a number for each draw")
+    let start = logits.start
+    return [Int32](unsafeUninitializedCapacity: rows.count) { tokens, count in
+      if let first = tokens.baseAddress {
+        parallelRanges(rows.count, cost: Double(logits.columns) * 0.4) { begin, end in
+          for draw in begin..<end {
+            let row = rows[draw]
+            first[draw] = kernels.pointee.draw(
+              start + row * logits.stride, logits.columns, inverseTemperature,
+              statistics.logSumExp[row], uniforms[draw])
+          }
         }
       }
+      count = rows.count
     }
   }
 
-  private func withKept(
-    _ kept: KeptSets?, row: Int, vocabulary: Int, _ body: (UnsafePointer<Int32>?, Int) -> Void
-  ) {
-    guard let slice = kept?[row] else {
-      body(nil, vocabulary)
-      return
-    }
-    slice.withUnsafeBufferPointer { body($0.baseAddress, $0.count) }
+  /// The likeliest token of a row of logits, the first of equals.
+  ///
+  /// Complexity: one pass over the row.
+  public func likeliestToken(_ logits: Tensor, row: Int) -> Int32 {
+    let values = logits[row: row]
+    var best = 0
+    for id in 1..<max(logits.columns, 1) where values[id] > values[best] { best = id }
+    return Int32(best)
   }
 }

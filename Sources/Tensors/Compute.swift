@@ -25,9 +25,9 @@ public final class Compute {
 
   let kernels: UnsafePointer<KernelTable>
   private let pool: OpaquePointer?
-  private let scratch: [ScratchBuffer]
+  private let scratch: [WorkerScratch]
   /// Floats that the tasks of one operation share out among themselves.
-  let sharedScratch = ScratchBuffer()
+  let sharedScratch = WorkerScratch()
 
   /// Starts the threads.
   ///
@@ -48,7 +48,7 @@ public final class Compute {
     self.instructionSet = chosen
     kernels = chosen.table ?? kernels_scalar()
     self.forwardProducts = forwardProducts
-    scratch = (0..<self.threads).map { _ in ScratchBuffer() }
+    scratch = (0..<self.threads).map { _ in WorkerScratch() }
     openblas_set_num_threads(forwardProducts == .openBLAS ? Int32(self.threads) : 1)
   }
 
@@ -146,5 +146,16 @@ public final class Compute {
   /// Floats that only `worker` uses while the operation lasts.
   func scratch(worker: Int, count: Int) -> UnsafeMutablePointer<Float> {
     scratch[worker].ensure(count: count)
+  }
+}
+
+/// Floats that grow when more is asked for; what they held is lost then.
+final class WorkerScratch {
+  private var memory = Tensor(count: 0)
+
+  /// At least `count` floats, of any value; the address is good until the next call.
+  func ensure(count: Int) -> UnsafeMutablePointer<Float> {
+    if memory.count < count { memory = Tensor(count: max(count, memory.count * 3 / 2)) }
+    return memory.start
   }
 }

@@ -1,5 +1,29 @@
 import CKernels
 
+/// What one layer caches of a token: a key and a value for each of some heads.
+public struct KeyValueShape: Equatable, Sendable {
+  /// Key-value heads K.
+  public var heads: Int
+  /// Head size D.
+  public var headSize: Int
+
+  /// A shape of keys and values.
+  public init(heads: Int, headSize: Int) {
+    self.heads = heads
+    self.headSize = headSize
+  }
+
+  /// D, filled up to whole vectors.
+  var valueWidth: Int { (headSize + 15) / 16 * 16 }
+
+  /// Bytes of a block of positions.
+  public var blockBytes: Int { 4 * (keyCount + valueCount) }
+
+  /// Floats of a block's keys and of its values.
+  var keyCount: Int { heads * headSize * KeyValueBlocks.positions }
+  var valueCount: Int { heads * valueWidth * KeyValueBlocks.positions }
+}
+
 /// The keys and values of one layer, in blocks of 16 positions of a sequence.
 ///
 /// A sequence's position p lies in block `table[tableStart + p / 16]` of its own table, so sequences
@@ -14,52 +38,34 @@ public final class KeyValueBlocks {
 
   /// How many blocks there are.
   public let blockCount: Int
-  /// Key-value heads K.
-  public let kvHeads: Int
-  /// Head size D.
-  public let headSize: Int
+  /// What is cached of a token.
+  public let shape: KeyValueShape
 
-  private let keys: FloatBuffer
-  private let values: FloatBuffer
-  private let valueWidth: Int
+  private let keys: Tensor
+  private let values: Tensor
 
   /// Allocates zeroed blocks, whose memory is taken when it is first written.
-  public init(blockCount: Int, kvHeads: Int, headSize: Int) {
+  public init(blockCount: Int, shape: KeyValueShape) {
     self.blockCount = blockCount
-    self.kvHeads = kvHeads
-    self.headSize = headSize
-    valueWidth = (headSize + 15) / 16 * 16
-    keys = FloatBuffer(count: blockCount * kvHeads * headSize * Self.positions)
-    values = FloatBuffer(count: blockCount * kvHeads * valueWidth * Self.positions)
+    self.shape = shape
+    keys = Tensor(rows: blockCount, columns: shape.keyCount)
+    values = Tensor(rows: blockCount, columns: shape.valueCount)
   }
 
   /// The blocks that `count` positions take.
   public static func blocks(forPositions count: Int) -> Int { (count + positions - 1) / positions }
 
-  /// Bytes of storage when every block is in use.
-  public var byteCount: Int { (keys.count + values.count) * MemoryLayout<Float>.stride }
-
-  /// Clears a block.
-  public func zero(block: Int) {
-    (keys.pointer + block * keyStride).update(repeating: 0, count: keyStride)
-    (values.pointer + block * valueStride).update(repeating: 0, count: valueStride)
-  }
-
   /// Copies a block: that which straddles the end of a shared prompt, before a completion goes on.
   public func copy(block: Int, to other: Int) {
-    (keys.pointer + other * keyStride).update(
-      from: keys.pointer + block * keyStride, count: keyStride)
-    (values.pointer + other * valueStride).update(
-      from: values.pointer + block * valueStride, count: valueStride)
+    for tensor in [keys, values] {
+      tensor.rows(other..<other + 1).fill(from: tensor.rows(block..<block + 1))
+    }
   }
-
-  private var keyStride: Int { kvHeads * headSize * Self.positions }
-  private var valueStride: Int { kvHeads * valueWidth * Self.positions }
 
   var kernelBlocks: KernelBlocks {
     KernelBlocks(
-      keys: keys.pointer, values: values.pointer, kv_heads: kvHeads, head_size: headSize,
-      value_width: valueWidth)
+      keys: keys.start, values: values.start, kv_heads: shape.heads, head_size: shape.headSize,
+      value_width: shape.valueWidth)
   }
 }
 

@@ -31,34 +31,6 @@ public struct PackedLayout: Equatable, Sendable {
     (row / Self.panelWidth * columns + column) * Self.panelWidth + row % Self.panelWidth
   }
 
-  /// Copies a row-major matrix into packed storage, zeros included.
-  public func pack(_ plain: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>) {
-    pack(into: packed, zero: 0) { plain[$0] }
-  }
-
-  /// Fills packed storage from what `value` gives for each index of the row-major matrix.
-  @inline(__always)
-  func pack<Stored>(
-    into packed: UnsafeMutablePointer<Stored>, zero: Stored, _ value: (Int) -> Stored
-  ) {
-    for panel in 0..<panels {
-      let first = panel * Self.panelWidth
-      let width = min(Self.panelWidth, rows - first)
-      for column in 0..<columns {
-        let target = packed + (panel * columns + column) * Self.panelWidth
-        for lane in 0..<width { target[lane] = value((first + lane) * columns + column) }
-        for lane in width..<Self.panelWidth { target[lane] = zero }
-      }
-    }
-  }
-
-  /// Copies some rows of packed storage, whole panels, into row-major ones.
-  public func unpack(
-    rows range: Range<Int>, of packed: UnsafePointer<Float>, into plain: UnsafeMutablePointer<Float>
-  ) {
-    part(range).unpack(packed + range.lowerBound * columns, into: plain)
-  }
-
   /// The layout of some rows, which lie in packed storage from `range.lowerBound * columns` on.
   /// - Precondition: They begin at a multiple of the panels' width and end at one, or at the last row.
   func part(_ range: Range<Int>) -> PackedLayout {
@@ -69,140 +41,133 @@ public struct PackedLayout: Equatable, Sendable {
     return PackedLayout(rows: range.count, columns: columns)
   }
 
+  /// Copies a row-major matrix into packed storage, zeros included.
+  @inline(__always)
+  func pack<Plain, Stored>(
+    _ plain: UnsafePointer<Plain>, into packed: UnsafeMutablePointer<Stored>, zero: Stored,
+    _ convert: (Plain) -> Stored
+  ) {
+    for panel in 0..<panels {
+      let first = panel * Self.panelWidth
+      let width = min(Self.panelWidth, rows - first)
+      for column in 0..<columns {
+        let target = packed + (panel * columns + column) * Self.panelWidth
+        for lane in 0..<width { target[lane] = convert(plain[(first + lane) * columns + column]) }
+        for lane in width..<Self.panelWidth { target[lane] = zero }
+      }
+    }
+  }
+
   /// Copies packed storage into a row-major matrix.
-  public func unpack(_ packed: UnsafePointer<Float>, into plain: UnsafeMutablePointer<Float>) {
+  @inline(__always)
+  func unpack<Stored, Plain>(
+    _ packed: UnsafePointer<Stored>, into plain: UnsafeMutablePointer<Plain>,
+    _ convert: (Stored) -> Plain
+  ) {
     for panel in 0..<panels {
       let first = panel * Self.panelWidth
       let width = min(Self.panelWidth, rows - first)
       for column in 0..<columns {
         let source = packed + (panel * columns + column) * Self.panelWidth
-        for lane in 0..<width { plain[(first + lane) * columns + column] = source[lane] }
+        for lane in 0..<width { plain[(first + lane) * columns + column] = convert(source[lane]) }
       }
     }
   }
-}
-
-/// How the elements of a weight are held in memory.
-public enum WeightFormat: String, Sendable {
-  /// What is trained.
-  case float32
-  /// Half the bytes, for frozen weights only; widened exactly where it is used.
-  case bfloat16
 }
 
 /// A linear layer's weight [N, K] or an embedding table [V, C], packed; there is no plain copy.
 public final class PackedMatrix {
   /// Where the elements lie.
   public let layout: PackedLayout
-  /// How the elements are held.
-  public let format: WeightFormat
 
-  private let memory: AlignedMemory
+  /// The elements in packed order.
+  private let memory: Tensor
   /// Row-major values for OpenBLAS; only a comparison with its forward products makes them.
-  var plainCopy: FloatBuffer?
+  var plainCopy: Tensor?
 
-  /// A matrix of zeros.
-  public init(rows: Int, columns: Int, format: WeightFormat = .float32) {
+  /// A matrix of zeros; in bfloat16 for frozen weights only, half the bytes, widened exactly where it is used.
+  public init(rows: Int, columns: Int, element: ElementType = .float32) {
+    precondition(element != .float16, "weights in float16 are widened when they are read")
     layout = PackedLayout(rows: rows, columns: columns)
-    self.format = format
-    memory = AlignedMemory(byteCount: layout.count * (format == .float32 ? 4 : 2))
+    memory = Tensor(rows: 1, columns: layout.count, element: element)
   }
 
+  /// How the elements are held.
+  public var element: ElementType { memory.element }
   /// Rows of the matrix: N or V.
   public var rows: Int { layout.rows }
   /// Columns of the matrix: K or C.
   public var columns: Int { layout.columns }
   /// Bytes of storage.
-  public var byteCount: Int { layout.count * (format == .float32 ? 4 : 2) }
-  /// The panels, whatever their format.
-  public var panels: UnsafeRawPointer { UnsafeRawPointer(memory.address) }
+  public var byteCount: Int { layout.count * element.size }
 
-  /// The packed floats, to be changed; a frozen bfloat16 matrix has none.
-  public var pointer: UnsafeMutablePointer<Float> {
-    precondition(format == .float32, "a bfloat16 matrix is frozen and has no floats to change")
+  /// The elements in packed order, to be changed as their gradient and moments are, which lie alike.
+  /// - Precondition: They are float32: a bfloat16 matrix is frozen.
+  public var stored: Tensor {
+    precondition(element == .float32, "a bfloat16 matrix is frozen and has no floats to change")
     plainCopy = nil
-    return floats
+    return memory
   }
 
-  private var floats: UnsafeMutablePointer<Float> {
-    memory.address.assumingMemoryBound(to: Float.self)
-  }
-
-  private var halves: UnsafeMutablePointer<UInt16> {
-    memory.address.assumingMemoryBound(to: UInt16.self)
-  }
-
-  private var changedHalves: UnsafeMutablePointer<UInt16> {
-    plainCopy = nil
-    return halves
-  }
+  /// The panels, whatever their element.
+  var panels: UnsafeRawPointer { memory.bytes }
 
   var storedFormat: Int32 {
-    Int32(format == .float32 ? STORED_FLOAT32 : STORED_BFLOAT16)
+    Int32(element == .float32 ? STORED_FLOAT32 : STORED_BFLOAT16)
   }
 
   /// Takes row-major values [rows, columns]; into bfloat16 they are rounded to nearest, ties to even.
-  public func pack(from plain: UnsafePointer<Float>) { pack(rows: 0..<rows, from: plain) }
+  public func fill(from values: [Float]) { fill(rows: 0..<rows, from: values) }
 
   /// Takes some rows of the matrix, so that a large one needs no whole plain copy.
   /// - Precondition: They begin at a multiple of the panels' width and end at one, or at the last row.
-  public func pack(rows range: Range<Int>, from plain: UnsafePointer<Float>) {
+  public func fill(rows range: Range<Int>, from values: [Float]) {
+    precondition(values.count == range.count * columns, "the values are not those of the rows")
+    plainCopy = nil
     let part = layout.part(range)
     let start = range.lowerBound * columns
-    switch format {
-    case .float32: part.pack(plain, into: pointer + start)
-    case .bfloat16: part.pack(into: changedHalves + start, zero: 0) { BFloat16.round(plain[$0]) }
+    values.withUnsafeBufferPointer { plain in
+      guard let plain = plain.baseAddress else { return }
+      if element == .float32 {
+        part.pack(plain, into: memory.start + start, zero: 0) { $0 }
+      } else {
+        part.pack(plain, into: memory.halves + start, zero: 0, HalfPrecision.bfloat16)
+      }
     }
   }
 
-  /// Takes row-major bfloat16 values [rows, columns], exactly.
-  public func pack(bfloat16 plain: UnsafePointer<UInt16>) {
-    switch format {
-    case .float32: layout.pack(into: pointer, zero: 0) { BFloat16.widen(plain[$0]) }
-    case .bfloat16: layout.pack(into: changedHalves, zero: 0) { plain[$0] }
-    }
-  }
+  /// Row-major values [rows, columns], widened where they are bfloat16.
+  public var values: [Float] { values(rows: 0..<rows) }
 
-  /// Gives row-major values [rows, columns], widened where they are bfloat16.
-  public func unpack(into plain: UnsafeMutablePointer<Float>) {
-    unpack(rows: 0..<rows, into: plain)
-  }
-
-  /// Gives some rows of the matrix, whole panels, in row-major order.
-  public func unpack(rows range: Range<Int>, into plain: UnsafeMutablePointer<Float>) {
-    if format == .float32 {
-      layout.unpack(rows: range, of: floats, into: plain)
-    } else {
-      for (place, row) in range.enumerated() { self.row(row, into: plain + place * columns) }
+  /// Some rows of the matrix, whole panels, in row-major order.
+  public func values(rows range: Range<Int>) -> [Float] {
+    let part = layout.part(range)
+    let start = range.lowerBound * columns
+    return [Float](unsafeUninitializedCapacity: range.count * columns) { buffer, count in
+      if let plain = buffer.baseAddress {
+        if element == .float32 {
+          part.unpack(memory.start + start, into: plain) { $0 }
+        } else {
+          part.unpack(memory.halves + start, into: plain, HalfPrecision.float(bfloat16:))
+        }
+      }
+      count = range.count * columns
     }
   }
 
   /// Gives one row [columns]: the embedding of token `row`.
-  public func row(_ row: Int, into destination: UnsafeMutablePointer<Float>) {
+  func row(_ row: Int, into destination: UnsafeMutablePointer<Float>) {
     precondition(row >= 0 && row < rows, "row \(row) of a matrix that has \(rows)")
     let start = layout.offset(row: row, column: 0)
-    switch format {
-    case .float32:
-      let source = floats + start
+    if element == .float32 {
+      let source = memory.start + start
       for column in 0..<columns { destination[column] = source[column &* PackedLayout.panelWidth] }
-    case .bfloat16:
-      let source = halves + start
+    } else {
+      let source = memory.halves + start
       for column in 0..<columns {
-        destination[column] = BFloat16.widen(source[column &* PackedLayout.panelWidth])
+        destination[column] = HalfPrecision.float(
+          bfloat16: source[column &* PackedLayout.panelWidth])
       }
     }
-  }
-}
-
-/// The upper half of a float: 8 bits of exponent, 7 of fraction.
-public enum BFloat16 {
-  /// The float of the same value.
-  public static func widen(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
-
-  /// The nearest bfloat16, ties to even; a NaN stays one.
-  public static func round(_ value: Float) -> UInt16 {
-    let bits = value.bitPattern
-    if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
-    return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ ((bits >> 16) & 1)) >> 16)
   }
 }

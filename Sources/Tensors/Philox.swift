@@ -67,6 +67,16 @@ public struct Philox: Sendable {
     return (-2 * log(radius)).squareRoot() * cos(2 * .pi * angle)
   }
 
+  /// Numbers of a normal distribution around 0, from the first position on.
+  public func normals(_ count: Int, deviation: Double) -> [Float] {
+    (0..<count).map { Float(normal(at: $0) * deviation) }
+  }
+
+  /// Numbers spread evenly over −bound … bound, from the first position on.
+  public func uniforms(_ count: Int, bound: Double) -> [Float] {
+    (0..<count).map { Float((2 * uniform(at: $0) - 1) * bound) }
+  }
+
   /// The permutation of 0..<count that the stream gives (Fisher and Yates).
   public func permutation(of count: Int) -> [Int] {
     var order = Array(0..<max(count, 0))

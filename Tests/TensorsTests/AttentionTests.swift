@@ -12,6 +12,7 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
   var scale: Float { 1 / Float(headSize).squareRoot() }
   var queryWidth: Int { heads * headSize }
   var keyWidth: Int { kvHeads * headSize }
+  var cache: KeyValueShape { KeyValueShape(heads: kvHeads, headSize: headSize) }
   var testDescription: String {
     "\(heads)/\(kvHeads) heads of \(headSize)" + (window == .max ? "" : ", window \(window)")
   }
@@ -52,14 +53,14 @@ struct AttentionTests {
   static let lengths = [1, 2, 15, 16, 17, 31, 33, 100]
 
   struct Inputs {
-    let q: FloatBuffer
-    let k: FloatBuffer
-    let v: FloatBuffer
+    let q: Tensor
+    let k: Tensor
+    let v: Tensor
 
     init(_ c: AttentionCase, rows: Int) {
-      q = FloatBuffer(TestValues.normal(rows * c.queryWidth, stream: 100, scale: 2))
-      k = FloatBuffer(TestValues.normal(rows * c.keyWidth, stream: 101))
-      v = FloatBuffer(TestValues.normal(rows * c.keyWidth, stream: 102))
+      q = Tensor(TestValues.normal(rows * c.queryWidth, stream: 100, scale: 2))
+      k = Tensor(TestValues.normal(rows * c.keyWidth, stream: 101))
+      v = Tensor(TestValues.normal(rows * c.keyWidth, stream: 102))
     }
   }
 
@@ -70,19 +71,20 @@ struct AttentionTests {
     for length in set == .scalar ? [1, 17, 40] : Self.lengths {
       let inputs = Inputs(c, rows: length)
       let count = KeyValueBlocks.blocks(forPositions: length)
-      let blocks = KeyValueBlocks(blockCount: count, kvHeads: c.kvHeads, headSize: c.headSize)
+      let blocks = KeyValueBlocks(blockCount: count, shape: c.cache)
       let spans = [AttentionSpan(rowStart: 0, count: length, firstPosition: 0, tableStart: 0)]
       let table = (0..<Int32(count)).map { Int32(count) - 1 - $0 }
       compute.store(
-        keys: inputs.k.rows(stride: c.keyWidth), values: inputs.v.rows(stride: c.keyWidth),
+        keys: inputs.k.reshaped(columns: c.keyWidth),
+        values: inputs.v.reshaped(columns: c.keyWidth),
         spans: spans, table: table, into: blocks)
       let (out, lse) = (
-        FloatBuffer(count: length * c.queryWidth), FloatBuffer(count: length * c.heads)
+        Tensor(count: length * c.queryWidth), Tensor(count: length * c.heads)
       )
       compute.attend(
-        inputs.q.rows(stride: c.queryWidth), spans: spans, table: table, blocks: blocks,
-        heads: c.heads, scale: c.scale, window: c.window, into: out.rows(stride: c.queryWidth),
-        logSumExp: lse.pointer)
+        inputs.q.reshaped(columns: c.queryWidth), spans: spans, table: table, blocks: blocks,
+        heads: c.heads, scale: c.scale, window: c.window, into: out.reshaped(columns: c.queryWidth),
+        logSumExp: lse)
       var expected: [Double] = []
       var expectedLSE: [Double] = []
       for row in 0..<length {
@@ -139,8 +141,7 @@ struct AttentionTests {
           next += 1
         }
       }
-      let blocks = KeyValueBlocks(
-        blockCount: Int(next), kvHeads: c.kvHeads, headSize: c.headSize)
+      let blocks = KeyValueBlocks(blockCount: Int(next), shape: c.cache)
       return (blocks, table, starts, copies)
     }
 
@@ -160,24 +161,24 @@ struct AttentionTests {
     }
 
     /// All rows at once, as the trainer passes them.
-    func packed(_ compute: Compute) -> (out: FloatBuffer, lse: FloatBuffer) {
+    func packed(_ compute: Compute) -> (out: Tensor, lse: Tensor) {
       let (blocks, table, starts, copies) = layout()
       let all = spans(starts)
       run(compute, [all[0]], store: true, table, blocks, nil, nil)
       for copy in copies { blocks.copy(block: copy.from, to: copy.to) }
       run(compute, Array(all.dropFirst()), store: true, table, blocks, nil, nil)
       let (out, lse) = (
-        FloatBuffer(count: rows * c.queryWidth), FloatBuffer(count: rows * c.heads)
+        Tensor(count: rows * c.queryWidth), Tensor(count: rows * c.heads)
       )
       run(compute, all, store: false, table, blocks, out, lse)
       return (out, lse)
     }
 
     /// The prompt in pieces, then every completion token by itself, all completions side by side.
-    func decoded(_ compute: Compute, promptPiece: Int) -> (out: FloatBuffer, lse: FloatBuffer) {
+    func decoded(_ compute: Compute, promptPiece: Int) -> (out: Tensor, lse: Tensor) {
       let (blocks, table, starts, copies) = layout()
       let (out, lse) = (
-        FloatBuffer(count: rows * c.queryWidth), FloatBuffer(count: rows * c.heads)
+        Tensor(count: rows * c.queryWidth), Tensor(count: rows * c.heads)
       )
       for first in stride(from: 0, to: promptCount, by: promptPiece) {
         let piece = AttentionSpan(
@@ -187,12 +188,13 @@ struct AttentionTests {
       }
       // What an earlier sequence left in a block must not show.
       for block in KeyValueBlocks.blocks(forPositions: promptCount)..<blocks.blockCount {
-        let garbage = FloatBuffer(
+        let garbage = Tensor(
           [Float](repeating: .nan, count: c.keyWidth * KeyValueBlocks.positions))
         let span = AttentionSpan(
           rowStart: 0, count: KeyValueBlocks.positions, firstPosition: 0, tableStart: 0)
         compute.store(
-          keys: garbage.rows(stride: c.keyWidth), values: garbage.rows(stride: c.keyWidth),
+          keys: garbage.reshaped(columns: c.keyWidth),
+          values: garbage.reshaped(columns: c.keyWidth),
           spans: [span], table: [Int32(block)], into: blocks)
       }
       for copy in copies { blocks.copy(block: copy.from, to: copy.to) }
@@ -209,18 +211,19 @@ struct AttentionTests {
 
     private func run(
       _ compute: Compute, _ spans: [AttentionSpan], store: Bool, _ table: [Int32],
-      _ blocks: KeyValueBlocks, _ out: FloatBuffer?, _ lse: FloatBuffer?
+      _ blocks: KeyValueBlocks, _ out: Tensor?, _ lse: Tensor?
     ) {
       if store {
         compute.store(
-          keys: inputs.k.rows(stride: c.keyWidth), values: inputs.v.rows(stride: c.keyWidth),
+          keys: inputs.k.reshaped(columns: c.keyWidth),
+          values: inputs.v.reshaped(columns: c.keyWidth),
           spans: spans, table: table, into: blocks)
       }
       guard let out, let lse else { return }
       compute.attend(
-        inputs.q.rows(stride: c.queryWidth), spans: spans, table: table, blocks: blocks,
-        heads: c.heads, scale: c.scale, window: c.window, into: out.rows(stride: c.queryWidth),
-        logSumExp: lse.pointer)
+        inputs.q.reshaped(columns: c.queryWidth), spans: spans, table: table, blocks: blocks,
+        heads: c.heads, scale: c.scale, window: c.window, into: out.reshaped(columns: c.queryWidth),
+        logSumExp: lse)
     }
   }
 
@@ -254,7 +257,7 @@ struct AttentionTests {
     for (promptCount, completions) in [(1, [1]), (5, [3, 0, 40]), (37, [6, 33]), (18, [])] {
       let group = Group(c, promptCount: promptCount, completionCounts: completions)
       let (out, lse) = group.packed(compute)
-      let dOut = FloatBuffer(TestValues.normal(out.count, stream: 103))
+      let dOut = Tensor(TestValues.normal(out.count, stream: 103))
       let result = Self.backward(group, compute, out: out, lse: lse, dOut: dOut)
       let expected = Self.referenceGradient(group, dOut: dOut.values)
       // Beside the scores' own error, δ and dOut·v nearly cancel now and then.
@@ -265,14 +268,14 @@ struct AttentionTests {
   }
 
   static func backward(
-    _ group: Group, _ compute: Compute, out: FloatBuffer, lse: FloatBuffer, dOut: FloatBuffer
+    _ group: Group, _ compute: Compute, out: Tensor, lse: Tensor, dOut: Tensor
   ) -> (dq: [Float], dk: [Float], dv: [Float]) {
     let c = group.c
     let (dq, dk, dv) = (
-      FloatBuffer(count: group.rows * c.queryWidth), FloatBuffer(count: group.rows * c.keyWidth),
-      FloatBuffer(count: group.rows * c.keyWidth)
+      Tensor(count: group.rows * c.queryWidth), Tensor(count: group.rows * c.keyWidth),
+      Tensor(count: group.rows * c.keyWidth)
     )
-    for buffer in [dq, dk, dv] { buffer.pointer.update(repeating: .nan, count: buffer.count) }
+    for tensor in [dq, dk, dv] { compute.fill(tensor, with: .nan) }
     var row = group.promptCount
     var completions: [(start: Int, count: Int)] = []
     for count in group.completionCounts {
@@ -280,15 +283,16 @@ struct AttentionTests {
       row += count
     }
     compute.attendBackward(
-      q: group.inputs.q.rows(stride: c.queryWidth), k: group.inputs.k.rows(stride: c.keyWidth),
-      v: group.inputs.v.rows(stride: c.keyWidth), out: out.rows(stride: c.queryWidth),
-      dOut: dOut.rows(stride: c.queryWidth), logSumExp: lse.pointer,
+      q: group.inputs.q.reshaped(columns: c.queryWidth),
+      k: group.inputs.k.reshaped(columns: c.keyWidth),
+      v: group.inputs.v.reshaped(columns: c.keyWidth), out: out.reshaped(columns: c.queryWidth),
+      dOut: dOut.reshaped(columns: c.queryWidth), logSumExp: lse,
       groups: [
         PackedGroup(promptStart: 0, promptCount: group.promptCount, completions: completions)
       ],
-      heads: c.heads, kvHeads: c.kvHeads, headSize: c.headSize, scale: c.scale, window: c.window,
-      dq: dq.rows(stride: c.queryWidth), dk: dk.rows(stride: c.keyWidth),
-      dv: dv.rows(stride: c.keyWidth))
+      heads: c.heads, kvHeads: c.kvHeads, scale: c.scale, window: c.window,
+      dq: dq.reshaped(columns: c.queryWidth), dk: dk.reshaped(columns: c.keyWidth),
+      dv: dv.reshaped(columns: c.keyWidth))
     return (dq.values, dk.values, dv.values)
   }
 
@@ -381,15 +385,14 @@ struct AttentionTests {
     let compute = Compute(threads: 2)
     let shapes = [(20, [5, 9]), (3, [30]), (17, [])]
     let parts = shapes.map { Group(c, promptCount: $0, completionCounts: $1) }
-    let results = parts.map { group -> (Group, FloatBuffer, FloatBuffer, [[Float]]) in
+    let results = parts.map { group -> (Group, Tensor, Tensor, [[Float]]) in
       let (out, lse) = group.packed(compute)
-      let dOut = FloatBuffer(TestValues.normal(out.count, stream: 106))
+      let dOut = Tensor(TestValues.normal(out.count, stream: 106))
       let g = Self.backward(group, compute, out: out, lse: lse, dOut: dOut)
       return (group, out, lse, [dOut.values, g.dq, g.dk, g.dv])
     }
-    func joined(_ values: ((Group, FloatBuffer, FloatBuffer, [[Float]])) -> [Float]) -> FloatBuffer
-    {
-      FloatBuffer(results.flatMap(values))
+    func joined(_ values: ((Group, Tensor, Tensor, [[Float]])) -> [Float]) -> Tensor {
+      Tensor(results.flatMap(values))
     }
     let q = joined { $0.0.inputs.q.values }
     let (k, v) = (joined { $0.0.inputs.k.values }, joined { $0.0.inputs.v.values })
@@ -405,15 +408,15 @@ struct AttentionTests {
       return PackedGroup(promptStart: start, promptCount: promptCount, completions: completions)
     }
     let (dq, dk, dv) = (
-      FloatBuffer(count: q.count), FloatBuffer(count: k.count), FloatBuffer(count: v.count)
+      Tensor(count: q.count), Tensor(count: k.count), Tensor(count: v.count)
     )
     compute.attendBackward(
-      q: q.rows(stride: c.queryWidth), k: k.rows(stride: c.keyWidth),
-      v: v.rows(stride: c.keyWidth), out: out.rows(stride: c.queryWidth),
-      dOut: dOut.rows(stride: c.queryWidth), logSumExp: lse.pointer, groups: groups,
-      heads: c.heads, kvHeads: c.kvHeads, headSize: c.headSize, scale: c.scale,
-      dq: dq.rows(stride: c.queryWidth), dk: dk.rows(stride: c.keyWidth),
-      dv: dv.rows(stride: c.keyWidth))
+      q: q.reshaped(columns: c.queryWidth), k: k.reshaped(columns: c.keyWidth),
+      v: v.reshaped(columns: c.keyWidth), out: out.reshaped(columns: c.queryWidth),
+      dOut: dOut.reshaped(columns: c.queryWidth), logSumExp: lse, groups: groups,
+      heads: c.heads, kvHeads: c.kvHeads, scale: c.scale,
+      dq: dq.reshaped(columns: c.queryWidth), dk: dk.reshaped(columns: c.keyWidth),
+      dv: dv.reshaped(columns: c.keyWidth))
     let isSame =
       dq.values.bits == joined { $0.3[1] }.values.bits
       && dk.values.bits == joined { $0.3[2] }.values.bits
@@ -430,7 +433,7 @@ struct AttentionTests {
       for threads in [1, 2, 3] {
         let compute = Compute(threads: threads, instructionSet: set)
         let (out, lse) = group.packed(compute)
-        let dOut = FloatBuffer(TestValues.normal(out.count, stream: 105))
+        let dOut = Tensor(TestValues.normal(out.count, stream: 105))
         let result = Self.backward(group, compute, out: out, lse: lse, dOut: dOut)
         let bits = result.dq.bits + result.dk.bits + result.dv.bits
         seen = seen ?? bits

@@ -9,19 +9,19 @@ struct OptimizerTests {
     let count = 53
     let compute = Compute(threads: 2, instructionSet: set)
     let start = TestValues.normal(count, stream: 70)
-    let (p, m, v) = (FloatBuffer(start), FloatBuffer(count: count), FloatBuffer(count: count))
+    let (p, m, v) = (Tensor(start), Tensor(count: count), Tensor(count: count))
     var (rp, rm, rv) = (
       start.map(Double.init), [Double](repeating: 0, count: count),
       [Double](repeating: 0, count: count)
     )
     for t in 1...20 {
       let values = TestValues.normal(count, stream: 70 + t)
-      let g = FloatBuffer(values)
+      let g = Tensor(values)
       let step = AdamWStep(
         learningRate: 1e-2, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.1, step: t,
         gradientScale: 0.5, isClearingGradient: t % 2 == 0)
       compute.adamW(
-        p.pointer, gradient: g.pointer, m: m.pointer, v: v.pointer, count: count, step)
+        p, gradient: g, m: m, v: v, step)
       #expect(g.values.allSatisfy { $0 == 0 } == (t % 2 == 0))
       for i in 0..<count {
         let gradient = Double(values[i]) * 0.5
@@ -44,22 +44,20 @@ struct OptimizerTests {
     let values = TestValues.normal(rows * columns, stream: 90)
     let gradient = TestValues.normal(rows * columns, stream: 91)
     let step = AdamWStep(learningRate: 1e-3, weightDecay: 0.01, step: 3)
-    let plain = FloatBuffer(values)
-    let (m, v) = (FloatBuffer(count: values.count), FloatBuffer(count: values.count))
-    let g = FloatBuffer(gradient)
+    let plain = Tensor(values)
+    let (m, v) = (Tensor(count: values.count), Tensor(count: values.count))
+    let g = Tensor(gradient)
     Compute(threads: 1, instructionSet: .scalar).adamW(
-      plain.pointer, gradient: g.pointer, m: m.pointer, v: v.pointer, count: values.count, step)
+      plain, gradient: g, m: m, v: v, step)
     for set in TestValues.instructionSets {
       for threads in [1, 2] {
         let matrix = PackedMatrix(rows: rows, columns: columns, values: values)
-        let packed = FloatBuffer(count: layout.count)
-        layout.pack(gradient, into: packed.pointer)
+        let packed = Tensor(count: layout.count)
+        ParameterStorage.matrix(matrix).fill(from: gradient, in: packed)
         Compute(threads: threads, instructionSet: set).adamW(
-          matrix, gradient: packed, m: FloatBuffer(count: layout.count),
-          v: FloatBuffer(count: layout.count), step)
-        let result = FloatBuffer(count: values.count)
-        matrix.unpack(into: result.pointer)
-        let isSame = result.values.bits == plain.values.bits
+          matrix.stored, gradient: packed, m: Tensor(count: layout.count),
+          v: Tensor(count: layout.count), step)
+        let isSame = matrix.values.bits == plain.values.bits
         #expect(isSame, "\(set), \(threads) threads")
       }
     }

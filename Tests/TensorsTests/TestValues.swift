@@ -18,21 +18,13 @@ enum TestValues {
   }
 }
 
-extension FloatBuffer {
-  /// A buffer with the given values.
-  convenience init(_ values: [Float]) {
-    self.init(count: values.count)
-    pointer.update(from: values, count: values.count)
-  }
-}
-
 extension PackedMatrix {
   /// A matrix with the given row-major values.
   convenience init(
-    rows: Int, columns: Int, values: [Float], format: WeightFormat = .float32
+    rows: Int, columns: Int, values: [Float], element: ElementType = .float32
   ) {
-    self.init(rows: rows, columns: columns, format: format)
-    pack(from: values)
+    self.init(rows: rows, columns: columns, element: element)
+    fill(from: values)
   }
 }
 

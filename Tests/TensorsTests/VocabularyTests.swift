@@ -27,40 +27,35 @@ struct VocabularyTests {
     let rows = 4
     let compute = Compute(threads: 2, instructionSet: set)
     let logits = TestValues.normal(rows * vocabulary, stream: 60, scale: 4)
-    let buffer = FloatBuffer(logits)
-    let sets = (0..<rows).map { $0 % 2 == 0 ? nil : Self.kept(vocabulary, stream: $0) }
-    let targets = (0..<rows).map { sets[$0]?.last ?? Int32(vocabulary / 2) }
-    let kept = KeptSets(sets.map { $0?.isEmpty == true ? nil : $0 })
     for inverseTemperature: Float in [1, 1.25] {
-      let (lse, logp, entropy) = (
-        FloatBuffer(count: rows), FloatBuffer(count: rows), FloatBuffer(count: rows)
-      )
-      compute.reduceVocabulary(
-        buffer.rows(stride: vocabulary), rows: rows, vocabulary: vocabulary,
-        inverseTemperature: inverseTemperature, targets: targets, kept: kept,
-        logSumExp: lse.pointer, logProbability: logp.pointer, entropy: entropy.pointer)
+      let z = Tensor(rows: rows, columns: vocabulary, values: logits)
+      let sets = (0..<rows).map { $0 % 2 == 0 ? [] : Self.kept(vocabulary, stream: $0) }
+      for (row, ids) in sets.enumerated() where !ids.isEmpty {
+        compute.mask(z, row: row, keeping: .only(ids))
+      }
+      let targets = sets.map { $0.last ?? Int32(vocabulary / 2) }
+      let found = compute.reduceVocabulary(
+        z, inverseTemperature: inverseTemperature, targets: targets)
       for row in 0..<rows {
         let expected = Self.reference(
           Array(logits[row * vocabulary..<(row + 1) * vocabulary]),
-          ids: kept[row].map { $0.map(Int.init) } ?? Array(0..<vocabulary),
+          ids: sets[row].isEmpty ? Array(0..<vocabulary) : sets[row].map(Int.init),
           inverseTemperature: Double(inverseTemperature), target: Int(targets[row]))
         // Of logits around 10 the last place is 1e-6; sums add about as much.
-        #expect(abs(Double(lse.pointer[row]) - expected.logSumExp) < 2e-6)
-        #expect(abs(Double(logp.pointer[row]) - expected.logProbability) < 2e-6)
-        #expect(abs(Double(entropy.pointer[row]) - expected.entropy) < 3e-6)
+        #expect(abs(Double(found.logSumExp[row]) - expected.logSumExp) < 2e-6)
+        #expect(abs(Double(found.logProbabilities[row]) - expected.logProbability) < 2e-6)
+        #expect(abs(Double(found.entropies[row]) - expected.entropy) < 3e-6)
       }
     }
   }
 
-  @Test("gives no probability outside the kept set, and none where there is no target")
-  func outside() {
-    let logits = FloatBuffer([1, 2, 3, 4, 1, 2, 3, 4])
-    let (logp, entropy) = (FloatBuffer(count: 2), FloatBuffer(count: 2))
-    Compute(threads: 1).reduceVocabulary(
-      logits.rows(stride: 4), rows: 2, vocabulary: 4, inverseTemperature: 1, targets: [1, -1],
-      kept: KeptSets([[0, 2], [3]]), logProbability: logp.pointer, entropy: entropy.pointer)
-    #expect(logp.values == [-.infinity, 0])
-    #expect(entropy.values[1] == 0)
+  @Test("gives no log-probability where there is no target")
+  func withoutTarget() {
+    let found = Compute(threads: 1).reduceVocabulary(
+      Tensor(rows: 2, columns: 4, values: [1, 2, 3, 4, 1, 2, 3, 4]), inverseTemperature: 1,
+      targets: [1, -1])
+    #expect(found.logProbabilities[0] < 0 && found.logProbabilities[1] == 0)
+    #expect(found[1..<2].entropies == [found.entropies[0]])
   }
 
   @Test(
@@ -71,18 +66,12 @@ struct VocabularyTests {
     for ids in [nil, Self.kept(vocabulary, stream: 1)] {
       let target = Int(ids?.first ?? Int32(vocabulary - 1))
       let (dLogProbability, dEntropy, inverseTemperature): (Float, Float, Float) = (0.7, -0.3, 0.8)
-      let buffer = FloatBuffer(logits)
-      let (lse, entropy) = (FloatBuffer(count: 1), FloatBuffer(count: 1))
-      let kept = KeptSets([ids])
-      compute.reduceVocabulary(
-        buffer.rows(stride: vocabulary), rows: 1, vocabulary: vocabulary,
-        inverseTemperature: inverseTemperature, kept: kept, logSumExp: lse.pointer,
-        entropy: entropy.pointer)
+      let z = Tensor(logits)
+      if let ids { compute.mask(z, row: 0, keeping: .only(ids)) }
+      let statistics = compute.reduceVocabulary(z, inverseTemperature: inverseTemperature)
       compute.vocabularyGradient(
-        buffer.rows(stride: vocabulary), rows: 1, vocabulary: vocabulary,
-        inverseTemperature: inverseTemperature, targets: [Int32(target)], kept: kept,
-        logSumExp: lse.pointer, entropy: entropy.pointer, dLogProbability: [dLogProbability],
-        dEntropy: [dEntropy])
+        z, inverseTemperature: inverseTemperature, targets: [Int32(target)],
+        statistics: statistics, dLogProbability: [dLogProbability], dEntropy: [dEntropy])
       let all = ids?.map(Int.init) ?? Array(0..<vocabulary)
       let base = Self.reference(
         logits, ids: all, inverseTemperature: Double(inverseTemperature), target: target)
@@ -95,7 +84,7 @@ struct VocabularyTests {
           * (Double(dLogProbability) * ((id == target ? 1 : 0) - p)
             - Double(dEntropy) * p * (logp + base.entropy))
       }
-      #expect(relativeError(buffer.values, expected) < 2e-6)
+      #expect(relativeError(z.values, expected) < 2e-6)
       // And the closed form itself, by differences of the reference.
       for id in all.prefix(5) {
         func loss(_ offset: Float) -> Double {
@@ -121,19 +110,15 @@ struct VocabularyTests {
     }
     logits[4] = -200  // of probability 0 in float32
     let compute = Compute(threads: 1)
-    let (buffer, lse) = (FloatBuffer(logits), FloatBuffer(count: 1))
-    compute.reduceVocabulary(
-      buffer.rows(stride: vocabulary), rows: 1, vocabulary: vocabulary, inverseTemperature: 1,
-      kept: KeptSets([kept]), logSumExp: lse.pointer)
+    let z = Tensor(logits)
+    if let kept { compute.mask(z, row: 0, keeping: .only(kept)) }
     let draws = 20_000
-    var counts: [Int32: Int] = [:]
     let random = Philox(seed: 3, purpose: .sampling)
-    for position in 0..<draws {
-      let token = compute.drawToken(
-        buffer.pointer, vocabulary: vocabulary, inverseTemperature: 1, logSumExp: lse.values[0],
-        uniform: random.uniform(at: position), kept: kept)
-      counts[token, default: 0] += 1
-    }
+    let tokens = compute.drawTokens(
+      z, rows: Array(repeating: 0, count: draws),
+      uniforms: (0..<draws).map { random.uniform(at: $0) }, inverseTemperature: 1,
+      statistics: compute.reduceVocabulary(z, inverseTemperature: 1))
+    let counts = Dictionary(grouping: tokens) { $0 }.mapValues(\.count)
     let total = kept.map { $0.reduce(0.0) { $0 + exp(Double(logits[Int($1)])) } } ?? 1
     for (id, count) in counts {
       let p = exp(Double(logits[Int(id)])) / total
@@ -148,13 +133,11 @@ struct VocabularyTests {
   func ends(set: InstructionSet) {
     let compute = Compute(threads: 1, instructionSet: set)
     let logits: [Float] = [-.infinity, 0, 1, -150, 2, -.infinity, -120]
-    var lse: Float = 0
-    let buffer = FloatBuffer(logits)
-    compute.reduceVocabulary(
-      buffer.rows(stride: 7), rows: 1, vocabulary: 7, inverseTemperature: 1, logSumExp: &lse)
+    let z = Tensor(logits)
+    let statistics = compute.reduceVocabulary(z, inverseTemperature: 1)
     func draw(_ uniform: Double) -> Int32 {
-      compute.drawToken(
-        logits, vocabulary: 7, inverseTemperature: 1, logSumExp: lse, uniform: uniform)
+      compute.drawTokens(
+        z, rows: [0], uniforms: [uniform], inverseTemperature: 1, statistics: statistics)[0]
     }
     #expect(draw(0) == 1)
     #expect(draw(1 - 0x1p-53) == 4)
@@ -170,38 +153,30 @@ struct VocabularyTests {
     for set in TestValues.instructionSets {
       for (threads, batch) in [(1, rows), (2, rows), (2, 1), (3, 4)] {
         let compute = Compute(threads: threads, instructionSet: set)
-        let buffer = FloatBuffer(logits)
-        let (lse, logp, entropy) = (
-          FloatBuffer(count: rows), FloatBuffer(count: rows), FloatBuffer(count: rows)
-        )
-        var draws: [UInt32] = []
+        let z = Tensor(rows: rows, columns: vocabulary, values: logits)
+        var statistics = LogitStatistics()
         for first in stride(from: 0, to: rows, by: batch) {
-          let count = min(batch, rows - first)
-          compute.reduceVocabulary(
-            buffer.rows(stride: vocabulary).from(row: first), rows: count, vocabulary: vocabulary,
-            inverseTemperature: 0.7, targets: Array(targets[first...]),
-            logSumExp: lse.pointer + first, logProbability: logp.pointer + first,
-            entropy: entropy.pointer + first)
+          let part = first..<min(first + batch, rows)
+          statistics.append(
+            compute.reduceVocabulary(
+              z.rows(part), inverseTemperature: 0.7, targets: Array(targets[part])))
         }
-        for row in 0..<rows {
-          draws.append(
-            UInt32(
-              compute.drawToken(
-                buffer.pointer + row * vocabulary, vocabulary: vocabulary, inverseTemperature: 0.7,
-                logSumExp: lse.values[row], uniform: Double(row) / 7)))
+        let uniforms = (0..<rows).map { Double($0) / 7 }
+        let together = compute.drawTokens(
+          z, rows: Array(0..<rows), uniforms: uniforms, inverseTemperature: 0.7,
+          statistics: statistics)
+        let alone = (0..<rows).reversed().map {
+          compute.drawTokens(
+            z, rows: [$0], uniforms: [uniforms[$0]], inverseTemperature: 0.7,
+            statistics: statistics)[0]
         }
-        var together = [Int32](repeating: -1, count: rows)
-        compute.drawTokens(
-          buffer.rows(stride: vocabulary), rows: rows, vocabulary: vocabulary,
-          inverseTemperature: 0.7, logSumExp: lse.pointer,
-          uniforms: (0..<rows).map { Double($0) / 7 }, into: &together)
-        #expect(together.map(UInt32.init) == draws)
+        #expect(together == alone.reversed())
         compute.vocabularyGradient(
-          buffer.rows(stride: vocabulary), rows: rows, vocabulary: vocabulary,
-          inverseTemperature: 0.7, targets: targets, logSumExp: lse.pointer,
-          entropy: entropy.pointer, dLogProbability: logp.pointer, dEntropy: entropy.pointer)
+          z, inverseTemperature: 0.7, targets: targets, statistics: statistics,
+          dLogProbability: statistics.logProbabilities, dEntropy: statistics.entropies)
         let bits =
-          lse.values.bits + logp.values.bits + entropy.values.bits + draws + buffer.values.bits
+          statistics.logSumExp.bits + statistics.logProbabilities.bits
+          + statistics.entropies.bits + together.map(UInt32.init) + z.values.bits
         seen = seen ?? bits
         let isSame = bits == seen
         #expect(isSame, "\(set), \(threads) threads, batches of \(batch)")

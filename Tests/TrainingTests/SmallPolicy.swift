@@ -22,7 +22,7 @@ struct SmallPolicy {
   }
 
   /// The weights' bits, tensor by tensor.
-  var bits: [[UInt32]] { model.parameters.tensors.map { $0.plainValues.map(\.bitPattern) } }
+  var bits: [[UInt32]] { model.parameters.tensors.map { $0.values.map(\.bitPattern) } }
 
   /// A rollout that the policy draws, with rewards by a rule.
   func rollout(

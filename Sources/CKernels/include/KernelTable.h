@@ -159,8 +159,9 @@ typedef struct {
       long end, float *_Nonnull d_gate, float *_Nonnull d_up);
   void (*_Nonnull rotate)(
       float *_Nonnull x, long stride, long row_begin, long row_end, long heads, long head_size,
-      const int32_t *_Nonnull positions, const float *_Nonnull cosines,
-      const float *_Nonnull sines, int inverse);
+      long rotated, int neighbours, const int32_t *_Nonnull positions,
+      const float *_Nonnull cosines, const float *_Nonnull sines,
+      int inverse); // the first `rotated` numbers of a head, by halves or by neighbours
   void (*_Nonnull add)(
       const float *_Nonnull a, float *_Nonnull b, long begin, long end); // b += a
   void (*_Nonnull scale)(float *_Nonnull x, float factor, long begin, long end);
@@ -182,17 +183,16 @@ typedef struct {
       float *_Nonnull scratch);
   long (*_Nonnull attention_gradient_scratch)(long head_size, long keys); // floats
 
-  // Vocabulary. `kept`, where not null, lists `count` ids in ascending order; else all of V.
+  // Vocabulary.
   void (*_Nonnull summarize)(
-      const float *_Nonnull logits, long count, const int32_t *_Nullable kept,
-      float inverse_temperature, int32_t target, VocabularySummary *_Nonnull);
+      const float *_Nonnull logits, long count, float inverse_temperature, int32_t target,
+      VocabularySummary *_Nonnull);
   void (*_Nonnull vocabulary_gradient)(
-      float *_Nonnull logits, long vocabulary, long count, const int32_t *_Nullable kept,
-      float inverse_temperature, int32_t target, float log_sum_exp, float entropy,
-      float d_log_probability, float d_entropy);
+      float *_Nonnull logits, long count, float inverse_temperature, int32_t target,
+      float log_sum_exp, float entropy, float d_log_probability, float d_entropy);
   int32_t (*_Nonnull draw)(
-      const float *_Nonnull logits, long count, const int32_t *_Nullable kept,
-      float inverse_temperature, float log_sum_exp, double uniform);
+      const float *_Nonnull logits, long count, float inverse_temperature, float log_sum_exp,
+      double uniform);
 
   void (*_Nonnull adamw)(
       const AdamWArguments *_Nonnull, float *_Nonnull parameter, float *_Nonnull gradient,

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import Training
 import Transformer
 

@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 import Training
 import Transformer
 
@@ -77,7 +78,7 @@ struct InitCommand: Command {
     let model = try refusing { try Self.model(arguments, context) }
     let configuration = try refusing { try model.write(to: target) }
     context.print(
-      "\(target.relativePath): \(configuration.architecture.rawValue) of "
+      "\(target.relativePath): \(configuration.modelType) of "
         + "\(NumberFormat.grouped(configuration.parameterCount)) weights, "
         + "\(configuration.layerCount) layers of width \(configuration.hiddenSize), vocabulary "
         + NumberFormat.grouped(configuration.vocabularySize))

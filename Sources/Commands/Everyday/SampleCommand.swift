@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 import Synchronization
 import Training
 import TrajectoryStore

@@ -12,39 +12,18 @@ extension CheckpointFiles {
     let weights = try SafetensorsFile(
       folder.appendingPathComponent(model.parameters.trainedFile))
     for tensor in model.parameters.trained {
-      let kept = try Self.values(tensor.storage.count) { (buffer) throws(ModelError) in
-        try weights.read(tensor.name, into: buffer)
-      }
-      let difference = difference(kept, tensor.plainValues, tensor.name, tensor.shape)
+      let kept = try weights.values(tensor.name)
+      let difference = difference(kept, tensor.values, tensor.name, tensor.shape)
       if let difference { return difference }
     }
     let state = try SafetensorsFile(folder.appendingPathComponent(optimizerFile))
     for entry in optimizer.state {
       let tensor = model.parameters.trained[entry.tensor]
-      let kept = try Self.values(tensor.storage.count) { (buffer) throws(ModelError) in
-        try state.read(entry.name, into: buffer)
-      }
-      let present = Self.plain(UnsafePointer(entry.values.pointer), as: tensor.storage)
+      let kept = try state.values(entry.name)
+      let present = tensor.storage.values(in: entry.values)
       if let difference = difference(kept, present, entry.name, tensor.shape) { return difference }
     }
     return nil
-  }
-
-  private static func values(
-    _ count: Int, _ read: (UnsafeMutableBufferPointer<Float>) throws(ModelError) -> Void
-  ) throws(ModelError) -> [Float] {
-    let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
-    defer { buffer.deallocate() }
-    try read(buffer)
-    return Array(buffer)
-  }
-
-  /// Numbers that lie as a parameter's do, in row-major order.
-  static func plain(_ stored: UnsafePointer<Float>, as storage: ParameterStorage) -> [Float] {
-    [Float](unsafeUninitializedCapacity: storage.count) { buffer, count in
-      if let start = buffer.baseAddress { storage.unpack(stored, into: start) }
-      count = storage.count
-    }
   }
 
   private static func difference(

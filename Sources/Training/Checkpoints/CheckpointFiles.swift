@@ -90,7 +90,7 @@ struct CheckpointFiles {
       url, tensors: state.map { TensorSpecification($0.name, parameters.trained[$0.tensor].shape) })
     for entry in state {
       try writer.append(
-        parameters.trained[entry.tensor].storage, stored: UnsafePointer(entry.values.pointer))
+        parameters.trained[entry.tensor].storage, stored: entry.values)
     }
     try writer.finish()
   }
@@ -103,10 +103,8 @@ struct CheckpointFiles {
     try model.parameters.readTrained(folder: folder)
     let file = try SafetensorsFile(folder.appendingPathComponent(optimizerFile))
     for entry in optimizer.state {
-      let storage = model.parameters.trained[entry.tensor].storage
-      var values = [Float](repeating: 0, count: storage.count)
-      try values.withUnsafeMutableBufferPointer { try file.read(entry.name, into: $0) }
-      storage.pack(values, into: entry.values.pointer)
+      model.parameters.trained[entry.tensor].storage.fill(
+        from: try file.values(entry.name), in: entry.values)
     }
     optimizer.resume(after: manifest.updates)
   }

@@ -1,4 +1,5 @@
 import Rollouts
+import Tensors
 import Transformer
 
 extension RunConfiguration {

@@ -60,8 +60,9 @@ public final class ParameterOptimizer {
   private let compute: Compute
   private let settings: Settings
   private let rules: [ParameterRule]
-  private let firstMoments: [FloatBuffer]
-  private let secondMoments: [FloatBuffer]
+  /// The moments, which lie as the gradients do: an arena each.
+  private let firstMoments: [Tensor]
+  private let secondMoments: [Tensor]
   /// Updates done so far.
   public private(set) var updates = 0
 
@@ -74,19 +75,18 @@ public final class ParameterOptimizer {
     self.compute = compute
     self.settings = settings
     self.rules = rules
-    firstMoments = parameters.trained.map { FloatBuffer(count: $0.storage.storedCount) }
-    secondMoments = parameters.trained.map { FloatBuffer(count: $0.storage.storedCount) }
+    let layout = parameters.arenaLayout
+    firstMoments = layout.parts(of: Tensor(count: layout.count))
+    secondMoments = layout.parts(of: Tensor(count: layout.count))
   }
 
   /// Moves the weights along gradients, which are zero afterwards.
   ///
   /// Where the gradient's norm isn't finite nothing moves, and no update is counted.
   public func update(by gradients: Gradients, learningRateFactor: Double) -> Report {
-    let norm = gradients.buffers.reduce(0.0) { sum, buffer in
-      sum + compute.squaredNorm(buffer.pointer, count: buffer.count)
-    }.squareRoot()
+    let norm = gradients.parts.reduce(0.0) { $0 + compute.squaredNorm($1) }.squareRoot()
     guard norm.isFinite else {
-      gradients.reset()
+      gradients.reset(compute)
       return Report(gradientNorm: norm, isApplied: false)
     }
     updates += 1
@@ -97,34 +97,20 @@ public final class ParameterOptimizer {
         learningRate: rules[index].learningRate * learningRateFactor, beta1: settings.beta1,
         beta2: settings.beta2, epsilon: settings.epsilon, weightDecay: rules[index].weightDecay,
         step: updates, gradientScale: scale, isClearingGradient: true)
-      let gradient = gradients.buffers[index]
-      switch tensor.storage {
-      case .matrix(let matrix):
-        compute.adamW(
-          matrix, gradient: gradient, m: firstMoments[index], v: secondMoments[index], step)
-      case .vector(let vector):
-        compute.adamW(
-          vector.pointer, gradient: gradient.pointer, m: firstMoments[index].pointer,
-          v: secondMoments[index].pointer, count: vector.count, step)
-      }
+      compute.adamW(
+        tensor.storage.stored, gradient: gradients.parts[index], m: firstMoments[index],
+        v: secondMoments[index], step)
     }
     return Report(gradientNorm: norm, isApplied: true, nonfiniteTensor: nonfiniteTensor)
   }
 
-  /// The first trained tensor with a weight that is not finite: its squares, summed in double precision, tell.
+  /// The first trained tensor with a weight that is not finite.
   private var nonfiniteTensor: String? {
-    parameters.trained.first { tensor in
-      let pointer: UnsafeMutablePointer<Float>
-      switch tensor.storage {
-      case .matrix(let matrix): pointer = matrix.pointer
-      case .vector(let vector): pointer = vector.pointer
-      }
-      return !compute.squaredNorm(pointer, count: tensor.storage.storedCount).isFinite
-    }?.name
+    parameters.trained.first { !compute.isFinite($0.storage.stored) }?.name
   }
 
   /// The moments of a tensor by name, for checkpoints: `exp_avg` and `exp_avg_sq`.
-  public var state: [(name: String, tensor: Int, values: FloatBuffer)] {
+  public var state: [(name: String, tensor: Int, values: Tensor)] {
     parameters.trained.enumerated().flatMap { index, tensor in
       [
         ("exp_avg.\(tensor.name)", index, firstMoments[index]),

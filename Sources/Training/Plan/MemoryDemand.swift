@@ -35,7 +35,7 @@ public struct MemoryDemand: Sendable {
   /// The adapters that are trained, where the model is frozen.
   public var adapter: AdapterConfiguration?
   /// How each matrix of the model is held.
-  public var format: @Sendable (_ name: String) -> WeightFormat = { _ in .float32 }
+  public var element: @Sendable (_ name: String) -> ElementType = { _ in .float32 }
 
   /// Makes a demand for steps whose prompts are all of one length.
   public init(
@@ -94,73 +94,37 @@ extension MemoryDemand {
   }
 
   /// The micro-batch with the most rows, if every completion has its full length.
-  ///
-  /// Groups are cut and packed as `PolicyUpdater` does it.
   var largestMicroBatch: MicroBatch {
     var largest = MicroBatch()
     for prompts in steps {
       let parts = max(1, min(updatesPerRollout, prompts.count))
       for part in 0..<parts {
         let range = part * prompts.count / parts..<(part + 1) * prompts.count / parts
-        var batch = MicroBatch()
-        for piece in prompts[range].flatMap(pieces(ofGroupWith:)) {
-          if batch.rows > 0, batch.rows +| piece.rows > cut.rows { batch = MicroBatch() }
-          batch.rows +|= piece.rows
-          batch.targets +|= piece.targets
-          if batch.rows > largest.rows { largest = batch }
+        let groups = prompts[range].map {
+          GroupLengths(
+            prompt: $0, completions: Array(repeating: completionLength, count: groupSize))
+        }
+        for batch in Transformer.MicroBatch.cut(groups, rowLimit: cut.rows) {
+          let rows = batch.slices.reduce(0) { $0 +| groups[$1.group].rows($1.completions) }
+          let completions = batch.slices.reduce(0) { $0 + $1.completions.count }
+          if rows > largest.rows {
+            largest = MicroBatch(rows: rows, targets: completions *| completionLength)
+          }
         }
       }
     }
     return largest
   }
 
-  /// A group in pieces of at most `cut.rows` rows, each with the prompt and at least one completion.
-  private func pieces(ofGroupWith prompt: Int) -> [MicroBatch] {
-    let room = (cut.rows - prompt) / max(1, completionLength)
-    let atOnce = max(1, min(groupSize, room))
-    return stride(from: 0, to: groupSize, by: atOnce).map { first in
-      let targets = min(atOnce, groupSize - first) *| completionLength
-      return MicroBatch(rows: prompt +| targets, targets: targets)
-    }
-  }
-
-  /// What a call of the generation engine holds at most.
-  struct Session {
-    /// Completions decoded together.
-    var completions: Int
-    /// Rows of a prefill or a decoding step.
-    var rows: Int
-    /// Blocks of keys and values in each layer.
-    var blocks: Int
-
-    /// - Parameter prompts: Their lengths; each has `samples` completions.
-    init(prompts: [Int], samples: Int, completionLength: Int, concurrency: Int) {
-      let size = KeyValueBlocks.positions
-      completions = min(concurrency, prompts.count *| samples)
-      let alive = min(prompts.count, (completions + samples - 1) / max(1, samples) + 1)
-      let longest = prompts.sorted(by: >).prefix(alive)
-      rows = max(
-        completions, longest.first ?? 0,
-        min(GenerationEngine.prefillRows, longest.reduce(0, +)))
-      let own = (completionLength + size - 1) / size + 1
-      blocks = completions *| own +| longest.reduce(0) { $0 + ($1 + size - 1) / size }
-    }
-  }
-
   /// The sessions of the steps and of evaluation.
-  var sessions: [Session] {
+  var sessions: [SessionDemand] {
     guard concurrency > 0 else { return [] }
-    var sessions = steps.map {
-      Session(
-        prompts: $0, samples: groupSize, completionLength: completionLength,
+    func session(_ prompts: [Int], samples: Int) -> SessionDemand {
+      SessionDemand(
+        groups: prompts.map { ($0, samples) }, completionLength: completionLength,
         concurrency: concurrency)
     }
-    if !evaluated.isEmpty {
-      sessions.append(
-        Session(
-          prompts: evaluated, samples: evaluatedSamples, completionLength: completionLength,
-          concurrency: concurrency))
-    }
-    return sessions
+    return steps.map { session($0, samples: groupSize) }
+      + (evaluated.isEmpty ? [] : [session(evaluated, samples: evaluatedSamples)])
   }
 }

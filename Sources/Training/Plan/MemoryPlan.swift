@@ -4,17 +4,17 @@ import Transformer
 
 /// What a run will need, before anything is done: bytes by purpose, from shapes alone.
 ///
-/// Letters: R rows of a micro-batch, S rows of a prefill or a decoding step, C width, F feed-forward width,
-/// H and K query and key heads of size D, V vocabulary, L layers, P parameters, T trained ones, r the rank
-/// of M adapted products; a float is 4 bytes, matrices are counted with their rows padded to a panel.
+/// What a row takes in a layer is what the layer's parts declare (`RowCosts`), here by the letters: a the floats that a
+/// layer keeps, f and b the scratch of forward and backward passes, k keys and values. R rows of a micro-batch, S rows
+/// of a prefill or a decoding step, C width, V vocabulary, L layers, P parameters, T trained ones; a float is 4 bytes,
+/// matrices are counted with their rows padded to a panel.
 ///
 ///     weights                               4P; 2P where frozen and stored as bfloat16
 ///     adapters, gradients, two moments      4T; 4T, 8T (T = P where all is trained, without adapters)
-///     a layer's activations                 a = 2C + 2HD + 2KD + 2F + H + 2, and r for each adapted product
-///     activations                           4R·L·a;  4R·(L·C + a) where they are computed again
-///     scratch of the backward pass          4R·(5C + 2HD + 5KD + 3F + r), and of the vocabulary 16·targets·C
+///     activations                           4R·Σ a;  4R·(L·C + a) where they are computed again
+///     scratch                               4R·(b + k + 2C) + 4·max(R, S)·f, and of the vocabulary 16·targets·C
 ///     logits                                4·min(targets, chunk)·V
-///     keys and values while sampling        4·L·2KD·16·blocks
+///     cache while sampling                  the declared bytes of a block · blocks
 ///     sampling's own activations            4S·(a + C)
 ///     records of completions in hand        a step's and an evaluation's, measured; 48 bytes a token
 public struct MemoryPlan: Sendable {
@@ -47,7 +47,7 @@ public struct MemoryPlan: Sendable {
     let trained = demand.trained.bytes()
     var resident = [
       Item(name: "program", bytes: Self.program),
-      Item(name: "weights", bytes: model.tensorLayout.bytes(demand.format)),
+      Item(name: "weights", bytes: model.tensorLayout.bytes(demand.element)),
     ]
     if demand.tokenizerBytes > 0 {
       resident.insert(Item(name: "tokenizer", bytes: demand.tokenizerBytes), at: 1)
@@ -76,73 +76,62 @@ public struct MemoryPlan: Sendable {
     let model = demand.model
     let sessions = demand.sessions
     guard !sessions.isEmpty else { return [] }
-    let perBlock = 2 *| KeyValueBlocks.positions *| model.keyValueHeadCount *| model.headSize *| 4
+    let costs = model.rowCosts(adapter: demand.adapter)
     let blocks = sessions.map(\.blocks).max() ?? 0
     let rows = sessions.map(\.rows).max() ?? 0
     let atOnce = sessions.map(\.completions).max() ?? 0
     return [
-      Item(name: "keys and values", bytes: model.layerCount *| blocks *| perBlock),
+      Item(name: "keys and values", bytes: blocks *| model.cacheBytesPerBlock),
       Item(
         name: "activations, sampling",
-        bytes: 4 *| rows *| (model.activationsOfALayer +| model.hiddenSize)),
+        bytes: 4 *| rows *| (costs.savedOfLargestLayer +| model.hiddenSize)),
       Item(name: "logits, sampling", bytes: 4 *| atOnce *| model.vocabularySize),
     ]
   }
 
   private static func updateItems(_ demand: MemoryDemand) -> [Item] {
     let model = demand.model
+    let costs = model.rowCosts(adapter: demand.adapter)
     let batch = demand.largestMicroBatch
     let rows = batch.rows
-    let queries = model.headCount *| model.headSize
-    let keys = model.keyValueHeadCount *| model.headSize
-    let reduced = (demand.adapter?.tensorLayout(for: model).count ?? 0) / 2
-    let rank = demand.adapter?.rank ?? 0
-    let whole = model.layerCount *| model.activationsOfALayer +| reduced *| rank
     let kept =
       demand.cut.recomputesActivations
-      ? model.layerCount *| model.hiddenSize +| whole / max(1, model.layerCount) : whole
-    // Stream, norms, attention's gradients, its keys and values in blocks, two of the feed-forward.
-    let scratch =
-      5 *| model.hiddenSize +| 2 *| queries +| 5 *| keys +| 3 *| model.intermediateSize +| rank
-    let chunk = max(1, VocabularyHead.chunkLogits / model.vocabularySize)
+      ? model.layerCount *| costs.layerInput +| costs.savedOfLargestLayer
+      : costs.savedOfLayers.saturatingSum
+    // The stream after the last layer and its gradient stand beside the parts' scratch.
+    let backward = costs.backwardScratch +| costs.passingKeysAndValues +| 2 *| model.hiddenSize
+    let widest = max(rows, demand.sessions.map(\.rows).max() ?? 0)
+    let logits =
+      4 *| min(batch.targets, max(1, VocabularyHead.chunkLogits / model.vocabularySize))
+      *| model.vocabularySize
     var items = [
       Item(name: "activations", bytes: 4 *| rows *| kept),
       Item(
-        name: "scratch", bytes: 4 *| rows *| scratch +| 16 *| batch.targets *| model.hiddenSize),
-      Item(name: "logits", bytes: 4 *| min(batch.targets, chunk) *| model.vocabularySize),
+        name: "scratch",
+        bytes: 4 *| rows *| backward +| 4 *| widest *| costs.forwardScratch
+          +| 16 *| batch.targets *| model.hiddenSize),
+      Item(name: "logits", bytes: logits),
     ]
     if demand.hasReference {
       // The reference scores with a layer's activations and a head of its own.
-      let reference =
-        4 *| rows
-        *| (model.activationsOfALayer +| model.hiddenSize +| model.hiddenSize
-          +| model.intermediateSize +| 2 *| keys) +| 8 *| batch.targets *| model.hiddenSize
+      let passing =
+        costs.savedOfLargestLayer +| costs.forwardScratch +| costs.passingKeysAndValues
+        +| model.hiddenSize
       items.append(
         Item(
           name: "reference's scratch",
-          bytes: reference +| 4 *| min(batch.targets, chunk) *| model.vocabularySize))
+          bytes: 4 *| rows *| passing +| 8 *| batch.targets *| model.hiddenSize +| logits))
     }
     return items
   }
 }
 
-extension ModelConfiguration {
-  /// What a layer keeps for its backward pass, floats a row.
-  var activationsOfALayer: Int {
-    let queries = headCount * headSize
-    let keys = keyValueHeadCount * headSize
-    let normed = normalizesQueriesAndKeys ? queries + keys + headCount + keyValueHeadCount : 0
-    return 2 * hiddenSize + 2 * queries + 2 * keys + 2 * intermediateSize + headCount + 2 + normed
-  }
-}
-
 extension [TensorSpecification] {
   /// The bytes of tensors in memory, the padding of matrices included.
-  func bytes(_ format: (_ name: String) -> WeightFormat = { _ in .float32 }) -> Int {
+  func bytes(_ element: (_ name: String) -> ElementType = { _ in .float32 }) -> Int {
     reduce(0) { sum, tensor in
-      guard tensor.shape.count == 2 else { return sum +| 4 *| tensor.count }
-      let layout = PackedLayout(rows: tensor.shape[0], columns: tensor.shape[1])
-      return sum +| layout.count *| (format(tensor.name) == .float32 ? 4 : 2)
+      let size = tensor.shape.count == 2 ? element(tensor.name).size : 4
+      return sum +| ParameterStorage.storedCount(tensor.shape) *| size
     }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 import Transformer
 
 /// Copies a model's folder, its weights stored in another type, an adapter merged into them; one tensor
@@ -58,9 +59,7 @@ public struct ModelExport {
     let layout = configuration.tensorLayout
     var writer = try SafetensorsWriter(url, tensors: layout, elementType: elementType)
     for tensor in layout {
-      var values = [Float](repeating: 0, count: tensor.count)
-      try values.withUnsafeMutableBufferPointer { try files.read(tensor.name, into: $0) }
-      try writer.append(values)
+      try writer.append(try files.values(tensor.name))
     }
     try writer.finish()
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 import Tokenizers
 import Transformer
 
@@ -46,10 +47,10 @@ public struct NewModel {
 
   /// The members of config.json that name sizes, with the default of a small Llama.
   public static let smallLlama: JSONObject = [
-    "architectures": [.string(Architecture.llama.className)],
+    "architectures": [.string("LlamaForCausalLM")],
     "attention_bias": false, "hidden_act": "silu", "hidden_size": 128, "initializer_range": 0.02,
     "intermediate_size": 344, "max_position_embeddings": 2048, "mlp_bias": false,
-    "model_type": .string(Architecture.llama.rawValue), "num_attention_heads": 4,
+    "model_type": .string("llama"), "num_attention_heads": 4,
     "num_hidden_layers": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "rope_scaling": .null,
     "rope_theta": 10000.0, "tie_word_embeddings": true, "use_cache": true,
   ]

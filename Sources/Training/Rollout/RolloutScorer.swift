@@ -23,26 +23,23 @@ public struct RolloutScorer {
     each: (TokenStatistics) throws -> Void
   ) rethrows {
     let groups = groups(of: rollouts)
-    for range in PackedBatch.ranges(of: groups, rowLimit: rowLimit) {
-      let batch = PackedBatch(Array(groups[range]))
+    for microBatch in MicroBatch.cut(groups.map(\.lengths), rowLimit: rowLimit) {
+      let batch = PackedBatch(microBatch, of: groups)
       let statistics = pass.score(batch, under: Distribution(temperature: temperature))
       for targets in batch.targetRanges { try each(statistics[targets]) }
     }
   }
 
+  /// Neighbours with the same prompt as groups.
   private func groups(
     of rollouts: [(prompt: [TokenID], completion: [TokenID])]
   ) -> [TokenGroup] {
     var groups: [TokenGroup] = []
-    var rows = 0
     for (prompt, completion) in rollouts {
-      let added = max(0, completion.count - 1)
-      if let last = groups.indices.last, groups[last].prompt == prompt, rows + added <= rowLimit {
+      if let last = groups.indices.last, groups[last].prompt == prompt {
         groups[last].completions.append(completion)
-        rows += added
       } else {
         groups.append(TokenGroup(prompt: prompt, completions: [completion]))
-        rows = prompt.count + added
       }
     }
     return groups

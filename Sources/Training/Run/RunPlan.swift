@@ -42,7 +42,7 @@ public struct RunPlan {
     demand.dataBytes = preparation.dataBytes
     demand.adapter = AdapterChoice(preparation.resolved).adapter(for: preparation.source)
     if demand.adapter != nil, let base = preparation.source?.base {
-      demand.format = try WeightFiles(folder: base).heldFormat(of:)
+      demand.element = try WeightFiles(folder: base).heldElement(of:)
     }
     disk = DiskPlan(
       trainedCount: demand.trained.map(\.count).saturatingSum,
@@ -71,7 +71,7 @@ public struct RunPlan {
       let source = try ModelSource(
         ModelLocator.locate(name, environment: ProcessInfo.processInfo.environment))
       return source.configuration.tensorLayout.bytes(
-        try WeightFiles(folder: source.base).heldFormat(of:))
+        try WeightFiles(folder: source.base).heldElement(of:))
     }
     guard let adapter = AdapterChoice(preparation.resolved).adapter(for: preparation.source) else {
       return model.tensorLayout.bytes()

@@ -93,7 +93,8 @@ extension TrainingRun {
     if startsAsBase, !settings.objective.refreshesReference {
       return ReferenceModel(baseOf: policy.model, temperature: temperature)
     }
-    let parameters = Parameters(copying: policy.model.parameters)
+    let parameters = Parameters(
+      copying: policy.model.parameters, compute: policy.model.compute)
     if let kept, isKept {
       try parameters.readTrained(folder: kept)
     } else if checkpoint != nil {

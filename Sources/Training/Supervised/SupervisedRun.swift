@@ -147,7 +147,7 @@ public final class SupervisedRun {
         completionLength: examples.map(\.completion.count).max() ?? 1, concurrency: 0)
       demand.adapter = policy.model.parameters.adapter
       if demand.adapter != nil {
-        demand.format = try WeightFiles(folder: policy.source.base).heldFormat(of:)
+        demand.element = try WeightFiles(folder: policy.source.base).heldElement(of:)
       }
       let least = demand.fit(
         within: limit, rows: settings.microBatchTokens,

@@ -98,12 +98,13 @@ public final class SupervisedTrainer {
     let tokens = max(1, batch.reduce(0) { $0 + $1.countedTokens })
     let groups = batch.map { TokenGroup(prompt: $0.prompt, completions: [$0.completion]) }
     var loss = 0.0
-    for range in PackedBatch.ranges(of: groups, rowLimit: settings.rowLimit) {
-      let packed = PackedBatch(Array(groups[range]))
+    for microBatch in MicroBatch.cut(groups.map(\.lengths), rowLimit: settings.rowLimit) {
+      let packed = PackedBatch(microBatch, of: groups)
       let statistics = pass.forward(packed)
       var gradient = [Float](repeating: 0, count: packed.targets.count)
-      for (example, targets) in zip(batch[range], packed.targetRanges) {
-        for (place, target) in targets.enumerated() where example.mask?[place] ?? true {
+      for (slice, targets) in zip(microBatch.slices, packed.targetRanges) {
+        let mask = batch[slice.group].mask
+        for (place, target) in targets.enumerated() where mask?[place] ?? true {
           loss -= Double(statistics.logProbabilities[target])
           gradient[target] = -1 / Float(tokens)
         }

@@ -37,7 +37,7 @@ final class PolicyUpdater {
   private let pass: TrainingPass
   /// The adaptive entropy coefficient, part of a checkpoint.
   var entropy: EntropyController
-  /// The course of the learning rate over the updates.
+  /// The schedule of the learning rate over the updates.
   var learningRate: LearningRatePlan
 
   init(
@@ -150,7 +150,7 @@ final class PolicyUpdater {
         remedy: Self.remedy)
       guard settings.skipsNonfinite else { throw fault }
       try beforeMove()
-      pass.gradients.reset()
+      pass.gradients.reset(model.compute)
       return Outcome(
         record: UpdateRecord(
           step: step, update: index, policyStep: optimizer.updates, completions: [],
@@ -190,10 +190,12 @@ final class PolicyUpdater {
     let update = try PreparedUpdate(
       completions: members.map(input), settings: settings.objective, context: context)
     var sum = LossSum(members.count)
+    let groups = part.map(Self.tokens)
     var first = 0
-    for groups in microBatches(part) {
-      let count = groups.joined().count
-      try accumulate(groups, members: first..<first + count, update, into: &sum)
+    for microBatch in MicroBatch.cut(groups.map(\.lengths), rowLimit: settings.cut.rows) {
+      let count = microBatch.slices.reduce(0) { $0 + $1.completions.count }
+      try accumulate(
+        PackedBatch(microBatch, of: groups), members, first..<first + count, update, into: &sum)
       first += count
     }
     return sum
@@ -231,28 +233,6 @@ final class PolicyUpdater {
     }
   }
 
-  /// Whole groups where they fit; the completions of a longer one are spread over several batches, each
-  /// with the prompt.
-  private func microBatches(_ part: [[Member]]) -> [[[Member]]] {
-    let pieces = part.flatMap { group -> [[Member]] in
-      var pieces: [[Member]] = [[]]
-      var rows = group.first?.group.promptTokens.count ?? 0
-      for member in group {
-        let count = member.completion.completion.tokens.count
-        if rows + count > settings.cut.rows, !pieces[pieces.count - 1].isEmpty {
-          pieces.append([])
-          rows = member.group.promptTokens.count
-        }
-        pieces[pieces.count - 1].append(member)
-        rows += count
-      }
-      return pieces
-    }
-    let ranges = PackedBatch.ranges(
-      of: pieces.map(Self.tokens), rowLimit: settings.cut.rows)
-    return ranges.map { Array(pieces[$0]) }
-  }
-
   private static func tokens(_ group: [Member]) -> TokenGroup {
     TokenGroup(
       prompt: group.first?.group.promptTokens ?? [],
@@ -261,24 +241,25 @@ final class PolicyUpdater {
 
   /// Forward, objective, backward of one micro-batch.
   private func accumulate(
-    _ groups: [[Member]], members: Range<Int>, _ update: PreparedUpdate, into sum: inout LossSum
+    _ batch: PackedBatch, _ all: [Member], _ members: Range<Int>, _ update: PreparedUpdate,
+    into sum: inout LossSum
   ) throws {
-    let batch = PackedBatch(groups.map(Self.tokens))
     let statistics = pass.forward(
       batch,
       under: Distribution.sampled(
-        groups.joined().map(\.completion), temperature: settings.temperature))
+        all[members].map(\.completion), temperature: settings.temperature))
     let hasEntropyBonus = settings.objective.hasEntropyBonus
-    var slope = [Float](repeating: 0, count: batch.targets.count)
-    var entropySlope = [Float](repeating: 0, count: hasEntropyBonus ? slope.count : 0)
+    var gradient = [Float](repeating: 0, count: batch.targets.count)
+    var entropyGradient = [Float](
+      repeating: 0, count: hasEntropyBonus ? gradient.count : 0)
     for (member, targets) in zip(members, batch.targetRanges) {
       let logProbabilities = Array(statistics.logProbabilities[targets])
       let evaluation = try update.evaluate(
         member, logProbabilities: logProbabilities,
         entropies: Array(statistics.entropies[targets]))
       for (place, target) in targets.enumerated() {
-        slope[target] = Float(evaluation.logProbabilityGradient[place])
-        if hasEntropyBonus { entropySlope[target] = Float(evaluation.entropyGradient[place]) }
+        gradient[target] = Float(evaluation.logProbabilityGradient[place])
+        if hasEntropyBonus { entropyGradient[target] = Float(evaluation.entropyGradient[place]) }
       }
       sum.loss += evaluation.loss
       sum.statistics.add(evaluation.statistics)
@@ -292,7 +273,7 @@ final class PolicyUpdater {
         }
       }
     }
-    pass.backward(dLogProbability: slope, dEntropy: entropySlope)
+    pass.backward(dLogProbability: gradient, dEntropy: entropyGradient)
   }
 
   private func outcome(

@@ -13,6 +13,7 @@ import Transformer
 final class ReferenceModel {
   let parameters: Parameters
   private let scoring: ScoringPass
+  private let compute: Compute
   private let temperature: Float
 
   /// A reference with weights of its own.
@@ -30,23 +31,24 @@ final class ReferenceModel {
   private init(_ model: LanguageModel, temperature: Float) {
     parameters = model.parameters
     scoring = ScoringPass(model)
+    compute = model.compute
     self.temperature = temperature
   }
 
   /// Fills in the reference's log-probabilities of every completion, in batches of `rowLimit` rows.
   func score(_ rollout: inout StepRecord, rowLimit: Int) {
-    let groups = rollout.groups.map {
-      TokenGroup(prompt: $0.promptTokens, completions: $0.completions.map(\.completion.tokens))
-    }
-    for range in PackedBatch.ranges(of: groups, rowLimit: rowLimit) {
-      let batch = PackedBatch(Array(groups[range]))
-      let completions = rollout.groups[range].flatMap(\.completions)
+    let groups = rollout.groups.map(\.tokens)
+    for microBatch in MicroBatch.cut(groups.map(\.lengths), rowLimit: rowLimit) {
+      let batch = PackedBatch(microBatch, of: groups)
+      let completions = microBatch.slices.flatMap {
+        rollout.groups[$0.group].completions[$0.completions]
+      }
       let statistics = scoring.score(
         batch, under: Distribution.sampled(completions, temperature: temperature))
       var next = 0
-      for group in range {
-        for completion in rollout.groups[group].completions.indices {
-          rollout.groups[group].completions[completion].referenceLogProbabilities = Array(
+      for slice in microBatch.slices {
+        for completion in slice.completions {
+          rollout.groups[slice.group].completions[completion].referenceLogProbabilities = Array(
             statistics.logProbabilities[batch.targetRanges[next]])
           next += 1
         }
@@ -56,14 +58,13 @@ final class ReferenceModel {
 
   /// Moves the reference towards the policy by a share.
   func move(towards policy: Parameters, share: Double) {
-    guard share < 1 else {
-      parameters.copy(from: policy)
-      return
-    }
-    let (new, old) = (Float(share), Float(1 - share))
-    for (mine, theirs) in zip(parameters.trained, policy.trained) {
-      let mixed = zip(mine.plainValues, theirs.plainValues).map { old * $0 + new * $1 }
-      mine.storage.pack(from: mixed)
-    }
+    parameters.move(towards: policy, share: share, compute)
+  }
+}
+
+extension GroupRecord {
+  /// The prompt and the completions as token ids.
+  var tokens: TokenGroup {
+    TokenGroup(prompt: promptTokens, completions: completions.map(\.completion.tokens))
   }
 }

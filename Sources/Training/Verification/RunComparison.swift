@@ -135,7 +135,7 @@ public struct RunComparison {
           place: "\(name) in \(place)", first: shapes.0.map { "shape \($0.shape)" },
           second: shapes.1.map { "shape \($0.shape)" })
       }
-      let values = (try values(of: shape, in: files.0), try values(of: shape, in: files.1))
+      let values = (try files.0.values(name), try files.1.values(name))
       let differing = zip(values.0, values.1).enumerated().first {
         $0.element.0.bitPattern != $0.element.1.bitPattern
       }
@@ -146,15 +146,6 @@ public struct RunComparison {
       }
     }
     return nil
-  }
-
-  private func values(
-    of tensor: TensorSpecification, in file: SafetensorsFile
-  ) throws(ModelError) -> [Float] {
-    let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: tensor.count)
-    defer { buffer.deallocate() }
-    try file.read(tensor.name, into: buffer)
-    return Array(buffer)
   }
 
   /// The place of a row-major element: `[3, 17]`.

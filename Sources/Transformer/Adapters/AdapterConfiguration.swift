@@ -45,12 +45,7 @@ public struct AdapterConfiguration: Sendable, Equatable {
 
   /// The adapters' tensors for a model: of each adapted layer A [r, inputs], then B [outputs, r].
   public func tensorLayout(for model: ModelConfiguration) -> [TensorSpecification] {
-    model.linearLayers.filter { adapts($0.name) }.flatMap { layer in
-      [
-        TensorSpecification(Self.tensorA(of: layer.name), [rank, layer.shape[1]]),
-        TensorSpecification(Self.tensorB(of: layer.name), [layer.shape[0], rank]),
-      ]
-    }
+    model.blueprint(adapter: self).adapterTensors
   }
 
   /// How many numbers the adapters of a model have.
@@ -90,16 +85,5 @@ public struct AdapterConfiguration: Sendable, Equatable {
           + "that rank is no smaller than what it adapts; lower lora_r")
     }
     return faults
-  }
-}
-
-extension ModelConfiguration {
-  /// The linear layers that can be adapted, by name without `.weight`, with their weights' shapes.
-  public var linearLayers: [TensorSpecification] {
-    let suffix = ".weight"
-    return tensorLayout.compactMap { tensor in
-      guard tensor.shape.count == 2, tensor.name.hasSuffix("_proj" + suffix) else { return nil }
-      return TensorSpecification(String(tensor.name.dropLast(suffix.count)), tensor.shape)
-    }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 
 /// A LoRA adapter in PEFT's layout: adapter_config.json and adapter_model.safetensors.
 ///
@@ -42,7 +43,7 @@ public struct AdapterFolder: Sendable {
         remedy: "save the adapter with safe_serialization=True")
     }
     let tensors = try SafetensorsFile(folder.appendingPathComponent(Self.weights))
-    var reader = ConfigurationReader(json)
+    var reader = ConfigurationReader(json, path: url.path)
     let rank = reader.integer("r", in: 1...65_536)
     let alpha = reader.number("lora_alpha", in: AdapterConfiguration.alphas) ?? 8
     let isRankStabilized = reader.boolean("use_rslora", default: false)

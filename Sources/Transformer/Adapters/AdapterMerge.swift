@@ -37,46 +37,16 @@ public struct AdapterMerge {
   public func write(to url: URL, elementType: ElementType) throws {
     var writer = try SafetensorsWriter(url, tensors: layout, elementType: elementType)
     for tensor in layout {
-      var values = try read(tensor) { try weights.read(tensor.name, into: $0) }
+      var values = try weights.values(tensor.name)
       let layer = String(tensor.name.dropLast(".weight".count))
       if changes.specification(of: AdapterConfiguration.tensorA(of: layer)) != nil {
-        try add(to: &values, of: layer, shape: tensor.shape)
+        Compute.merge(
+          a: try changes.values(AdapterConfiguration.tensorA(of: layer)),
+          b: try changes.values(AdapterConfiguration.tensorB(of: layer)), rank: adapter.rank,
+          scale: adapter.scale, into: &values)
       }
       try writer.append(values)
     }
     try writer.finish()
-  }
-
-  /// W += s B A.
-  private func add(to values: inout [Float], of layer: String, shape: [Int]) throws {
-    let (outputs, inputs) = (shape[0], shape[1])
-    let specificationA = TensorSpecification(
-      AdapterConfiguration.tensorA(of: layer), [adapter.rank, inputs])
-    let specificationB = TensorSpecification(
-      AdapterConfiguration.tensorB(of: layer), [outputs, adapter.rank])
-    let a = try read(specificationA) { try changes.read(specificationA.name, into: $0) }
-    let b = try read(specificationB) { try changes.read(specificationB.name, into: $0) }
-    let scale = Double(adapter.scale)
-    var row = [Double](repeating: 0, count: inputs)
-    for output in 0..<outputs {
-      for column in 0..<inputs { row[column] = 0 }
-      for rank in 0..<adapter.rank {
-        let factor = scale * Double(b[output * adapter.rank + rank])
-        let start = rank * inputs
-        for column in 0..<inputs { row[column] += factor * Double(a[start + column]) }
-      }
-      let start = output * inputs
-      for column in 0..<inputs {
-        values[start + column] = Float(Double(values[start + column]) + row[column])
-      }
-    }
-  }
-
-  private func read(
-    _ tensor: TensorSpecification, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Void
-  ) throws -> [Float] {
-    var values = [Float](repeating: 0, count: tensor.count)
-    try values.withUnsafeMutableBufferPointer { try body($0) }
-    return values
   }
 }

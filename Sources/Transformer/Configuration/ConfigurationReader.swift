@@ -5,9 +5,14 @@ import Rollouts
 /// A faulty value reads as one that is legal, so that reading goes on and all faults are found.
 struct ConfigurationReader {
   let object: JSONObject
+  /// What messages call the file.
+  let path: String
   private(set) var faults: [ModelError.Fault] = []
 
-  init(_ object: JSONObject) { self.object = object }
+  init(_ object: JSONObject, path: String) {
+    self.object = object
+    self.path = path
+  }
 
   mutating func note(_ key: String, _ reason: String) {
     faults.append(ModelError.Fault(key, reason))

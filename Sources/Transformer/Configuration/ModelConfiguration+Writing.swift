@@ -1,4 +1,5 @@
 import Rollouts
+import Tensors
 
 extension ModelConfiguration {
   /// config.json for weights of a type: the original with its `dtype` or `torch_dtype` set.
@@ -24,7 +25,7 @@ extension ModelConfiguration {
     let end = endTokenIDs.count > 1 ? .array(endTokenIDs.map(token)) : token(endTokenIDs.first)
     let impliedHeadSize = headCount > 0 ? hiddenSize / headCount : 0
     let object: JSONObject = [
-      "architectures": [.string(Architecture.llama.className)],
+      "architectures": [.string(Llama.className)],
       "attention_bias": false,
       "attention_dropout": 0.0,
       "bos_token_id": token(beginTokenID),
@@ -36,7 +37,7 @@ extension ModelConfiguration {
       "intermediate_size": integer(intermediateSize),
       "max_position_embeddings": integer(maximumPositions),
       "mlp_bias": false,
-      "model_type": .string(Architecture.llama.rawValue),
+      "model_type": .string(Llama.modelType),
       "num_attention_heads": integer(headCount),
       "num_hidden_layers": integer(layerCount),
       "num_key_value_heads": integer(keyValueHeadCount ?? headCount),

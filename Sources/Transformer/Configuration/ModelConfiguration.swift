@@ -1,44 +1,19 @@
 import Foundation
 import Rollouts
+import Tensors
 
 /// What a model is made of: the checked content of a Hugging Face folder's config.json and
 /// generation_config.json.
 ///
-/// A value that exists is sound: counts are positive and bounded, heads divide evenly, the rotary
-/// part is one that is implemented. H heads, K key-value heads, D head size, C hidden size.
-public struct ModelConfiguration: Sendable, Equatable {
-  /// The family.
-  public let architecture: Architecture
-  /// C, the size of a token's state.
-  public let hiddenSize: Int
-  /// The size inside the feed-forward part.
-  public let intermediateSize: Int
-  /// The number of layers.
-  public let layerCount: Int
-  /// H, the number of query heads; a multiple of `keyValueHeadCount`.
-  public let headCount: Int
-  /// K, the number of key and value heads.
-  public let keyValueHeadCount: Int
-  /// D, the size of a head; even; H · D need not be C.
-  public let headSize: Int
-  /// The number of rows of the embedding.
-  public let vocabularySize: Int
-  /// The longest sequence, in tokens.
-  public let maximumPositions: Int
-  /// ε of the RMS norms.
-  public let normEpsilon: Float
-  /// The position embedding.
-  public let rope: RotaryEmbedding
-  /// Whether the head is the embedding's own matrix.
-  public let tiesEmbeddings: Bool
-  /// Whether queries, keys and values have biases.
-  public let attentionBias: Bool
-  /// Whether the attention's output has a bias.
-  public let attentionOutputBias: Bool
-  /// Whether the three products of the feed-forward part have biases.
-  public let mlpBias: Bool
-  /// Whether each head of queries and keys passes an RMS norm of its own before it is turned.
-  public let normalizesQueriesAndKeys: Bool
+/// A value that exists is sound: counts are positive and bounded, heads divide evenly, the parts
+/// are ones that are implemented.
+public struct ModelConfiguration: Sendable {
+  /// The family, by Hugging Face's `model_type`.
+  public let modelType: String
+  /// The class name that transformers writes under `architectures`.
+  public let className: String
+  /// The parts that the family chose.
+  let design: ModelDesign
   /// The token that begins a text, if any.
   public let beginTokenID: TokenID?
   /// The token that pads a batch, if any; nothing here pads, it is kept for others.
@@ -50,16 +25,70 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// The whole of generation_config.json, where there is one.
   public let generation: JSONObject?
 
-  let slidingWindow: Int?
-  /// Which layers have the window; nil for all of them.
-  let slidingLayers: [Bool]?
+  /// C, the size of a token's state.
+  public var hiddenSize: Int { design.hiddenSize }
+  /// The number of layers.
+  public var layerCount: Int { design.layers.count }
+  /// The number of rows of the embedding.
+  public var vocabularySize: Int { design.vocabularySize }
+  /// The longest sequence, in tokens.
+  public var maximumPositions: Int { design.maximumPositions }
+  /// Whether the head is the embedding's own matrix.
+  public var tiesEmbeddings: Bool { design.tiesEmbeddings }
 
-  /// How many positions a token of the layer sees, itself included; nil where it sees all.
-  ///
-  /// A window that the longest sequence fits in is no window.
-  public func slidingWindow(layer: Int) -> Int? {
-    guard let slidingWindow, slidingWindow < maximumPositions else { return nil }
-    if let slidingLayers, !slidingLayers[layer] { return nil }
-    return slidingWindow
+  init(
+    family: any ModelFamily.Type, design: ModelDesign, beginTokenID: TokenID?,
+    padTokenID: TokenID?, endTokenIDs: [TokenID], original: JSONObject, generation: JSONObject?
+  ) {
+    modelType = family.modelType
+    className = family.className
+    self.design = design
+    self.beginTokenID = beginTokenID
+    self.padTokenID = padTokenID
+    self.endTokenIDs = endTokenIDs
+    self.original = original
+    self.generation = generation
   }
+}
+
+extension ModelConfiguration: Equatable {
+  /// Whether both were read from the same files.
+  public static func == (a: ModelConfiguration, b: ModelConfiguration) -> Bool {
+    a.modelType == b.modelType && a.original == b.original && a.generation == b.generation
+  }
+}
+
+// What follows from the parts.
+extension ModelConfiguration {
+  /// The parts as they run, with adapters on some of their maps.
+  func blueprint(adapter: AdapterConfiguration? = nil) -> Blueprint {
+    Blueprint(design, adapter: adapter)
+  }
+
+  /// Every tensor with what it is for, from the embedding up, in a fixed order; a tied head is the embedding and is
+  /// not listed.
+  public var tensorDeclarations: [TensorDeclaration] { blueprint().tensors }
+
+  /// The name and shape of every tensor.
+  public var tensorLayout: [TensorSpecification] { tensorDeclarations.map(\.specification) }
+
+  /// The number of trained values, shared ones once.
+  public var parameterCount: Int { tensorLayout.map(\.count).saturatingSum }
+
+  /// The linear maps that can be adapted, by name without `.weight`, with their weights' shapes.
+  public var linearLayers: [TensorSpecification] {
+    tensorDeclarations.filter(\.role.isAdaptable).map {
+      TensorSpecification(
+        String($0.specification.name.dropLast(".weight".count)), $0.specification.shape)
+    }
+  }
+
+  /// Floating-point operations of a token's forward pass that sees `context` positions.
+  /// - Parameter meetsVocabulary: Whether its logits are computed.
+  public func flops(context: Int, meetsVocabulary: Bool = true) -> Int {
+    blueprint().flops(context: context) + (meetsVocabulary ? 2 * hiddenSize * vocabularySize : 0)
+  }
+
+  /// What is cached of a token while completions are generated, in bytes, all layers together.
+  public var cacheBytesPerToken: Int { cacheBytesPerBlock / KeyValueBlocks.positions }
 }

@@ -7,23 +7,23 @@ extension ConfigurationReader {
   /// The position embedding.
   /// - Throws: `ModelError` of kind `.unsupported` that names an embedding that isn't implemented.
   mutating func rotaryEmbedding(
-    maximumPositions: Int, path: String
+    maximumPositions: Int
   ) throws(ModelError) -> RotaryEmbedding {
     let outerTheta = positiveNumber("rope_theta", below: 1e15)
-    try refusePartialRotation(self, subject: "partial_rotary_factor", path: path)
+    try refusePartialRotation(self, subject: "partial_rotary_factor")
     guard let key = ropeKey() else { return RotaryEmbedding(theta: outerTheta ?? 10_000) }
     guard let object = object[key]?.object else {
       note(key, "expected an object, found \(Self.shown(self.object[key] ?? .null))")
       return RotaryEmbedding(theta: 10_000)
     }
-    var reader = ConfigurationReader(object)
+    var reader = ConfigurationReader(object, path: path)
     defer { for fault in reader.faults { note("\(key).\(fault.subject ?? "")", fault.reason) } }
     for nested in ["full_attention", "sliding_attention"] where object[nested]?.object != nil {
       throw ModelError(
         .unsupported, path: path, subject: "\(key).\(nested)",
         "a position embedding for each kind of layer is not supported")
     }
-    try refusePartialRotation(reader, subject: "\(key).partial_rotary_factor", path: path)
+    try refusePartialRotation(reader, subject: "\(key).partial_rotary_factor")
     let theta = reader.positiveNumber("rope_theta", below: 1e15) ?? outerTheta ?? 10_000
     let kind = reader.string("rope_type") ?? reader.string("type") ?? "default"
     switch kind {
@@ -48,12 +48,12 @@ extension ConfigurationReader {
   }
 
   private func refusePartialRotation(
-    _ reader: ConfigurationReader, subject: String, path: String
+    _ reader: ConfigurationReader, subject: String
   ) throws(ModelError) {
     guard let value = reader.value("partial_rotary_factor"), value.double != 1 else { return }
     throw ModelError(
       .unsupported, path: path, subject: subject,
-      "turning only part of a head (\(Self.shown(value))) is not supported")
+      "rotating only part of a head (\(Self.shown(value))) is not supported")
   }
 
   private mutating func required(_ key: String) -> Double {
@@ -71,7 +71,7 @@ extension ConfigurationReader {
     return .llama3(
       factor: required("factor"), lowFrequencyFactor: low, highFrequencyFactor: high,
       originalMaximumPositions: integer(
-        "original_max_position_embeddings", in: 1...ModelConfiguration.Limits.positions,
+        "original_max_position_embeddings", in: 1...Limits.positions,
         default: maximumPositions))
   }
 }

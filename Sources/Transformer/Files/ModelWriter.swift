@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 
 /// Writes the files of a model's folder beside the weights.
 public enum ModelWriter {

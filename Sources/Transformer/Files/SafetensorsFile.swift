@@ -1,4 +1,6 @@
 import Foundation
+import Rollouts
+import Tensors
 
 /// A safetensors file, opened, checked and mapped into memory.
 ///
@@ -68,6 +70,28 @@ public final class SafetensorsFile: Sendable {
     }
   }
 
+  /// A tensor's values as float32.
+  /// - Parameters:
+  ///   - name: the tensor.
+  ///   - range: the elements, in row-major order; nil for all of them.
+  /// - Throws: `ModelError` where there is no such tensor, its type is not one of `ElementType`,
+  ///   it is shorter, or the file can't be read.
+  public func values(
+    _ name: String, _ range: Range<Int>? = nil
+  ) throws(ModelError) -> [Float] {
+    let range = range ?? 0..<(entries[name]?.shape.saturatingProduct ?? 0)
+    var values = [Float](repeating: 0, count: range.count)
+    let result: Result<Void, ModelError> = values.withUnsafeMutableBufferPointer { buffer in
+      do throws(ModelError) {
+        return .success(try read(name, from: range.lowerBound, into: buffer))
+      } catch {
+        return .failure(error)
+      }
+    }
+    try result.get()
+    return values
+  }
+
   /// Copies a tensor's values as float32.
   /// - Parameters:
   ///   - name: the tensor.
@@ -75,7 +99,7 @@ public final class SafetensorsFile: Sendable {
   ///   - target: room for the elements to copy; `first + target.count` is within the tensor.
   /// - Throws: `ModelError` where there is no such tensor, its type is not one of `ElementType`,
   ///   it is shorter, or the file can't be read.
-  public func read(
+  func read(
     _ name: String, from first: Int = 0, into target: UnsafeMutableBufferPointer<Float>
   ) throws(ModelError) {
     let path = url.path

@@ -3,6 +3,7 @@
 // the offsets refer, without gaps. https://github.com/huggingface/safetensors#format
 
 import Rollouts
+import Tensors
 
 /// Where each tensor of a safetensors file lies.
 ///

@@ -3,6 +3,7 @@
 
 import Foundation
 import Rollouts
+import Tensors
 
 /// Writes a safetensors file tensor by tensor, holding none of them.
 ///
@@ -42,7 +43,7 @@ public struct SafetensorsWriter: ~Copyable {
   /// Writes the next values of the next tensor, all of them or some, rounded to the nearest where they are
   /// stored shorter.
   /// - Precondition: They are not more than what the tensor still lacks.
-  public mutating func append(_ values: UnsafeBufferPointer<Float>) throws(FileError) {
+  mutating func append(_ values: UnsafeBufferPointer<Float>) throws(FileError) {
     precondition(
       nextTensor < tensors.count
         && values.count <= tensors[nextTensor].count - writtenOfTensor,

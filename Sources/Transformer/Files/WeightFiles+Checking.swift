@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 
 extension WeightFiles {
   /// Checks that the folder has exactly the tensors that the configuration calls for.
@@ -27,7 +28,7 @@ extension WeightFiles {
         faults.append(
           ModelError.Fault(
             "tensor \(quoted(name))",
-            "is unknown: a \(configuration.architecture.rawValue) model with this config.json has "
+            "is unknown: a \(configuration.modelType) model with this config.json has "
               + "none of the name"))
       }
     }
@@ -77,19 +78,11 @@ extension WeightFiles {
       shape.shape == embedding.specification(of: embeddingName)?.shape
     else { return false }
     let piece = 1 << 18
-    let left = UnsafeMutableBufferPointer<Float>.allocate(capacity: piece)
-    let right = UnsafeMutableBufferPointer<Float>.allocate(capacity: piece)
-    defer {
-      left.deallocate()
-      right.deallocate()
-    }
     var first = 0
     while first < shape.count {
       let count = min(piece, shape.count - first)
-      let here = UnsafeMutableBufferPointer(rebasing: left[..<count])
-      let there = UnsafeMutableBufferPointer(rebasing: right[..<count])
-      try head.read(Self.headName, from: first, into: here)
-      try embedding.read(embeddingName, from: first, into: there)
+      let here = try head.values(Self.headName, first..<first + count)
+      let there = try embedding.values(embeddingName, first..<first + count)
       // By bits: a NaN in both is no difference.
       if zip(here, there).contains(where: { $0.bitPattern != $1.bitPattern }) { return false }
       first += count

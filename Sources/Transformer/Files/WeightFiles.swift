@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 
 /// The weights of a model's folder: model.safetensors, or the parts that
 /// model.safetensors.index.json lists.
@@ -49,20 +50,19 @@ public struct WeightFiles: Sendable {
       ?? .float32
   }
 
-  /// Copies a tensor's values, widened to float32.
+  /// A tensor's values, widened to float32.
   /// - Parameters:
   ///   - name: the tensor.
-  ///   - first: the first element to copy, in row-major order.
-  ///   - target: room for the elements to copy.
+  ///   - range: the elements, in row-major order; nil for all of them.
   /// - Throws: `ModelError` where it is missing, of a type that can't be read, or shorter.
-  public func read(
-    _ name: String, from first: Int = 0, into target: UnsafeMutableBufferPointer<Float>
-  ) throws(ModelError) {
+  public func values(
+    _ name: String, _ range: Range<Int>? = nil
+  ) throws(ModelError) -> [Float] {
     guard let file = fileOfTensor[name] else {
       throw ModelError(
         .invalid, path: folder.path, subject: "tensor \(quoted(name))", "is missing")
     }
-    try file.read(name, from: first, into: target)
+    return try file.values(name, range)
   }
 
   private static func parts(

@@ -14,14 +14,15 @@ public final class GenerationEngine {
 
   let model: LanguageModel
   let head: VocabularyHead
-  let activations = LayerActivations()
-  let stream = FloatScratch()
+  let activations: SlotMemory
+  let stream = TensorScratch()
 
   /// Makes an engine for a model.
   public init(_ model: LanguageModel, concurrency: Int = 128) {
     self.model = model
     self.concurrency = max(1, concurrency)
     head = VocabularyHead(model)
+    activations = model.makeSharedActivations()
   }
 
   /// Draws the completions of each request; nil where the observer cancelled.

@@ -17,8 +17,8 @@ struct GenerationSession {
   /// A prompt that has been run, for as long as completions of it are to come or under way.
   private struct Prefilled {
     var blocks: [Int32]
-    /// The residual stream at the prompt's last token, [C].
-    var lastRow: [Float]
+    /// The residual stream at the prompt's last token, [1, C].
+    var lastRow: Tensor
     var unfinished: Int
   }
 
@@ -42,35 +42,18 @@ struct GenerationSession {
     self.requests = requests
     self.settings = settings
     self.observer = observer
-    sampler = TokenSampler(
-      compute: engine.model.compute, vocabulary: engine.model.configuration.vocabularySize,
-      settings: settings, key: key)
+    sampler = TokenSampler(compute: engine.model.compute, settings: settings, key: key)
     results = requests.map { Array(repeating: GeneratedCompletion(), count: $0.samples) }
     for (index, request) in requests.enumerated() {
       for sample in 0..<request.samples { queue.append((index, sample)) }
     }
-    cache = KeyValueCache(
-      engine.model.configuration,
-      capacity: Self.capacity(
-        requests, settings, context: engine.model.configuration.maximumPositions,
-        engine.concurrency,
-        queue.count))
-  }
-
-  /// Blocks that suffice whatever ends when: those of the longest prompts and completions.
-  private static func capacity(
-    _ requests: [GenerationRequest], _ settings: SamplingSettings, context: Int, _ concurrency: Int,
-    _ total: Int
-  ) -> Int {
-    let size = KeyValueBlocks.positions
-    let longest = requests.map(\.prompt.count).max() ?? 0
-    let atOnce = min(concurrency, total)
     // A limit beyond the context is legal, and never reached.
-    let own = (min(settings.maxNewTokens, context) + size - 1) / size + 2
-    let prompt = (longest + size - 1) / size
-    // A prompt lives while one of its completions does; a prefill may run a few ahead.
-    let promptsAtOnce = min(requests.count, atOnce + GenerationEngine.prefillRows)
-    return atOnce * own + promptsAtOnce * prompt
+    let demand = SessionDemand(
+      groups: requests.map { ($0.prompt.count, $0.samples) },
+      completionLength: min(
+        settings.maxNewTokens, engine.model.configuration.maximumPositions),
+      concurrency: engine.concurrency)
+    cache = KeyValueCache(engine.model.blueprint, capacity: demand.blockLimit)
   }
 
   mutating func run() -> [[GeneratedCompletion]]? {
@@ -111,44 +94,50 @@ struct GenerationSession {
   }
 
   private mutating func run(prompts: [Int]) {
-    var tokens: [TokenID] = []
-    var positions: [Int32] = []
-    var plan = AttentionPlan()
-    var lastRows: [Int] = []
+    var rows = TokenRows()
+    var tables: [[Int32]] = []
     for request in prompts {
       let prompt = requests[request].prompt
-      let count = (prompt.count + KeyValueBlocks.positions - 1) / KeyValueBlocks.positions
-      let blocks = (0..<count).map { _ in cache.allocate() }
-      plan.promptSpans.append(
+      let blocks = (0..<KeyValueBlocks.blocks(forPositions: prompt.count)).map { _ in
+        cache.allocate()
+      }
+      tables.append(blocks)
+      rows.attention.promptSpans.append(
         AttentionSpan(
-          rowStart: tokens.count, count: prompt.count, firstPosition: 0,
-          tableStart: plan.table.count))
-      plan.table.append(contentsOf: blocks)
-      tokens.append(contentsOf: prompt)
-      positions.append(contentsOf: 0..<Int32(prompt.count))
-      lastRows.append(tokens.count - 1)
+          rowStart: rows.count, count: prompt.count, firstPosition: 0,
+          tableStart: rows.attention.table.count))
+      rows.attention.table.append(contentsOf: blocks)
+      rows.tokens.append(contentsOf: prompt)
+      rows.positions.append(contentsOf: 0..<Int32(prompt.count))
+    }
+    let stream = run(rows)
+    for ((request, blocks), span) in zip(zip(prompts, tables), rows.attention.promptSpans) {
+      let last = Int(span.rowStart + span.count) - 1
+      // A copy: the stream is written anew by the next rows.
+      let lastRow = Tensor(count: stream.columns)
+      lastRow.fill(from: stream.rows(last..<last + 1))
       prefilled[request] = Prefilled(
-        blocks: blocks, lastRow: [], unfinished: requests[request].samples)
+        blocks: blocks, lastRow: lastRow, unfinished: requests[request].samples)
     }
+  }
+
+  /// The residual stream of rows after the last layer, [R, C].
+  private func run(_ rows: TokenRows) -> Tensor {
     engine.model.runLayers(
-      tokens: tokens, positions: positions, plan: plan, blocks: cache.layers,
-      keeping: [engine.activations], into: engine.stream)
-    let width = engine.model.configuration.hiddenSize
-    for (request, row) in zip(prompts, lastRows) {
-      prefilled[request]?.lastRow = Array(
-        UnsafeBufferPointer(start: engine.stream.pointer + row * width, count: width))
-    }
+      rows, caches: cache.layers, keeping: [engine.activations], into: engine.stream)
+    return engine.stream.tensor
   }
 
   /// Draws the first token of each admitted completion from its prompt's last row.
   private mutating func drawFirstTokens(
     _ order: [Int], _ members: [Int: [(request: Int, sample: Int)]]
   ) {
-    let stream = order.flatMap { prefilled[$0]?.lastRow ?? [] }
-    let logits = stream.withUnsafeBufferPointer { rows in
-      rows.baseAddress.map { engine.head.logits(of: Array(order.indices), in: $0) }
+    let stream = Tensor(rows: order.count, columns: engine.model.configuration.hiddenSize)
+    for (row, request) in order.enumerated() {
+      guard let prompt = prefilled[request] else { continue }
+      stream.rows(row..<row + 1).fill(from: prompt.lastRow)
     }
-    guard let logits else { return }
+    let logits = engine.head.logits(of: Array(order.indices), in: stream)
     var draws: [TokenSampler.Draw] = []
     var drawn: [(request: Int, sample: Int)] = []
     for (row, request) in order.enumerated() {
@@ -157,7 +146,7 @@ struct GenerationSession {
         drawn.append(member)
       }
     }
-    let tokens = sampler.draw(draws, logits: logits, rows: order.count)
+    let tokens = sampler.draw(draws, logits: logits)
     for (member, token) in zip(drawn, tokens) {
       var completion = GeneratedCompletion()
       append(token, to: &completion)
@@ -184,31 +173,26 @@ struct GenerationSession {
 
   /// Runs the last token of every slot and draws the next.
   private mutating func decode() {
-    var tokens: [TokenID] = []
-    var positions: [Int32] = []
-    var plan = AttentionPlan()
+    var rows = TokenRows()
     for index in slots.indices {
       let request = requests[slots[index].request]
       let position = request.prompt.count + slots[index].completion.tokens.count - 1
       if position / KeyValueBlocks.positions == slots[index].table.count {
         slots[index].table.append(cache.allocate())
       }
-      tokens.append(slots[index].completion.tokens[slots[index].completion.tokens.count - 1])
-      positions.append(Int32(position))
-      plan.promptSpans.append(
+      rows.tokens.append(slots[index].completion.tokens[slots[index].completion.tokens.count - 1])
+      rows.positions.append(Int32(position))
+      rows.attention.promptSpans.append(
         AttentionSpan(
           rowStart: index, count: 1, firstPosition: position,
-          tableStart: plan.table.count))
-      plan.table.append(contentsOf: slots[index].table)
+          tableStart: rows.attention.table.count))
+      rows.attention.table.append(contentsOf: slots[index].table)
     }
-    engine.model.runLayers(
-      tokens: tokens, positions: positions, plan: plan, blocks: cache.layers,
-      keeping: [engine.activations], into: engine.stream)
-    let logits = engine.head.logits(of: Array(slots.indices), in: engine.stream.pointer)
+    let logits = engine.head.logits(of: Array(slots.indices), in: run(rows))
     let draws = slots.enumerated().map { row, slot in
       draw(row: row, slot.request, slot.sample, index: slot.completion.tokens.count)
     }
-    advance(by: sampler.draw(draws, logits: logits, rows: slots.count))
+    advance(by: sampler.draw(draws, logits: logits))
   }
 
   private mutating func advance(by tokens: [TokenSampler.Token]) {

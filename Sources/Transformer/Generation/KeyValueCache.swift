@@ -1,16 +1,14 @@
 import Tensors
 
-/// The keys and values of sequences being generated: the same block ids in every layer.
+/// What the attention parts keep of sequences being generated: the same block ids in every layer.
 final class KeyValueCache {
   let layers: [KeyValueBlocks]
   private var free: [Int32]
 
   /// Room for `capacity` blocks of 16 positions; memory is touched only as blocks are used.
-  init(_ configuration: ModelConfiguration, capacity: Int) {
-    layers = (0..<configuration.layerCount).map { _ in
-      KeyValueBlocks(
-        blockCount: capacity, kvHeads: configuration.keyValueHeadCount,
-        headSize: configuration.headSize)
+  init(_ blueprint: Blueprint, capacity: Int) {
+    layers = blueprint.layers.map {
+      KeyValueBlocks(blockCount: capacity, shape: $0.attention.cache)
     }
     free = (0..<Int32(capacity)).reversed()
   }

@@ -1,4 +1,5 @@
 import Rollouts
+import Tensors
 
 /// How tokens are drawn from the policy.
 public struct SamplingSettings: Sendable, Equatable {
@@ -31,8 +32,10 @@ public struct SamplingSettings: Sendable, Equatable {
     self.endTokens = endTokens.sorted()
   }
 
-  /// Whether a truncation can leave less than the whole vocabulary.
-  var truncates: Bool { topK > 0 || topP < 1 || minP > 0 }
+  /// What of the distribution tokens are drawn from.
+  var truncation: Truncation {
+    Truncation(temperature: temperature, topK: topK, topP: topP, minP: minP)
+  }
 
   /// The tokens that can't be drawn as the completion's `index`-th token.
   func excluded(at index: Int) -> [TokenID] { index < minNewTokens ? endTokens : [] }

@@ -23,68 +23,53 @@ struct TokenSampler {
   }
 
   let compute: Compute
-  let vocabulary: Int
   let settings: SamplingSettings
   let key: GenerationKey
 
-  init(compute: Compute, vocabulary: Int, settings: SamplingSettings, key: GenerationKey) {
-    self.compute = compute
-    self.vocabulary = vocabulary
-    self.settings = settings
-    self.key = key
-  }
-
   /// Draws tokens; rows of logits may be masked in place, and may serve several draws.
-  func draw(
-    _ draws: [Draw], logits: UnsafeMutablePointer<Float>, rows: Int
-  ) -> [Token] {
-    // Draws from one row have one index, so one kept set.
-    var keptSets = [KeptSet?](repeating: nil, count: rows)
-    if settings.truncates || settings.minNewTokens > 0 {
-      var isMasked = [Bool](repeating: false, count: rows)
-      for draw in draws where !isMasked[draw.row] {
-        let row = logits + draw.row * vocabulary
-        isMasked[draw.row] = true
-        keptSets[draw.row] = Truncation.keptSet(
-          row, vocabulary: vocabulary, settings: settings,
-          excluding: settings.excluded(at: draw.index))
-        keptSets[draw.row]?.mask(row, vocabulary: vocabulary)
-      }
-    }
+  func draw(_ draws: [Draw], logits: Tensor) -> [Token] {
+    let keptSets = mask(logits, draws)
     let inverseTemperature = settings.temperature > 0 ? 1 / settings.temperature : 1
-    var logSumExp = [Float](repeating: 0, count: rows)
-    var entropy = [Float](repeating: 0, count: rows)
-    var normalizer = [Double](repeating: 0, count: rows)
-    compute.reduceVocabulary(
-      Rows(logits, stride: vocabulary), rows: rows, vocabulary: vocabulary,
-      inverseTemperature: inverseTemperature, logSumExp: &logSumExp, entropy: &entropy,
-      normalizer: &normalizer)
-    return draws.map { draw in
-      let row = logits + draw.row * vocabulary
-      let id =
-        settings.temperature > 0
-        ? compute.drawToken(
-          row, vocabulary: vocabulary, inverseTemperature: inverseTemperature,
-          logSumExp: logSumExp[draw.row], uniform: uniform(draw))
-        : likeliest(row)
-      return Token(
+    let statistics = compute.reduceVocabulary(logits, inverseTemperature: inverseTemperature)
+    let rows = draws.map(\.row)
+    let ids =
+      settings.temperature > 0
+      ? compute.drawTokens(
+        logits, rows: rows, uniforms: draws.map(uniform), inverseTemperature: inverseTemperature,
+        statistics: statistics)
+      : rows.map { compute.likeliestToken(logits, row: $0) }
+    return zip(rows, ids).map { row, id in
+      Token(
         id: id,
         logProbability: Compute.logProbability(
-          ofLogit: row[Int(id)], inverseTemperature: inverseTemperature,
-          normalizer: normalizer[draw.row]),
-        entropy: entropy[draw.row], keptSet: keptSets[draw.row])
+          ofLogit: logits[row, Int(id)], inverseTemperature: inverseTemperature,
+          normalizer: statistics.normalizers[row]),
+        entropy: statistics.entropies[row], keptSet: keptSets[row])
     }
+  }
+
+  /// Truncates the rows that are drawn from: the kept set of each, nil where all of it stays.
+  private func mask(_ logits: Tensor, _ draws: [Draw]) -> [KeptSet?] {
+    var keptSets = [KeptSet?](repeating: nil, count: logits.rows)
+    guard settings.truncation.isActive || settings.minNewTokens > 0 else { return keptSets }
+    var isMasked = [Bool](repeating: false, count: logits.rows)
+    // Draws from one row have one index, so one kept set.
+    for draw in draws where !isMasked[draw.row] {
+      isMasked[draw.row] = true
+      guard
+        let set = compute.keptSet(
+          logits, row: draw.row, after: settings.truncation,
+          excluding: settings.excluded(at: draw.index))
+      else { continue }
+      keptSets[draw.row] = set
+      compute.mask(logits, row: draw.row, keeping: set)
+    }
+    return keptSets
   }
 
   private func uniform(_ draw: Draw) -> Double {
     Philox(
       seed: key.seed, purpose: key.purpose, step: key.step, draw: draw.draw, sample: draw.sample
     ).uniform(at: draw.index)
-  }
-
-  private func likeliest(_ row: UnsafePointer<Float>) -> TokenID {
-    var best = 0
-    for id in 1..<max(vocabulary, 1) where row[id] > row[best] { best = id }
-    return TokenID(best)
   }
 }

@@ -1,11 +1,10 @@
-import Foundation
 import Rollouts
 import Tensors
 
 /// A decoder-only transformer: embedding, layers of attention and feed-forward, final norm, head.
 ///
 ///     x₀ = E[token]
-///     x  = x + Attention(norm(x)),  x = x + FeedForward(norm(x))     for each layer
+///     x  = x + Attention(norm(x)),  x = x + FeedForward(norm(x))     for each layer, or as its family has it
 ///     logits = norm(x_L) W_headᵀ
 ///
 /// One forward serves sampling, scoring and training: the same kernels, so the same bits for the same
@@ -19,9 +18,14 @@ public final class LanguageModel {
   public let compute: Compute
   /// Whether adapters take part; without them the model is its frozen base.
   public let appliesAdapter: Bool
-  let attentionScale: Float
-  private let rotary: RotaryTables
-  private let shared = SharedScratch()
+
+  let blueprint: Blueprint
+  /// Scratch that all layers use in turn, whoever runs them.
+  let scratch: SlotMemory
+  /// The factors of a norm that are computed from its tensor.
+  let normFactors = TensorScratch()
+  /// Cosines and sines of each rotation.
+  let rotaryTables: [RotaryTable]
 
   /// Makes a model of parameters, with their adapters on or off.
   public init(_ parameters: Parameters, compute: Compute, appliesAdapter: Bool = true) {
@@ -29,144 +33,68 @@ public final class LanguageModel {
     self.appliesAdapter = appliesAdapter
     self.compute = compute
     configuration = parameters.configuration
-    attentionScale = 1 / Float(configuration.headSize).squareRoot()
-    rotary = RotaryTables(configuration)
+    blueprint = parameters.blueprint
+    scratch = SlotMemory(count: blueprint.scratch.count)
+    rotaryTables = blueprint.rotations.map { $0.makeTable() }
   }
 
-  /// Scratch that a forward pass needs whoever runs it.
-  private final class SharedScratch {
-    let normed = FloatScratch()
-    let hidden = FloatScratch()
-  }
-
-  /// Makes room for positions below `count`; called before rows with such positions are run.
-  func prepare(positions count: Int) { rotary.reserve(count) }
-
-  /// Rotates each head by its row's position, in place; `inverse` is the backward pass.
-  func rotate(
-    _ x: UnsafeMutablePointer<Float>, rows: Int, heads: Int, positions: UnsafePointer<Int32>,
-    inverse: Bool = false
-  ) {
-    let size = configuration.headSize
-    compute.rotate(
-      Rows(x, stride: heads * size), rows: rows, heads: heads, headSize: size, positions: positions,
-      cosines: rotary.cosines, sines: rotary.sines, inverse: inverse)
+  /// Memory for the saved slots of one layer after the other, where nothing is kept.
+  func makeSharedActivations() -> SlotMemory {
+    SlotMemory(count: blueprint.layers.lazy.map(\.savedColumns.count).max() ?? 0)
   }
 
   /// Runs rows of tokens through all layers.
   /// - Parameters:
-  ///   - plan: Which rows attend to which blocks.
-  ///   - blocks: The keys and values of each layer; one entry where all layers share scratch.
+  ///   - caches: The keys and values of each layer.
   ///   - kept: The activations of each layer; one entry where nothing is kept.
   ///   - stream: The residual stream after the last layer, [R, C].
   func runLayers(
-    tokens: [TokenID], positions: [Int32], plan: AttentionPlan, blocks: [KeyValueBlocks],
-    keeping kept: [LayerActivations], into stream: FloatScratch
+    _ tokens: TokenRows, caches: [KeyValueBlocks], keeping kept: [SlotMemory],
+    into stream: TensorScratch
   ) {
-    let rows = tokens.count
-    let width = configuration.hiddenSize
-    let shares = kept.count == 1
-    prepare(positions: Int(positions.max() ?? 0) + 1)
-    compute.gatherEmbedding(
-      tokens, from: parameters.embedding,
-      into: Rows(kept[0].input.reserve(rows * width), stride: width))
-    for (index, layer) in parameters.layers.enumerated() {
-      let saved = kept[shares ? 0 : index]
-      let isLast = index == parameters.layers.count - 1
-      let next = isLast ? stream : kept[shares ? 0 : index + 1].input
-      positions.withUnsafeBufferPointer { positions in
-        guard let positions = positions.baseAddress else { return }
-        run(
-          layer, index: index, rows: rows, positions: positions, plan: plan,
-          blocks: blocks[blocks.count == 1 ? 0 : index], saved: saved,
-          into: next.reserve(rows * width))
-      }
+    let highest = Int(tokens.positions.max() ?? 0)
+    for table in rotaryTables { table.reserve(positions: highest + 1) }
+    let layers = blueprint.layers
+    func run(_ index: Int) -> LayerRun {
+      LayerRun(
+        model: self, tokens: tokens, cache: caches[index],
+        saved: kept[kept.count == 1 ? 0 : index])
+    }
+    func input(of index: Int) -> Tensor {
+      index == layers.count
+        ? stream.reserve(rows: tokens.count, columns: configuration.hiddenSize)
+        : run(index).reserve(layers[index].blocks[0].input)
+    }
+    embed(tokens.tokens, into: input(of: 0))
+    for (index, layer) in layers.enumerated() {
+      forward(layer, run(index), into: input(of: index + 1))
     }
   }
 
-  private func run(
-    _ layer: LayerParameters, index: Int, rows: Int, positions: UnsafePointer<Int32>,
-    plan: AttentionPlan, blocks: KeyValueBlocks, saved: LayerActivations,
-    into result: UnsafeMutablePointer<Float>
-  ) {
-    let normed = attend(
-      layer, index: index, rows: rows, positions: positions, plan: plan, blocks: blocks,
-      saved: saved)
-    layer.feedForward.forward(
-      normed, residual: saved.middle.pointer, into: result, rows: rows, model: self,
-      hidden: shared.hidden, saving: saved.feedForward)
+  /// x₀ = s · E[token], [R, C].
+  private func embed(_ tokens: [TokenID], into x: Tensor) {
+    compute.gatherEmbedding(tokens, from: parameters.matrix(blueprint.embedding), into: x)
+    let scale = blueprint.design.embeddingScale
+    if scale != 1 { compute.scale(x, by: scale) }
+  }
+
+  private func forward(_ layer: Blueprint.Layer, _ run: LayerRun, into result: Tensor) {
+    for (place, block) in layer.blocks.enumerated() {
+      let isLast = place == layer.blocks.count - 1
+      block.forward(into: isLast ? result : run.reserve(layer.blocks[place + 1].input), run)
+    }
   }
 
   /// Computes again what a layer keeps, from the input that it kept: the same operations on the same
   /// numbers as in `runLayers`, so the same bits.
   ///
   /// What only the next layer needs is left out.
-  func recompute(
-    layer index: Int, of batch: PackedBatch, positions: UnsafePointer<Int32>,
-    blocks: KeyValueBlocks, saved: LayerActivations
-  ) {
-    let layer = parameters.layers[index]
-    let normed = attend(
-      layer, index: index, rows: batch.rowCount, positions: positions, plan: batch.plan,
-      blocks: blocks, saved: saved)
-    layer.feedForward.recompute(
-      normed, rows: batch.rowCount, model: self, hidden: shared.hidden, saving: saved.feedForward)
-  }
-
-  /// The first half of a layer.
-  /// - Returns: The second half's normed input, [R, C].
-  private func attend(
-    _ layer: LayerParameters, index: Int, rows: Int, positions: UnsafePointer<Int32>,
-    plan: AttentionPlan, blocks: KeyValueBlocks, saved: LayerActivations
-  ) -> UnsafeMutablePointer<Float> {
-    let width = configuration.hiddenSize
-    let normed = shared.normed.reserve(rows * width)
-    norm(saved.input.pointer, layer.inputNorm, rows, normed, saved.inputInverseRMS)
-    let middle = saved.middle.reserve(rows * width)
-    layer.attention.forward(
-      normed, residual: saved.input.pointer, into: middle, rows: rows, layer: index, model: self,
-      plan: plan, positions: positions, blocks: blocks, saving: saved.attention)
-    norm(middle, layer.middleNorm, rows, normed, saved.middleInverseRMS)
-    return normed
-  }
-
-  private func norm(
-    _ x: UnsafeMutablePointer<Float>, _ weight: Vector, _ rows: Int,
-    _ normed: UnsafeMutablePointer<Float>, _ inverseRMS: FloatScratch
-  ) {
-    let width = configuration.hiddenSize
-    compute.rmsNorm(
-      Rows(x, stride: width), rows: rows, columns: width, weight: weight.values.pointer,
-      epsilon: configuration.normEpsilon, into: Rows(normed, stride: width),
-      inverseRMS: inverseRMS.reserve(rows))
-  }
-}
-
-/// Cosines and sines of each position's angles, [positions, D/2], in float32 from double angles.
-private final class RotaryTables {
-  private let frequencies: [Double]
-  private var count = 0
-  private let cosineScratch = FloatScratch()
-  private let sineScratch = FloatScratch()
-
-  init(_ configuration: ModelConfiguration) {
-    frequencies = configuration.rope.inverseFrequencies(headSize: configuration.headSize)
-  }
-
-  var cosines: UnsafePointer<Float> { UnsafePointer(cosineScratch.pointer) }
-  var sines: UnsafePointer<Float> { UnsafePointer(sineScratch.pointer) }
-
-  func reserve(_ positions: Int) {
-    guard positions > count else { return }
-    count = max(positions, 2 * count, 256)
-    let half = frequencies.count
-    let cosines = cosineScratch.reserve(count * half)
-    let sines = sineScratch.reserve(count * half)
-    for position in 0..<count {
-      for (index, frequency) in frequencies.enumerated() {
-        let angle = Double(position) * frequency
-        cosines[position * half + index] = Float(cos(angle))
-        sines[position * half + index] = Float(sin(angle))
+  func recompute(_ layer: Blueprint.Layer, _ run: LayerRun) {
+    for (place, block) in layer.blocks.enumerated() {
+      if place == layer.blocks.count - 1 {
+        block.recompute(run)
+      } else {
+        block.forward(into: run.reserve(layer.blocks[place + 1].input), run)
       }
     }
   }

@@ -31,6 +31,31 @@ struct AttentionPlan {
   var straddles: [(from: Int, to: Int)] = []
   /// Block ids, indexed from each span's `tableStart`.
   var table: [Int32] = []
+
+  /// All spans.
+  var spans: [AttentionSpan] { promptSpans + completionSpans }
+
+  /// Stores the keys and values of all rows in a layer's blocks.
+  func store(keys: Tensor, values: Tensor, into blocks: KeyValueBlocks, _ compute: Compute) {
+    compute.store(keys: keys, values: values, spans: promptSpans, table: table, into: blocks)
+    for straddle in straddles { blocks.copy(block: straddle.from, to: straddle.to) }
+    compute.store(keys: keys, values: values, spans: completionSpans, table: table, into: blocks)
+  }
+}
+
+/// Tokens that pass through the layers together, each with its position in its own sequence.
+struct TokenRows {
+  /// The token of each row.
+  var tokens: [TokenID] = []
+  /// Its position in its own sequence.
+  var positions: [Int32] = []
+  /// Which rows see which.
+  var attention = AttentionPlan()
+  /// The rows of each group, for the backward pass of attention; none while sampling.
+  var groups: [PackedGroup] = []
+
+  /// How many rows there are.
+  var count: Int { tokens.count }
 }
 
 /// Groups laid out as rows of tokens without padding: each prompt once, then its completions.
@@ -51,19 +76,12 @@ public struct PackedBatch {
     public var token: TokenID
   }
 
-  /// The token of each row.
-  public private(set) var tokens: [TokenID] = []
-  /// The position of each row's token in its own sequence.
-  public private(set) var positions: [Int32] = []
   /// Completion tokens in order of group, completion, token.
   public private(set) var targets: [Target] = []
   /// The range of `targets` of each completion, group by group.
   public private(set) var targetRanges: [Range<Int>] = []
-  /// The rows of each group, for the backward pass of attention.
-  private(set) var groups: [PackedGroup] = []
-
-  /// Where the rows' keys and values lie.
-  private(set) var plan = AttentionPlan()
+  /// The tokens of the rows, and where their keys and values lie.
+  private(set) var rows = TokenRows()
   /// How many blocks of keys and values the batch needs.
   private(set) var blockCount = 0
 
@@ -73,49 +91,50 @@ public struct PackedBatch {
   }
 
   /// How many rows there are.
-  public var rowCount: Int { tokens.count }
+  public var rowCount: Int { rows.count }
 
   private mutating func append(_ input: TokenGroup) {
     let prompt = input.prompt
     let block = KeyValueBlocks.positions
-    let promptStart = tokens.count
-    let promptTable = plan.table.count
+    let promptStart = rows.count
+    let promptTable = rows.attention.table.count
     let firstBlock = blockCount
     blockCount += (prompt.count + block - 1) / block
-    plan.table.append(contentsOf: (firstBlock..<blockCount).map(Int32.init))
-    appendRows(prompt[...], firstPosition: 0, tableStart: promptTable, to: \.plan.promptSpans)
+    rows.attention.table.append(contentsOf: (firstBlock..<blockCount).map(Int32.init))
+    appendRows(prompt[...], firstPosition: 0, tableStart: promptTable, to: \.promptSpans)
     let whole = prompt.count / block
     let straddles = prompt.count % block != 0
     var members: [(start: Int, count: Int)] = []
     for completion in input.completions {
-      let start = tokens.count
-      let rows = completion.dropLast()
+      let start = rows.count
+      let kept = completion.dropLast()
       appendTargets(completion, lastPromptRow: promptStart + prompt.count - 1, firstRow: start)
-      members.append((start, rows.count))
-      guard !rows.isEmpty else { continue }
-      let tableStart = plan.table.count
-      plan.table.append(contentsOf: plan.table[promptTable..<promptTable + whole])
-      let own = (prompt.count + rows.count + block - 1) / block - whole
-      if straddles { plan.straddles.append((from: firstBlock + whole, to: blockCount)) }
-      plan.table.append(contentsOf: (blockCount..<blockCount + own).map(Int32.init))
+      members.append((start, kept.count))
+      guard !kept.isEmpty else { continue }
+      let tableStart = rows.attention.table.count
+      rows.attention.table.append(
+        contentsOf: rows.attention.table[promptTable..<promptTable + whole])
+      let own = (prompt.count + kept.count + block - 1) / block - whole
+      if straddles { rows.attention.straddles.append((from: firstBlock + whole, to: blockCount)) }
+      rows.attention.table.append(contentsOf: (blockCount..<blockCount + own).map(Int32.init))
       blockCount += own
       appendRows(
-        rows, firstPosition: prompt.count, tableStart: tableStart, to: \.plan.completionSpans)
+        kept, firstPosition: prompt.count, tableStart: tableStart, to: \.completionSpans)
     }
-    groups.append(
+    rows.groups.append(
       PackedGroup(promptStart: promptStart, promptCount: prompt.count, completions: members))
   }
 
   private mutating func appendRows(
-    _ rows: ArraySlice<TokenID>, firstPosition: Int, tableStart: Int,
-    to spans: WritableKeyPath<PackedBatch, [AttentionSpan]>
+    _ added: ArraySlice<TokenID>, firstPosition: Int, tableStart: Int,
+    to spans: WritableKeyPath<AttentionPlan, [AttentionSpan]>
   ) {
-    self[keyPath: spans].append(
+    rows.attention[keyPath: spans].append(
       AttentionSpan(
-        rowStart: tokens.count, count: rows.count,
-        firstPosition: firstPosition, tableStart: tableStart))
-    tokens.append(contentsOf: rows)
-    positions.append(contentsOf: (0..<rows.count).map { Int32(firstPosition + $0) })
+        rowStart: rows.count, count: added.count, firstPosition: firstPosition,
+        tableStart: tableStart))
+    rows.tokens.append(contentsOf: added)
+    rows.positions.append(contentsOf: (0..<added.count).map { Int32(firstPosition + $0) })
   }
 
   private mutating func appendTargets(

@@ -25,7 +25,7 @@ extension Parameters {
   ) throws(ModelError) {
     let files = try WeightFiles(folder: folder)
     try files.check(against: configuration)
-    self.init(frozen: configuration, adapter: adapter, format: files.heldFormat(of:))
+    self.init(frozen: configuration, adapter: adapter, element: files.heldElement(of:))
     try read(files)
   }
 
@@ -39,9 +39,7 @@ extension Parameters {
 
   private func read(_ files: WeightFiles) throws(ModelError) {
     for tensor in tensors {
-      try tensor.read { (first, values) throws(ModelError) in
-        try files.read(tensor.name, from: first, into: values)
-      }
+      try tensor.read { (range) throws(ModelError) in try files.values(tensor.name, range) }
     }
   }
 
@@ -55,9 +53,7 @@ extension Parameters {
     let file = try SafetensorsFile(folder.appendingPathComponent(trainedFile))
     try file.check(against: trained.map(\.specification))
     for tensor in trained {
-      try tensor.read { (first, values) throws(ModelError) in
-        try file.read(tensor.name, from: first, into: values)
-      }
+      try tensor.read { (range) throws(ModelError) in try file.values(tensor.name, range) }
     }
   }
 
@@ -70,14 +66,11 @@ extension Parameters {
       let stream = Philox(seed: seed, purpose: .initialisation, step: index, draw: 1)
       let isA = tensor.name.hasSuffix(AdapterConfiguration.suffixA)
       let bound = isA ? 1 / Double(tensor.shape[1]).squareRoot() : 0
-      let values = (0..<tensor.storage.count).map {
-        Float((2 * stream.uniform(at: $0) - 1) * bound)
-      }
-      tensor.storage.pack(from: values)
+      tensor.storage.fill(from: stream.uniforms(tensor.storage.count, bound: bound))
     }
   }
 
-  /// Makes weights of a new model: normal with a deviation, norms 1, biases 0.
+  /// Makes randomly initialised weights: normal with a deviation, norms at what they begin at, biases 0.
   ///
   /// What is added to the residual stream (`o_proj`, `down_proj`) has the deviation divided by √(2L), so that
   /// the stream keeps its size over L layers (Radford et al. 2019, §2.3). A function of the seed and the tensor's
@@ -90,17 +83,17 @@ extension Parameters {
     let base = deviation ?? configuration.original["initializer_range"]?.double ?? 0.02
     let residual = base / (2 * Double(configuration.layerCount)).squareRoot()
     for (index, tensor) in tensors.enumerated() {
-      let count = tensor.storage.count
-      let isResidual = ["o_proj.weight", "down_proj.weight"].contains(where: tensor.name.hasSuffix)
       let stream = Philox(seed: seed, purpose: .initialisation, step: index)
-      let values: [Float]
-      if tensor.shape.count == 2 {
-        let scale = isResidual ? residual : base
-        values = (0..<count).map { Float(stream.normal(at: $0) * scale) }
-      } else {
-        values = [Float](repeating: tensor.name.hasSuffix("norm.weight") ? 1 : 0, count: count)
+      let count = tensor.storage.count
+      switch tensor.role {
+      case .embedding, .product, .head:
+        tensor.storage.fill(from: stream.normals(count, deviation: base))
+      case .residualProduct:
+        tensor.storage.fill(from: stream.normals(count, deviation: residual))
+      case .scale(let initial):
+        tensor.storage.fill(from: [Float](repeating: initial, count: count))
+      case .bias: break
       }
-      tensor.storage.pack(from: values)
     }
   }
 
@@ -119,74 +112,29 @@ extension SafetensorsWriter {
   /// Writes the next tensor from where it lies, about 4 MiB at a time.
   /// - Parameter stored: Numbers that lie as the parameter's do; nil for the parameter's own.
   public mutating func append(
-    _ storage: ParameterStorage, stored: UnsafePointer<Float>? = nil
+    _ storage: ParameterStorage, stored: Tensor? = nil
   ) throws(FileError) {
-    switch storage {
-    case .vector(let vector):
-      try append(
-        UnsafeBufferPointer(start: stored ?? UnsafePointer(vector.pointer), count: vector.count))
-    case .matrix(let matrix):
-      let rowsAtOnce = ParameterTensor.rowsAtOnce(columns: matrix.columns)
-      let piece = UnsafeMutableBufferPointer<Float>.allocate(
-        capacity: min(rowsAtOnce, matrix.rows) * matrix.columns)
-      defer { piece.deallocate() }
-      guard let start = piece.baseAddress else { return }
-      for first in stride(from: 0, to: matrix.rows, by: rowsAtOnce) {
-        let rows = first..<min(first + rowsAtOnce, matrix.rows)
-        if let stored {
-          matrix.layout.unpack(rows: rows, of: stored, into: start)
-        } else {
-          matrix.unpack(rows: rows, into: start)
-        }
-        try append(UnsafeBufferPointer(start: start, count: rows.count * matrix.columns))
-      }
-    }
+    for piece in storage.pieces { try append(storage.values(of: piece, in: stored)) }
   }
 }
 
 extension WeightFiles {
   /// How a frozen tensor is held: a bfloat16 matrix as it is stored, all else as float32.
-  public func heldFormat(of name: String) -> WeightFormat {
+  public func heldElement(of name: String) -> ElementType {
     let isMatrix = specification(of: name)?.shape.count == 2
     return isMatrix && file(of: name)?.elementType(of: name) == .bfloat16 ? .bfloat16 : .float32
   }
 }
 
 extension ParameterTensor {
-  /// Fills the tensor from what `source` copies out of a row-major tensor of the same shape, from an element on.
+  /// Fills the tensor from what `source` gives of a row-major tensor of the same shape.
   ///
   /// A matrix comes in pieces of whole panels, about 4 MiB each: no plain copy of it ever stands.
   func read(
-    _ source: (_ first: Int, UnsafeMutableBufferPointer<Float>) throws(ModelError) -> Void
+    _ source: (_ elements: Range<Int>) throws(ModelError) -> [Float]
   ) throws(ModelError) {
-    let columns = shape.count == 2 ? shape[1] : 1
-    let rowsAtOnce =
-      shape.count == 2 ? min(shape[0], Self.rowsAtOnce(columns: columns)) : shape[0]
-    let piece = UnsafeMutableBufferPointer<Float>.allocate(capacity: rowsAtOnce * columns)
-    defer { piece.deallocate() }
-    guard let start = piece.baseAddress else { return }
-    for first in stride(from: 0, to: shape[0], by: rowsAtOnce) {
-      let end = min(first + rowsAtOnce, shape[0])
-      let values = UnsafeMutableBufferPointer(rebasing: piece[..<((end - first) * columns)])
-      try source(first * columns, values)
-      switch storage {
-      case .matrix(let matrix): matrix.pack(rows: first..<end, from: start)
-      case .vector(let vector): vector.pointer.update(from: start, count: vector.count)
-      }
-    }
-  }
-
-  /// The rows of a matrix that pass at once between its panels and a file: whole panels, about 4 MiB.
-  static func rowsAtOnce(columns: Int) -> Int {
-    let width = PackedLayout.panelWidth
-    return max(1, (1 << 20) / (columns * width)) * width
-  }
-
-  /// The numbers in row-major order.
-  public var plainValues: [Float] {
-    [Float](unsafeUninitializedCapacity: storage.count) { buffer, count in
-      if let start = buffer.baseAddress { storage.unpack(into: start) }
-      count = storage.count
+    for piece in storage.pieces {
+      storage.fill(piece, from: try source(storage.elements(of: piece)))
     }
   }
 }

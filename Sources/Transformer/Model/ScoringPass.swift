@@ -8,15 +8,15 @@ import Tensors
 public final class ScoringPass {
   private let model: LanguageModel
   private let head: VocabularyHead
-  private let activations = LayerActivations()
-  private let stream = FloatScratch()
-  private var blocks: KeyValueBlocks?
-  private var blockCapacity = 0
+  private let activations: SlotMemory
+  private let stream = TensorScratch()
+  private let blocks = PassingBlocks()
 
   /// Makes a pass of a model.
   public init(_ model: LanguageModel) {
     self.model = model
     head = VocabularyHead(model)
+    activations = model.makeSharedActivations()
   }
 
   /// The statistics of the batch's targets.
@@ -24,39 +24,46 @@ public final class ScoringPass {
     _ batch: PackedBatch, under distribution: Distribution = Distribution()
   ) -> TokenStatistics {
     guard batch.rowCount > 0 else { return TokenStatistics() }
-    if blockCapacity < batch.blockCount || blocks == nil {
-      blocks = nil
-      blockCapacity = batch.blockCount
-      blocks = KeyValueBlocks(
-        blockCount: blockCapacity, kvHeads: model.configuration.keyValueHeadCount,
-        headSize: model.configuration.headSize)
-    }
-    guard let blocks else { return TokenStatistics() }
     model.runLayers(
-      tokens: batch.tokens, positions: batch.positions, plan: batch.plan, blocks: [blocks],
+      batch.rows, caches: blocks.reserve(batch.blockCount, for: model.blueprint),
       keeping: [activations], into: stream)
-    return head.forward(batch.targets, stream: stream.pointer, under: distribution)
+    return head.forward(batch.targets, stream: stream.tensor, under: distribution)
   }
 
-  /// The statistics of each completion of groups, batch after batch of at most `rowLimit` rows
-  /// (a longer group stands alone).
+  /// The statistics of each completion of groups, batch after batch of at most `rowLimit` rows.
   public func score(
     _ groups: [TokenGroup], temperature: Float = 1, rowLimit: Int = 2048
   ) -> [[TokenStatistics]] {
-    var results: [[TokenStatistics]] = []
-    for range in PackedBatch.ranges(of: groups, rowLimit: rowLimit) {
-      let batch = PackedBatch(Array(groups[range]))
+    var results = groups.map { _ in [TokenStatistics]() }
+    for microBatch in MicroBatch.cut(groups.map(\.lengths), rowLimit: rowLimit) {
+      let batch = PackedBatch(microBatch, of: groups)
       let all = score(batch, under: Distribution(temperature: temperature))
       var next = 0
-      for group in groups[range] {
-        results.append(
-          group.completions.map { _ in
-            defer { next += 1 }
-            return all[batch.targetRanges[next]]
-          })
+      for slice in microBatch.slices {
+        for _ in slice.completions {
+          results[slice.group].append(all[batch.targetRanges[next]])
+          next += 1
+        }
       }
     }
     return results
+  }
+}
+
+/// Keys and values of rows that pass through the layers once: a layer's stand until the next one of its shape.
+final class PassingBlocks {
+  private var blocks: [KeyValueBlocks] = []
+
+  /// Room for `count` blocks, a layer's each; layers whose shapes are alike share theirs.
+  func reserve(_ count: Int, for blueprint: Blueprint) -> [KeyValueBlocks] {
+    if let first = blocks.first, first.blockCount < count { blocks = [] }
+    return blueprint.layers.map { layer in
+      let shape = layer.attention.cache
+      if let found = blocks.first(where: { $0.shape == shape }) { return found }
+      let fresh = KeyValueBlocks(blockCount: count, shape: shape)
+      blocks.append(fresh)
+      return fresh
+    }
   }
 }
 
@@ -65,24 +72,5 @@ extension TokenStatistics {
   public subscript(range: Range<Int>) -> TokenStatistics {
     TokenStatistics(
       logProbabilities: Array(logProbabilities[range]), entropies: Array(entropies[range]))
-  }
-}
-
-extension PackedBatch {
-  /// Cuts groups, in order, into runs of at most `rowLimit` rows; a longer group stands alone.
-  public static func ranges(of groups: [TokenGroup], rowLimit: Int) -> [Range<Int>] {
-    var ranges: [Range<Int>] = []
-    var start = 0
-    var rows = 0
-    for (index, group) in groups.enumerated() {
-      if index > start, rows + group.rowCount > rowLimit {
-        ranges.append(start..<index)
-        start = index
-        rows = 0
-      }
-      rows += group.rowCount
-    }
-    if start < groups.count { ranges.append(start..<groups.count) }
-    return ranges
   }
 }

@@ -32,7 +32,7 @@ public struct Distribution: Sendable {
 
 /// The final norm and the head: the only place where rows meet the vocabulary.
 ///
-///     z = norm(x) W_headᵀ / T,   log π(y) = z_y − log Σ exp z,   H = log Σ exp z − Σ p z
+///     z = t · norm(x) W_headᵀ / T,   log π(y) = z_y − log Σ exp z,   H = log Σ exp z − Σ p z
 ///     dz = dlog π (1_y − p) − dH p (z − log Σ exp z + H)
 ///
 /// Targets are taken in chunks, so that logits never stand for a whole batch; a single chunk is kept
@@ -42,133 +42,106 @@ public final class VocabularyHead {
   public static let chunkLogits = 16 << 20
 
   private let model: LanguageModel
-  private let gathered = FloatScratch()
-  private let normed = FloatScratch()
-  private let inverseRMS = FloatScratch()
-  private let logits = FloatScratch()
-  private let logSumExp = FloatScratch()
-  private let statistics = FloatScratch()
-  private let dNormed = FloatScratch()
-  private let dGathered = FloatScratch()
+  private let gathered = TensorScratch()
+  private let normed = TensorScratch()
+  private let normStatistics = TensorScratch()
+  private let logits = TensorScratch()
+  private let dNormed = TensorScratch()
+  private let dGathered = TensorScratch()
+  private var statistics = LogitStatistics()
   private var heldTargets = 0
 
   init(_ model: LanguageModel) { self.model = model }
 
-  private var vocabulary: Int { model.configuration.vocabularySize }
+  private var blueprint: Blueprint { model.blueprint }
+  private var head: PackedMatrix { model.parameters.matrix(blueprint.head) }
+  private var logitScale: Float { blueprint.design.logitScale }
   private var width: Int { model.configuration.hiddenSize }
-  private var rowsPerChunk: Int { max(1, Self.chunkLogits / vocabulary) }
+  private var rowsPerChunk: Int {
+    max(1, Self.chunkLogits / model.configuration.vocabularySize)
+  }
 
   /// The logits of rows of the stream, [rows, V], valid until the next call.
-  func logits(of rows: [Int], in stream: UnsafePointer<Float>) -> UnsafeMutablePointer<Float> {
+  func logits(of rows: [Int], in stream: Tensor) -> Tensor {
     norm(rows, in: stream)
     return product(0..<rows.count)
   }
 
-  /// The statistics of targets, given the residual stream after the last layer.
+  /// The statistics of targets, given the residual stream after the last layer, [R, C].
   func forward(
-    _ targets: [PackedBatch.Target], stream: UnsafePointer<Float>, under distribution: Distribution
+    _ targets: [PackedBatch.Target], stream: Tensor, under distribution: Distribution
   ) -> TokenStatistics {
-    let count = targets.count
     norm(targets.map(\.row), in: stream)
-    let sums = logSumExp.reserve(count)
-    let results = statistics.reserve(2 * count)
-    let tokens = targets.map(\.token)
-    for chunk in chunks(of: count) {
+    statistics = LogitStatistics()
+    for chunk in chunks(of: targets.count) {
       let z = product(chunk, masked: distribution)
-      model.compute.reduceVocabulary(
-        Rows(z, stride: vocabulary), rows: chunk.count, vocabulary: vocabulary,
-        inverseTemperature: 1 / distribution.temperature, targets: Array(tokens[chunk]),
-        logSumExp: sums + chunk.lowerBound,
-        logProbability: results + chunk.lowerBound, entropy: results + count + chunk.lowerBound)
+      statistics.append(
+        model.compute.reduceVocabulary(
+          z, inverseTemperature: 1 / distribution.temperature,
+          targets: targets[chunk].map(\.token)))
     }
-    heldTargets = count <= rowsPerChunk ? count : 0
+    heldTargets = targets.count <= rowsPerChunk ? targets.count : 0
     return TokenStatistics(
-      logProbabilities: Array(UnsafeBufferPointer(start: results, count: count)),
-      entropies: Array(UnsafeBufferPointer(start: results + count, count: count)))
+      logProbabilities: statistics.logProbabilities, entropies: statistics.entropies)
   }
 
   /// The gradient of the stream, and of the head and final norm, after `forward` on the same targets.
   /// - Parameters:
   ///   - dLogProbability: Gradient of each target's log-probability.
-  ///   - dEntropy: Gradient of each entropy.
+  ///   - dEntropy: Gradient of each entropy; empty for none.
   ///   - dStream: Gradient of the residual stream, [R, C]; added to.
   func backward(
-    _ targets: [PackedBatch.Target], stream: UnsafePointer<Float>,
-    under distribution: Distribution, dLogProbability: [Float], dEntropy: [Float],
-    into dStream: UnsafeMutablePointer<Float>, gradients: Gradients
+    _ targets: [PackedBatch.Target], stream: Tensor, under distribution: Distribution,
+    dLogProbability: [Float], dEntropy: [Float], into dStream: Tensor, gradients: Gradients
   ) {
-    let count = targets.count
-    let parameters = model.parameters
-    let headGradient = gradients.pointer(parameters.headPlace)
-    let tokens = targets.map(\.token)
-    let dx = dNormed.reserve(count * width)
-    for chunk in chunks(of: count) {
-      let z = heldTargets == count ? logits.pointer : product(chunk, masked: distribution)
-      let dz = Rows(z, stride: vocabulary)
-      model.compute.vocabularyGradient(
-        dz, rows: chunk.count, vocabulary: vocabulary,
-        inverseTemperature: 1 / distribution.temperature, targets: Array(tokens[chunk]),
-        logSumExp: logSumExp.pointer + chunk.lowerBound,
-        entropy: statistics.pointer + count + chunk.lowerBound,
-        dLogProbability: Array(dLogProbability[chunk]), dEntropy: Array(dEntropy[chunk]))
-      if let headGradient {
-        model.compute.accumulateWeightGradient(
-          dz, normed.rows(width).from(row: chunk.lowerBound), rows: chunk.count,
-          layout: parameters.head.layout, into: headGradient)
+    let compute = model.compute
+    let dx = dNormed.reserve(rows: targets.count, columns: width)
+    for chunk in chunks(of: targets.count) {
+      let z = heldTargets == targets.count ? logits.tensor : product(chunk, masked: distribution)
+      compute.vocabularyGradient(
+        z, inverseTemperature: 1 / distribution.temperature,
+        targets: targets[chunk].map(\.token), statistics: statistics[chunk],
+        dLogProbability: Array(dLogProbability[chunk]),
+        dEntropy: dEntropy.isEmpty ? [] : Array(dEntropy[chunk]))
+      if logitScale != 1 { compute.scale(z, by: logitScale) }
+      if let dHead = gradients.tensor(blueprint.head) {
+        compute.accumulateWeightGradient(
+          z, normed.tensor.rows(chunk), layout: head.layout, into: dHead)
       }
-      model.compute.backpropagateInput(
-        dz, rows: chunk.count, through: parameters.head,
-        into: Rows(dx + chunk.lowerBound * width, stride: width), accumulating: false)
+      compute.backpropagateInput(z, through: head, into: dx.rows(chunk), accumulating: false)
     }
     heldTargets = 0
-    backwardNorm(targets, dx: dx, into: dStream, gradients: gradients)
+    let dRows = dGathered.reserve(rows: targets.count, columns: width)
+    blueprint.finalNorm.backward(
+      dx, x: gathered.tensor, statistics: normStatistics.tensor, into: dRows, accumulating: false,
+      model, gradients)
+    // One row may serve several targets: a prompt's last, all first tokens.
+    compute.addRows(dRows, to: targets.map(\.row), of: dStream)
   }
 
-  private func backwardNorm(
-    _ targets: [PackedBatch.Target], dx: UnsafeMutablePointer<Float>,
-    into dStream: UnsafeMutablePointer<Float>, gradients: Gradients
-  ) {
-    let dRows = dGathered.reserve(targets.count * width)
-    model.compute.rmsNormBackward(
-      Rows(dx, stride: width), x: gathered.rows(width), rows: targets.count, columns: width,
-      weight: model.parameters.finalNorm.pointer, inverseRMS: inverseRMS.pointer,
-      into: Rows(dRows, stride: width), accumulating: false,
-      dWeight: gradients.pointer(model.parameters.finalNormPlace))
-    // One row may serve several targets (a prompt's last, all first tokens): in order, on one thread.
-    for (index, target) in targets.enumerated() {
-      let from = dRows + index * width
-      let to = dStream + target.row * width
-      for column in 0..<width { to[column] += from[column] }
-    }
+  /// Norms rows of the stream for the head.
+  private func norm(_ rows: [Int], in stream: Tensor) {
+    let x = gathered.reserve(rows: rows.count, columns: width)
+    model.compute.gatherRows(rows, of: stream, into: x)
+    blueprint.finalNorm.forward(
+      x, into: normed.reserve(rows: rows.count, columns: width),
+      statistics: normStatistics.reserve(rows: rows.count, columns: 1), model)
   }
 
-  private func norm(_ rows: [Int], in stream: UnsafePointer<Float>) {
-    let x = gathered.reserve(rows.count * width)
-    for (index, row) in rows.enumerated() {
-      (x + index * width).update(from: stream + row * width, count: width)
-    }
-    model.compute.rmsNorm(
-      Rows(x, stride: width), rows: rows.count, columns: width,
-      weight: model.parameters.finalNorm.pointer, epsilon: model.configuration.normEpsilon,
-      into: Rows(normed.reserve(rows.count * width), stride: width),
-      inverseRMS: inverseRMS.reserve(rows.count))
-  }
-
-  private func product(_ chunk: Range<Int>) -> UnsafeMutablePointer<Float> {
-    let z = logits.reserve(chunk.count * vocabulary)
-    model.compute.multiply(
-      normed.rows(width).from(row: chunk.lowerBound), rows: chunk.count,
-      by: model.parameters.head, into: Rows(z, stride: vocabulary))
+  private func product(_ chunk: Range<Int>) -> Tensor {
+    let z = logits.reserve(rows: chunk.count, columns: model.configuration.vocabularySize)
+    model.compute.multiply(normed.tensor.rows(chunk), by: head, into: z)
+    if logitScale != 1 { model.compute.scale(z, by: logitScale) }
     return z
   }
 
-  private func product(
-    _ chunk: Range<Int>, masked distribution: Distribution
-  ) -> UnsafeMutablePointer<Float> {
+  private func product(_ chunk: Range<Int>, masked distribution: Distribution) -> Tensor {
     let z = product(chunk)
     guard !distribution.keptSets.isEmpty else { return z }
     for (row, target) in chunk.enumerated() {
-      distribution.keptSets[target]?.mask(z + row * vocabulary, vocabulary: vocabulary)
+      if let set = distribution.keptSets[target] {
+        model.compute.mask(z, row: row, keeping: set)
+      }
     }
     return z
   }

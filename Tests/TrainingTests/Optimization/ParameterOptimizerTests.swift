@@ -15,7 +15,7 @@ struct ParameterOptimizerTests {
     var step = 0
 
     init(_ parameters: Parameters) {
-      weights = parameters.tensors.map { $0.plainValues.map(Double.init) }
+      weights = parameters.tensors.map { $0.values.map(Double.init) }
       first = weights.map { $0.map { _ in 0 } }
       second = first
     }
@@ -54,7 +54,7 @@ struct ParameterOptimizerTests {
     parameters.tensors.enumerated().map { index, tensor in
       let random = Philox(seed: UInt64(step), purpose: .data, step: index)
       let values = (0..<tensor.storage.count).map { Float(random.normal(at: $0)) }
-      tensor.storage.pack(values, into: gradients.buffers[index].pointer)
+      tensor.storage.fill(from: values, in: gradients.parts[index])
       return values.map(Double.init)
     }
   }
@@ -82,11 +82,11 @@ struct ParameterOptimizerTests {
       let norm = reference.update(by: plain, settings, rules, factor: 1 / Double(step))
       #expect(abs(report.gradientNorm - norm) < 1e-9 * norm)
       #expect(report.isApplied && optimizer.updates == step)
-      #expect(gradients.buffers.allSatisfy { $0.values.allSatisfy { $0 == 0 } })
+      #expect(gradients.arena.values.allSatisfy { $0 == 0 })
     }
     for (tensor, want) in zip(parameters.tensors, reference.weights) {
       // Four float32 steps of weights around 1: some 1e-7 each.
-      let error = zip(tensor.plainValues, want).map { abs(Double($0) - $1) }.max() ?? 0
+      let error = zip(tensor.values, want).map { abs(Double($0) - $1) }.max() ?? 0
       #expect(error < 2e-6, "\(tensor.name)")
     }
   }
@@ -121,11 +121,11 @@ struct ParameterOptimizerTests {
         ParameterRule(learningRate: 1, weightDecay: 1)
       })
     let gradients = Gradients(of: policy.model.parameters)
-    gradients.buffers[3].pointer[0] = value
+    gradients.parts[3].elements(0..<1).fill(from: [value])
     let report = optimizer.update(by: gradients, learningRateFactor: 1)
     #expect(!report.isApplied && !report.gradientNorm.isFinite && optimizer.updates == 0)
     #expect(policy.bits == before)
-    #expect(gradients.buffers[3].pointer[0] == 0)
+    #expect(gradients.parts[3].values[0] == 0)
   }
 
   @Test("norms and biases don't decay, unless a group says so")

@@ -82,7 +82,8 @@ struct OnePolicyInTrainingTests {
 
     var referred = rollout
     ReferenceModel(
-      Parameters(copying: drawing.parameters), compute: drawing.compute, temperature: 1
+      Parameters(copying: drawing.parameters, compute: drawing.compute), compute: drawing.compute,
+      temperature: 1
     ).score(&referred, rowLimit: 50)
     for completion in referred.groups.flatMap(\.completions) {
       #expect(

@@ -110,7 +110,7 @@ struct PolicyUpdaterTests {
     let (a, b) = try (#require(one.metrics["grad_norm"]), #require(many.metrics["grad_norm"]))
     #expect(abs(a - b) <= 1e-5 * a)
     for (a, b) in zip(whole.model.parameters.tensors, parted.model.parameters.tensors) {
-      let differences = zip(a.plainValues, b.plainValues).map { abs($0 - $1) }
+      let differences = zip(a.values, b.values).map { abs($0 - $1) }
       let mean = differences.reduce(0, +) / Float(differences.count)
       #expect(mean < 1e-4, "\(a.name)")
     }
@@ -170,7 +170,7 @@ struct PolicyUpdaterTests {
     let policy = try SmallPolicy()
     let rollout = policy.rollout()
     guard case .matrix(let head) = policy.model.parameters.tensors[0].storage else { return }
-    head.pack(from: [Float](repeating: .infinity, count: head.rows * head.columns))
+    head.fill(from: [Float](repeating: .infinity, count: head.rows * head.columns))
     #expect(throws: NonfiniteError.self) { try policy.update(by: rollout) }
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 import Testing
 import Transformer
 
@@ -57,9 +58,9 @@ struct VerificationTests {
     let a = try run(root, "a", metrics: Self.metrics)
     let b = try run(root, "b", metrics: Self.metrics) { parameters in
       guard let tensor = parameters.tensors.last(where: { $0.shape.count == 2 }) else { return }
-      var values = tensor.plainValues
+      var values = tensor.values
       values[tensor.shape[1] + 3] += 1
-      tensor.storage.pack(from: values)
+      tensor.storage.fill(from: values)
     }
     let difference = try #require(try RunComparison(a, b).firstDifference())
     #expect(difference.place.contains("[1, 3] in model.safetensors after step 2"))

@@ -1,9 +1,9 @@
 import Foundation
 import Rollouts
-import Tensors
 import TestSupport
 import Testing
 
+@testable import Tensors
 @testable import Transformer
 
 @Suite("Adapter folders")
@@ -20,14 +20,15 @@ struct AdapterFolderTests {
   ) throws -> (base: URL, adapter: URL, Parameters) {
     let base = try folder.file("base/x").deletingLastPathComponent()
     let adapterFolder = try folder.file("adapter/x").deletingLastPathComponent()
-    let format: WeightFormat = elementType == .bfloat16 ? .bfloat16 : .float32
     let parameters = try small.adapted(
-      adapter ?? AdapterConfiguration(rank: 3, alpha: 7), format: format)
+      adapter ?? AdapterConfiguration(rank: 3, alpha: 7), element: elementType)
     if elementType == .bfloat16 {
       // Vectors are held as float32: only values that the file can hold come back as they were.
       for tensor in parameters.tensors where tensor.shape.count == 1 {
-        tensor.storage.pack(
-          from: tensor.plainValues.map { BFloat16.widen(BFloat16.round($0)) })
+        tensor.storage.fill(
+          from: tensor.values.map {
+            HalfPrecision.float(bfloat16: HalfPrecision.bfloat16($0))
+          })
       }
     }
     try writeBase(of: parameters, elementType: elementType, to: base)
@@ -53,7 +54,7 @@ struct AdapterFolderTests {
       Issue.record("the embedding is a matrix")
       return
     }
-    #expect(matrix.format == (elementType == .bfloat16 ? .bfloat16 : .float32))
+    #expect(matrix.element == elementType)
   }
 
   @Test("a whole model is its own base, and is not merged")

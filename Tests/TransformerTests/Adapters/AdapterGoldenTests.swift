@@ -103,7 +103,7 @@ struct AdapterGolden: Decodable, Sendable, CustomTestStringConvertible {
   func parameters() throws -> Parameters {
     let parameters = Parameters(
       frozen: try ModelConfiguration(json: configuration), adapter: adapter,
-      format: { _ in .float32 })
+      element: { _ in .float32 })
     let all = (parameters.tensors + parameters.trained).sorted { $0.name < $1.name }
     for (place, tensor) in all.enumerated() {
       let values = (0..<tensor.storage.count).map { element in
@@ -112,7 +112,7 @@ struct AdapterGolden: Decodable, Sendable, CustomTestStringConvertible {
         if tensor.shape.count == 1 { return Float(0.3 * value) }
         return Float(value * (2 / Double(tensor.shape[1]).squareRoot()))
       }
-      tensor.storage.pack(from: values)
+      tensor.storage.fill(from: values)
     }
     return parameters
   }
@@ -174,11 +174,10 @@ struct AdapterGoldenTests {
       dLogProbability: batch.targets.indices.map { Float(cos(Double($0))) },
       dEntropy: batch.targets.indices.map { Float(sin(Double($0)) / 2) })
     #expect(Set(parameters.trained.map(\.name)) == Set(golden.gradients.keys))
-    #expect(pass.gradients.buffers.count == golden.gradients.count)
-    for (tensor, gradient) in zip(parameters.trained, pass.gradients.buffers) {
+    #expect(pass.gradients.parts.count == golden.gradients.count)
+    for (tensor, gradient) in zip(parameters.trained, pass.gradients.parts) {
       let wanted = try #require(golden.gradients[tensor.name])
-      var found = [Float](repeating: 0, count: tensor.storage.count)
-      tensor.storage.unpack(UnsafePointer(gradient.pointer), into: &found)
+      let found = tensor.storage.values(in: gradient)
       let size = wanted.reduce(0) { max($0, abs($1)) }
       for (found, wanted) in zip(found, wanted) {
         #expect(
@@ -211,7 +210,7 @@ func writeBase(
   var writer = try SafetensorsWriter(
     folder.appendingPathComponent("model.safetensors"),
     tensors: parameters.tensors.map(\.specification), elementType: elementType)
-  for tensor in parameters.tensors { try writer.append(tensor.plainValues) }
+  for tensor in parameters.tensors { try writer.append(tensor.values) }
   try writer.finish()
 }
 

@@ -72,7 +72,7 @@ struct ConfigurationFaultTests {
     }
     #expect(
       error.faults.map(\.subject)
-        == ["hidden_size", "num_attention_heads", "vocab_size", "hidden_act"])
+        == ["hidden_size", "vocab_size", "num_attention_heads", "hidden_act"])
     #expect(error.description.hasPrefix("config.json: 4 faults"))
   }
 

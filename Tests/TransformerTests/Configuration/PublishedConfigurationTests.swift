@@ -14,7 +14,7 @@ struct PublishedConfigurationTests {
   @Test("Llama 3.2 1B", .enabled(if: SharedFiles.has("models/configs/Llama-3.2-1B")))
   func llama() throws {
     let configuration = try Self.read("Llama-3.2-1B")
-    #expect(configuration.architecture == .llama)
+    #expect(configuration.modelType == "llama")
     #expect(configuration.headSize == 64)
     #expect(configuration.keyValueHeadCount == 8)
     #expect(
@@ -76,6 +76,6 @@ struct PublishedConfigurationTests {
     #expect(error.kind == .unsupported)
     #expect(error.description.contains("'\(modelType)'"))
     #expect(error.description.contains("config.json"))
-    #expect(error.description.contains("llama, qwen2, qwen3, mistral"))
+    #expect(error.description.contains("llama, mistral, qwen2, qwen3"))
   }
 }

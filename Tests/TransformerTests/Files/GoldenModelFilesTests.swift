@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
@@ -20,8 +21,7 @@ struct GoldenModelFilesTests {
     try weights.check(against: configuration)
     #expect(weights.elementType == .float32)
     for tensor in configuration.tensorLayout {
-      var values = [Float](repeating: .nan, count: tensor.count)
-      try values.withUnsafeMutableBufferPointer { try weights.read(tensor.name, into: $0) }
+      let values = try weights.values(tensor.name)
       #expect(values.allSatisfy { $0.isFinite }, "\(tensor.name)")
       #expect(values.contains { $0 != 0 } || tensor.name.hasSuffix("bias"), "\(tensor.name)")
     }

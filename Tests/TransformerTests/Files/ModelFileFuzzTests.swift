@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 import TestSupport
 import Testing
 
@@ -79,9 +80,9 @@ struct ModelFileFuzzTests {
       let configuration = try ModelConfiguration(json: json, generation: json)
       #expect(configuration.parameterCount > 0)
       #expect(
-        configuration.rope.inverseFrequencies(headSize: configuration.headSize)
-          .allSatisfy { $0.isFinite && $0 > 0 })
-      for layer in 0..<configuration.layerCount { _ = configuration.slidingWindow(layer: layer) }
+        configuration.blueprint().rotations.allSatisfy {
+          $0.makeTable().frequencies.allSatisfy { $0.isFinite && $0 > 0 }
+        })
     }
     #expect(tally.refused > 0 && tally.read > 0)
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 import TestSupport
 import Testing
 

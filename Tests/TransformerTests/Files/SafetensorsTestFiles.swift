@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import Tensors
 
 @testable import Transformer
 
@@ -38,14 +39,5 @@ func writeWeights(
     try AtomicFile.write(
       JSONValue.object(["metadata": [:], "weight_map": .object(map)]).jsonText,
       to: folder.appendingPathComponent("model.safetensors.index.json"))
-  }
-}
-
-extension SafetensorsFile {
-  /// A tensor's values as an array.
-  func values(_ name: String) throws -> [Float] {
-    var values = [Float](repeating: .nan, count: specification(of: name)?.count ?? 0)
-    try values.withUnsafeMutableBufferPointer { try read(name, into: $0) }
-    return values
   }
 }

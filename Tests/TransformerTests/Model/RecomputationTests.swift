@@ -20,7 +20,7 @@ struct RecomputationTests {
         dLogProbability: batch.targets.indices.map { Float($0 % 7) - 3 },
         dEntropy: batch.targets.indices.map { Float($0 % 5) / 4 })
     }
-    let gradients = pass.gradients.buffers.map { $0.values.map(\.bitPattern) }
+    let gradients = pass.gradients.parts.map { $0.values.map(\.bitPattern) }
     return (statistics, gradients)
   }
 
@@ -45,7 +45,7 @@ struct RecomputationTests {
     ] {
       expectSame(
         LanguageModel(
-          try small.adapted(adapter, format: .bfloat16), compute: Compute(threads: 2)))
+          try small.adapted(adapter, element: .bfloat16), compute: Compute(threads: 2)))
     }
   }
 

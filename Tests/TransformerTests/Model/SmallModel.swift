@@ -10,10 +10,12 @@ import Testing
 struct SmallModel: Sendable, CustomTestStringConvertible {
   var name: String
   var json: JSONObject
+  /// What no family has: the test's own change of the design.
+  var change: (@Sendable (inout ModelDesign) -> Void)?
 
   var testDescription: String { name }
 
-  static let all = [llama, biased, qwen2, qwen3, windowed]
+  static let all = [llama, biased, qwen2, qwen3, windowed, framed, postNormed]
 
   static let llama = SmallModel(
     "grouped heads, tied", "llama",
@@ -25,6 +27,45 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
     "normed queries and keys", "qwen3", ["head_dim": 12, "num_key_value_heads": 1])
   /// The window is shorter than the sequences of the tests, and no multiple of a block.
   static let windowed = SmallModel("sliding window", "mistral", ["sliding_window": 21])
+
+  /// Norms around one before and after the parts, multipliers everywhere, neighbours rotated in a part of each head.
+  static var framed: SmallModel {
+    var model = SmallModel("norms before and after, multipliers, partial rotation", "llama")
+    model.change = { design in
+      design.embeddingScale = 3
+      design.logitScale = 0.5
+      design.finalNorm.kind = .rmsAroundOne
+      for index in design.layers.indices {
+        design.changeAttention(index) {
+          $0.rotation?.pairs = .neighbours
+          $0.rotation?.size = 4
+        }
+        func after(_ name: String) -> NormDesign {
+          NormDesign(name: name, columns: design.hiddenSize, epsilon: 1e-4, kind: .rmsAroundOne)
+        }
+        design.layers[index].aroundAttention.normAfter = after("after_attention_norm")
+        design.layers[index].aroundAttention.multiplier = 0.7
+        design.layers[index].aroundFeedForward.normAfter = after("after_mlp_norm")
+      }
+    }
+    return model
+  }
+
+  /// Norms after the parts alone, over whole queries and keys, and a layer that does not rotate.
+  static var postNormed: SmallModel {
+    var model = SmallModel("norms after, whole queries normed, a layer without rotation", "qwen3")
+    model.change = { design in
+      for index in design.layers.indices {
+        design.changeAttention(index) { $0.queryKeyNorm?.isPerHead = false }
+        design.layers[index].aroundAttention.swap()
+        design.layers[index].aroundFeedForward.swap()
+        design.layers[index].aroundFeedForward.multiplier = 0.4
+      }
+      design.changeAttention(1) { $0.rotation = nil }
+      design.layers[1].aroundFeedForward = Surroundings(normBefore: nil, multiplier: 0.2)
+    }
+    return model
+  }
 
   init(_ name: String, _ modelType: String, _ changes: JSONObject = [:]) {
     self.name = name
@@ -44,9 +85,9 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
       range.lowerBound + random.integer(below: range.count, at: place)
     }
     let keyValueHeads = integer(1...3, 0)
-    let family = Architecture.allCases[integer(0...3, 1)]
+    let family = ["llama", "qwen2", "qwen3", "mistral"][integer(0...3, 1)]
     self.init(
-      "random shape \(number)", family.rawValue,
+      "random shape \(number)", family,
       [
         "num_key_value_heads": .integer(Int64(keyValueHeads)),
         "num_attention_heads": .integer(Int64(keyValueHeads * integer(1...4, 2))),
@@ -64,7 +105,7 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
   /// The model with weights drawn by a seed: norms around 1, biases around 0, matrices that keep the
   /// size of what passes them.
   func make(seed: UInt64 = 1, compute: Compute = Compute(threads: 1)) throws -> LanguageModel {
-    let parameters = Parameters(zero: try ModelConfiguration(json: json))
+    let parameters = Parameters(zero: try configuration())
     for (index, tensor) in parameters.tensors.enumerated() {
       let random = Philox(seed: seed, purpose: .data, step: index)
       let isNorm = tensor.name.hasSuffix("norm.weight")
@@ -73,10 +114,39 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
       let values = (0..<tensor.storage.count).map {
         Float((isNorm ? 1 : 0) + scale * random.normal(at: $0))
       }
-      tensor.storage.pack(from: values)
+      tensor.storage.fill(from: values)
     }
     return LanguageModel(parameters, compute: compute)
   }
+}
+
+extension SmallModel {
+  /// What the model is made of.
+  func configuration() throws -> ModelConfiguration {
+    let read = try ModelConfiguration(json: json)
+    guard let change else { return read }
+    var design = read.design
+    change(&design)
+    return ModelConfiguration(
+      family: Llama.self, design: design, beginTokenID: read.beginTokenID,
+      padTokenID: read.padTokenID, endTokenIDs: read.endTokenIDs, original: read.original,
+      generation: read.generation)
+  }
+}
+
+extension ModelDesign {
+  fileprivate mutating func changeAttention(
+    _ layer: Int, _ change: (inout GroupedQueryAttention.Design) -> Void
+  ) {
+    guard var design = layers[layer].attention as? GroupedQueryAttention.Design else { return }
+    change(&design)
+    layers[layer].attention = design
+  }
+}
+
+extension Surroundings {
+  /// The norm before stands after.
+  fileprivate mutating func swap() { (normBefore, normAfter) = (normAfter, normBefore) }
 }
 
 /// Tokens that a number decides.

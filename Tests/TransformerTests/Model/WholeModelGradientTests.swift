@@ -105,12 +105,12 @@ struct WholeModelGradientTests {
   static func difference(
     of tensor: ParameterTensor, along direction: [Float], _ value: () -> Double
   ) -> Double {
-    let original = tensor.plainValues
-    defer { tensor.storage.pack(from: original) }
+    let original = tensor.values
+    defer { tensor.storage.fill(from: original) }
     func central(_ step: Float) -> Double {
-      tensor.storage.pack(from: zip(original, direction).map { $0 + step * $1 })
+      tensor.storage.fill(from: zip(original, direction).map { $0 + step * $1 })
       let above = value()
-      tensor.storage.pack(from: zip(original, direction).map { $0 - step * $1 })
+      tensor.storage.fill(from: zip(original, direction).map { $0 - step * $1 })
       return (above - value()) / Double(2 * step)
     }
     let step: Float = 0.02
@@ -120,12 +120,7 @@ struct WholeModelGradientTests {
   private func plainGradient(
     _ pass: TrainingPass, _ tensor: ParameterTensor, _ index: Int
   ) -> [Float] {
-    [Float](unsafeUninitializedCapacity: tensor.storage.count) { buffer, count in
-      if let start = buffer.baseAddress {
-        tensor.storage.unpack(UnsafePointer(pass.gradients.buffers[index].pointer), into: start)
-      }
-      count = tensor.storage.count
-    }
+    tensor.storage.values(in: pass.gradients.parts[index])
   }
 
   /// Sums of the same products in another order: float32 rounding, some 1e-6 of each tensor's size.
@@ -172,7 +167,7 @@ struct WholeModelGradientTests {
         ])
         _ = pass.forward(batch)
         pass.backward(dLogProbability: batch.targets.map { _ in 1 })
-        pass.gradients.reset()
+        pass.gradients.reset(model.compute)
       }
       let loss = Loss(model, temperature: 1, keepsSets: false)
       _ = pass.forward(loss.batch)

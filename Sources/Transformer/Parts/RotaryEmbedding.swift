@@ -1,5 +1,5 @@
 // Rotary position embedding (Su et al., 2021, arXiv:2104.09864, eq. 34): the pair (i, i + d/2) of
-// a head of size d is turned at position p by the angle p · f_i, with
+// a head of size d is rotated at position p by the angle p · f_i, with
 //
 //   f_i = θ^(-2i/d),  i in 0 ..< d/2                                        none
 //   f_i = θ^(-2i/d) / s                                                     linear
@@ -8,11 +8,12 @@
 //     t = (C/λ - low) / (high - low)
 
 import Foundation
+import Tensors
 
-/// How queries and keys are turned by their position.
-public struct RotaryEmbedding: Sendable, Equatable {
+/// The angles by which queries and keys are rotated for their position.
+public struct RotaryEmbedding: Sendable, Hashable {
   /// How the frequencies are stretched for contexts longer than the one first trained on.
-  public enum Scaling: Sendable, Equatable {
+  public enum Scaling: Sendable, Hashable {
     /// As first trained.
     case none
     /// Every frequency divided by the factor (position interpolation, arXiv:2306.15595).
@@ -52,5 +53,19 @@ public struct RotaryEmbedding: Sendable, Equatable {
         return (1 - kept) * frequency / factor + kept * frequency
       }
     }
+  }
+}
+
+/// How the heads of a layer are rotated: by which angles, how much of a head, and in which pairs.
+struct Rotation: Sendable, Hashable {
+  var embedding: RotaryEmbedding
+  /// The numbers of a head that are rotated, the first ones; even.
+  var size: Int
+  /// Which numbers make a pair.
+  var pairs = RotaryPairs.halves
+
+  /// Its cosines and sines, without positions yet.
+  func makeTable() -> RotaryTable {
+    RotaryTable(frequencies: embedding.inverseFrequencies(headSize: size))
   }
 }

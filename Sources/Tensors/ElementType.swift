@@ -1,4 +1,4 @@
-/// How a tensor's values are stored in a file.
+/// How a number is held, in memory and in files.
 public enum ElementType: String, Sendable, CaseIterable {
   /// IEEE 754 single precision.
   case float32 = "F32"
@@ -28,21 +28,6 @@ public enum ElementType: String, Sendable, CaseIterable {
     case .bfloat16: "bfloat16"
     case .float16: "float16"
     case .float64: "float64"
-    }
-  }
-
-  /// Bits of one value of every type that a safetensors file may name; nil for an unknown one.
-  ///
-  /// Values of the others can't be read here, but their extent can be checked.
-  static func bitCount(named name: String) -> Int? {
-    switch name {
-    case "F4": 4
-    case "F6_E2M3", "F6_E3M2": 6
-    case "BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ": 8
-    case "U16", "I16", "F16", "BF16": 16
-    case "U32", "I32", "F32": 32
-    case "U64", "I64", "F64", "C64": 64
-    default: nil
     }
   }
 }
@@ -89,7 +74,9 @@ enum HalfPrecision {
 
 extension ElementType {
   /// Brings stored values to float32: widened exactly, doubles rounded; `source` need not be aligned.
-  func widen(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>) {
+  public func widen(
+    _ source: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>
+  ) {
     precondition(source.count == target.count * size, "source and target differ in length")
     switch self {
     case .float32:
@@ -112,7 +99,7 @@ extension ElementType {
   }
 
   /// Narrows float32 values to halves; for the two types of 16 bits alone.
-  func narrow(
+  public func narrow(
     _ source: UnsafeBufferPointer<Float>, into target: UnsafeMutableBufferPointer<UInt16>
   ) {
     precondition(source.count <= target.count, "the target is too short")

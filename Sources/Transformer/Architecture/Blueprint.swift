@@ -1,0 +1,77 @@
+// Everything that follows from a model's design: its tensors, what a layer keeps and what layers share, what is cached
+// of a token, which maps are adapted, what a token costs. All of it is what the parts declared.
+
+import Tensors
+
+/// A model's parts, made from its design, and the sum of what they declare; it holds no memory.
+struct Blueprint: Sendable {
+  /// A layer as it runs.
+  struct Layer: Sendable {
+    /// Attention, then the feed-forward part.
+    let blocks: [ResidualBlock]
+    let attention: any AttentionPart
+    /// The columns of its saved slots; the first is its input.
+    let savedColumns: [Int]
+  }
+
+  let design: ModelDesign
+  /// Every tensor, from the embedding up, in a fixed order; a tied head is not listed twice.
+  let tensors: [TensorDeclaration]
+  /// The adapters' tensors: of each adapted map A [r, inputs], then B [outputs, r].
+  let adapterTensors: [TensorSpecification]
+  /// Scratch that layers share.
+  let scratch: [ScratchDeclaration]
+  /// The rotations of all layers.
+  let rotations: [Rotation]
+  let layers: [Layer]
+  let embedding: ParameterID
+  let finalNorm: Norm
+  let finalNormTensors: [ParameterID]
+  /// The head, or the embedding where they are one.
+  let head: ParameterID
+
+  init(_ design: ModelDesign, adapter: AdapterConfiguration? = nil) {
+    self.design = design
+    var declaration = Declaration(adapter: adapter)
+    let table = [design.vocabularySize, design.hiddenSize]
+    embedding = declaration.tensor(design.embedding + ".weight", table, .embedding)
+    layers = design.layers.map { Self.layer($0, hiddenSize: design.hiddenSize, &declaration) }
+    declaration.prefix = ""
+    let first = declaration.tensors.count
+    finalNorm = declaration.norm(design.finalNorm)
+    finalNormTensors = (first..<declaration.tensors.count).map(ParameterID.model)
+    head =
+      design.tiesEmbeddings
+      ? embedding : declaration.tensor(design.head + ".weight", table, .head)
+    tensors = declaration.tensors
+    adapterTensors = declaration.adapterTensors
+    scratch = declaration.scratch
+    rotations = declaration.rotations
+  }
+
+  private static func layer(
+    _ design: LayerDesign, hiddenSize: Int, _ declaration: inout Declaration
+  ) -> Layer {
+    declaration.beginLayer()
+    declaration.prefix = design.prefix
+    var made: (any AttentionPart)?
+    let attention = ResidualBlock(design.aroundAttention, hiddenSize: hiddenSize, &declaration) {
+      let part = design.attention.part(&$0)
+      made = part
+      return part
+    }
+    let feedForward = ResidualBlock(
+      design.aroundFeedForward, hiddenSize: hiddenSize, &declaration
+    ) { design.feedForward.part(&$0) }
+    guard let made else { preconditionFailure("a block makes its part") }
+    return Layer(
+      blocks: [attention, feedForward], attention: made, savedColumns: declaration.savedColumns)
+  }
+
+  /// Floating-point operations of a token's forward pass that sees `context` positions, the head aside.
+  func flops(context: Int) -> Int {
+    layers.reduce(0) { sum, layer in
+      layer.blocks.reduce(sum) { $0 + $1.part.flops(context: context) }
+    }
+  }
+}

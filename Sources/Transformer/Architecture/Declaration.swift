@@ -1,0 +1,95 @@
+/// What the parts of a model declare, from the embedding up: tensors, slots, rotations.
+///
+/// A part's initialiser declares and keeps what it was given for each declaration; nothing else knows a part's shape.
+struct Declaration {
+  /// Which linear maps have adapters.
+  let adapter: AdapterConfiguration?
+  /// Put before the names of tensors: `model.layers.0.`.
+  var prefix = ""
+
+  private(set) var tensors: [TensorDeclaration] = []
+  private(set) var adapterTensors: [TensorSpecification] = []
+  /// The columns of the saved slots of the layer at hand.
+  private(set) var savedColumns: [Int] = []
+  private(set) var scratch: [ScratchDeclaration] = []
+  private(set) var rotations: [Rotation] = []
+
+  init(adapter: AdapterConfiguration?) { self.adapter = adapter }
+
+  // MARK: Tensors
+
+  /// A tensor `<prefix><name>`.
+  mutating func tensor(_ name: String, _ shape: [Int], _ role: TensorRole) -> ParameterID {
+    tensors.append(
+      TensorDeclaration(specification: TensorSpecification(prefix + name, shape), role: role))
+    return .model(tensors.count - 1)
+  }
+
+  /// A linear map `<prefix><name>.weight`, with `.bias` where it has one, and its adapter where it is adapted.
+  mutating func linear(
+    _ name: String, inputs: Int, outputs: Int, hasBias: Bool = false,
+    role: TensorRole = .product
+  ) -> Linear {
+    let weight = tensor(name + ".weight", [outputs, inputs], role)
+    let bias = hasBias ? tensor(name + ".bias", [outputs], .bias) : nil
+    return Linear(
+      weight: weight, bias: bias, inputs: inputs, outputs: outputs,
+      adapter: role.isAdaptable
+        ? lowRankAdapter(of: prefix + name, inputs: inputs, outputs: outputs) : nil)
+  }
+
+  private mutating func lowRankAdapter(
+    of layer: String, inputs: Int, outputs: Int
+  ) -> LowRankAdapter? {
+    guard let adapter, adapter.adapts(layer) else { return nil }
+    let first = adapterTensors.count
+    adapterTensors += [
+      TensorSpecification(AdapterConfiguration.tensorA(of: layer), [adapter.rank, inputs]),
+      TensorSpecification(AdapterConfiguration.tensorB(of: layer), [outputs, adapter.rank]),
+    ]
+    return LowRankAdapter(
+      a: .adapter(first), b: .adapter(first + 1), rank: adapter.rank, scale: adapter.scale,
+      reduced: saved(adapter.rank),
+      dReduced: scratch("an adapter's gradient", adapter.rank, isBackward: true))
+  }
+
+  /// A norm of rows, or of each of their segments.
+  mutating func norm(_ design: NormDesign, segments: Int = 1) -> Norm {
+    let weight = tensor(
+      design.name + ".weight", [design.columns], .scale(initially: design.kind.initialScale))
+    return Norm(
+      weight: weight, kind: design.kind, epsilon: design.epsilon, columns: design.columns,
+      segments: segments)
+  }
+
+  // MARK: Memory
+
+  /// Begins a layer, whose slots are its own.
+  mutating func beginLayer() { savedColumns = [] }
+
+  /// A slot that the layer's backward pass reads.
+  mutating func saved(_ columns: Int) -> Slot {
+    savedColumns.append(columns)
+    return Slot(lifetime: .saved, index: savedColumns.count - 1, columns: columns)
+  }
+
+  /// A slot that lasts while a part runs; parts that ask for one name share the memory, in turn.
+  mutating func scratch(_ name: String, _ columns: Int, isBackward: Bool = false) -> Slot {
+    let index = scratch.firstIndex { $0.name == name } ?? scratch.count
+    if index == scratch.count {
+      scratch.append(ScratchDeclaration(name: name, columns: 0, isBackward: isBackward))
+    }
+    scratch[index].columns = max(scratch[index].columns, columns)
+    scratch[index].isBackward = scratch[index].isBackward && isBackward
+    return Slot(lifetime: .scratch, index: index, columns: columns)
+  }
+
+  // MARK: Positions
+
+  /// The place of a rotation among the model's, which layers that turn alike share.
+  mutating func rotation(_ rotation: Rotation) -> Int {
+    if let index = rotations.firstIndex(of: rotation) { return index }
+    rotations.append(rotation)
+    return rotations.count - 1
+  }
+}

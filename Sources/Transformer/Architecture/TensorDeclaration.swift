@@ -1,0 +1,62 @@
+import Rollouts
+
+/// A tensor's name and shape.
+public struct TensorSpecification: Sendable, Hashable {
+  /// Hugging Face's name: "model.layers.0.self_attn.q_proj.weight".
+  public var name: String
+  /// The sizes, the slowest first; a matrix is [outputs, inputs].
+  public var shape: [Int]
+
+  /// Makes a specification.
+  public init(_ name: String, _ shape: [Int]) {
+    self.name = name
+    self.shape = shape
+  }
+
+  /// The number of elements.
+  public var count: Int { shape.saturatingProduct }
+}
+
+/// What a tensor is for.
+///
+/// How it begins, whether weight decay shrinks it and whether LoRA may adapt it follow from this and are written
+/// nowhere else.
+public enum TensorRole: Sendable, Hashable {
+  /// A row for each token.
+  case embedding
+  /// A linear map.
+  case product
+  /// A linear map whose result is added to the residual stream.
+  case residualProduct
+  /// The map to the vocabulary.
+  case head
+  /// A norm's factors, which begin at a value.
+  case scale(initially: Float)
+  /// What is added to a product.
+  case bias
+
+  /// Whether weight decay shrinks it: matrices, as the field does it, and no norms and biases.
+  public var decays: Bool {
+    switch self {
+    case .embedding, .product, .residualProduct, .head: true
+    case .scale, .bias: false
+    }
+  }
+
+  /// Whether LoRA may adapt it.
+  public var isAdaptable: Bool { self == .product || self == .residualProduct }
+}
+
+/// A tensor that a part declares.
+public struct TensorDeclaration: Sendable, Hashable {
+  /// Its name and shape.
+  public var specification: TensorSpecification
+  /// What it is for.
+  public var role: TensorRole
+}
+
+/// A declared tensor by its place: among the model's own, or among the adapters'.
+enum ParameterID: Sendable, Hashable {
+  case model(Int)
+  case adapter(Int)
+}

@@ -1,0 +1,198 @@
+// What many families' config.json have in common, so that a family's file says only what is its own.
+
+import Rollouts
+
+/// The sizes of a decoder, under the names that Llama gave them.
+struct DecoderSizes {
+  var hiddenSize: Int
+  var layerCount: Int
+  var vocabularySize: Int
+  var maximumPositions: Int
+  var normEpsilon: Float
+  var tiesEmbeddings: Bool
+
+  /// A decoder of Llama's form: RMS norms before both parts of each layer and before the head.
+  /// - Parameter parts: The parts of a layer.
+  func preNormDesign(
+    _ parts: (_ layer: Int) -> (any AttentionDesign, any FeedForwardDesign)
+  ) -> ModelDesign {
+    ModelDesign(
+      hiddenSize: hiddenSize, vocabularySize: vocabularySize, maximumPositions: maximumPositions,
+      layers: (0..<layerCount).map { layer in
+        let (attention, feedForward) = parts(layer)
+        return LayerDesign(
+          prefix: "model.layers.\(layer).", attention: attention, feedForward: feedForward,
+          aroundAttention: Surroundings(normBefore: norm("input_layernorm")),
+          aroundFeedForward: Surroundings(normBefore: norm("post_attention_layernorm")))
+      },
+      finalNorm: norm("model.norm"), tiesEmbeddings: tiesEmbeddings)
+  }
+
+  /// A norm of the stream.
+  func norm(_ name: String, _ kind: Norm.Kind = .rms) -> NormDesign {
+    NormDesign(name: name, columns: hiddenSize, epsilon: normEpsilon, kind: kind)
+  }
+
+  /// A window of attention, nil where the longest sequence fits into it.
+  func window(_ size: Int?) -> Int? {
+    size.flatMap { $0 < maximumPositions ? $0 : nil }
+  }
+}
+
+/// How many heads attention has, and how wide they are.
+struct HeadSizes {
+  /// H.
+  var count: Int
+  /// K.
+  var keyValueCount: Int
+  /// D.
+  var size: Int
+
+  /// 1 / √D.
+  var scale: Float { 1 / Float(size).squareRoot() }
+}
+
+extension ConfigurationReader {
+  /// The greatest sizes that are believed; each is beyond any published model.
+  enum Limits {
+    static let hiddenSize = 1 << 17
+    static let intermediateSize = 1 << 20
+    static let layerCount = 4096
+    static let headCount = 4096
+    static let headSize = 4096
+    static let vocabularySize = 1 << 24
+    static let positions = 1 << 30
+  }
+
+  /// The sizes of a decoder.
+  /// - Parameter maximumPositions: What the family assumes where the file leaves it out.
+  mutating func decoderSizes(maximumPositions: Int) -> DecoderSizes {
+    DecoderSizes(
+      hiddenSize: integer("hidden_size", in: 1...Limits.hiddenSize),
+      layerCount: integer("num_hidden_layers", in: 1...Limits.layerCount),
+      vocabularySize: integer("vocab_size", in: 1...Limits.vocabularySize),
+      maximumPositions: integer(
+        "max_position_embeddings", in: 1...Limits.positions, default: maximumPositions),
+      normEpsilon: Float(positiveNumber("rms_norm_eps", below: 1) ?? 1e-6),
+      tiesEmbeddings: boolean("tie_word_embeddings", default: false))
+  }
+
+  /// The heads of grouped-query attention.
+  /// - Parameters:
+  ///   - keyValueCount: What the family assumes where the file leaves it out; nil for one for each query head.
+  ///   - size: The same of the head size; nil for `hidden_size / num_attention_heads`.
+  mutating func heads(
+    of sizes: DecoderSizes, keyValueCount: Int? = nil, size: Int? = nil
+  ) -> HeadSizes {
+    let count = integer("num_attention_heads", in: 1...Limits.headCount)
+    return HeadSizes(
+      count: count, keyValueCount: keyValueHeadCount(headCount: count, default: keyValueCount),
+      size: headSize(hiddenSize: sizes.hiddenSize, headCount: count, default: size))
+  }
+
+  private mutating func keyValueHeadCount(headCount: Int, default usual: Int?) -> Int {
+    let key = "num_key_value_heads"
+    // Only a key left out takes the family's number; null means one for each query head.
+    let fallback = object[key] == nil ? usual ?? headCount : headCount
+    let count = integer(key, in: 1...Limits.headCount, default: fallback)
+    if !isFaulty("num_attention_heads"), headCount % count != 0 {
+      note(key, "\(count) does not divide num_attention_heads (\(headCount))")
+    }
+    return count
+  }
+
+  private mutating func headSize(hiddenSize: Int, headCount: Int, default usual: Int?) -> Int {
+    let key = "head_dim"
+    let range = 2...Limits.headSize
+    if let size = optionalInteger(key, in: range) ?? (object[key] == nil ? usual : nil) {
+      if size % 2 != 0 { note(key, "\(size) is odd, and a rotary embedding rotates pairs") }
+      return size
+    }
+    if isFaulty("hidden_size") || isFaulty("num_attention_heads") { return 2 }
+    guard hiddenSize % headCount == 0 else {
+      note("num_attention_heads", "\(headCount) does not divide hidden_size (\(hiddenSize))")
+      return 2
+    }
+    let size = hiddenSize / headCount
+    if !range.contains(size) || size % 2 != 0 {
+      note(
+        "num_attention_heads",
+        "hidden_size / num_attention_heads is \(size), and a head's size must be even and at most "
+          + "\(range.upperBound)")
+    }
+    return size
+  }
+
+  /// The rotation of whole heads.
+  /// - Throws: `ModelError` of kind `.unsupported` that names an embedding that isn't implemented.
+  mutating func rotation(
+    of heads: HeadSizes, maximumPositions: Int
+  ) throws(ModelError) -> Rotation {
+    Rotation(
+      embedding: try rotaryEmbedding(maximumPositions: maximumPositions), size: heads.size)
+  }
+
+  /// The gated feed-forward part with SiLU.
+  mutating func gatedFeedForward(
+    of sizes: DecoderSizes, hasBias: Bool = false
+  ) -> GatedFeedForward.Design {
+    let intermediateSize = integer("intermediate_size", in: 1...Limits.intermediateSize)
+    if let name = string("hidden_act"), !["silu", "swish"].contains(name) {
+      note("hidden_act", "expected 'silu', found \(quoted(name))")
+    }
+    return GatedFeedForward.Design(
+      hiddenSize: sizes.hiddenSize, intermediateSize: intermediateSize, hasBias: hasBias)
+  }
+
+  // MARK: Windows of attention
+
+  /// How many positions a token sees, on every layer.
+  mutating func window(of sizes: DecoderSizes, default usual: Int?) -> Int? {
+    let key = "sliding_window"
+    let given = optionalInteger(key, in: 1...Limits.positions)
+    return sizes.window(given ?? (object[key] == nil ? usual : nil))
+  }
+
+  /// How many positions a token sees on each layer, as transformers decides it from `use_sliding_window`,
+  /// `max_window_layers` and `layer_types`.
+  mutating func windowsByLayer(of sizes: DecoderSizes, default usual: Int?) -> [Int?] {
+    let key = "sliding_window"
+    let given = optionalInteger(key, in: 1...Limits.positions)
+    let isUsed = boolean("use_sliding_window", default: false)
+    let firstLayer = integer("max_window_layers", in: 0...Int(Int32.max), default: 28)
+    let size = isUsed ? given ?? (object[key] == nil ? usual : nil) : nil
+    let layers = (0..<sizes.layerCount)
+    guard let types = value("layer_types") else {
+      return layers.map { $0 >= firstLayer ? sizes.window(size) : nil }
+    }
+    let isSliding = slidingLayers(types, sizes.layerCount, hasWindow: size != nil)
+    return layers.map { isSliding?[$0] == true ? sizes.window(size) : nil }
+  }
+
+  private mutating func slidingLayers(
+    _ types: JSONValue, _ layerCount: Int, hasWindow: Bool
+  ) -> [Bool]? {
+    let key = "layer_types"
+    guard let names = types.array, names.count == layerCount else {
+      note(key, "expected a list of \(layerCount), one a layer, found \(Self.shown(types))")
+      return nil
+    }
+    var layers: [Bool] = []
+    for (layer, name) in names.enumerated() {
+      switch name.string {
+      case "full_attention": layers.append(false)
+      case "sliding_attention" where hasWindow: layers.append(true)
+      case "sliding_attention":
+        note(key, "layer \(layer) has a sliding window, but no sliding_window is in use")
+        return nil
+      default:
+        note(
+          key,
+          "layer \(layer): expected 'full_attention' or 'sliding_attention', found "
+            + Self.shown(name))
+        return nil
+      }
+    }
+    return layers
+  }
+}

@@ -1,0 +1,205 @@
+// Grouped-query attention: H query heads share K key and value heads.
+//
+//     q, k, v = x W_qᵀ + b_q, x W_kᵀ + b_k, x W_vᵀ + b_v      per head of size D
+//     q, k    = norm(q), norm(k)                               where the family norms them
+//     q, k    = rotate(q, position), rotate(k, position)       where the layer rotates
+//     o       = softmax(scale · q kᵀ) v                        over positions ≤ the query's own, within the window
+//     y       = x_residual + o W_oᵀ
+//
+// Backward (derivation: docs/backward.md): with P the probabilities and Δ = Σ_d dO∘O,
+//
+//     dV = Pᵀ dO,   dS = P ∘ (dO Vᵀ − Δ),   dQ = scale · dS K,   dK = scale · dSᵀ Q
+//
+// then the inverse rotation, the norm's backward, and the products' transposes.
+//
+// Sources: Ainslie et al. 2023 (GQA, arXiv 2305.13245); Su et al. 2021 (RoPE, arXiv 2104.09864).
+
+import Tensors
+
+/// Grouped-query attention; with K = H it is multi-head attention, with K = 1 multi-query attention.
+struct GroupedQueryAttention: AttentionPart {
+  /// What a family chooses of it.
+  struct Design: AttentionDesign, Hashable {
+    var hiddenSize: Int
+    /// H, a multiple of `keyValueHeadCount`.
+    var headCount: Int
+    /// K.
+    var keyValueHeadCount: Int
+    /// D; H · D need not be C.
+    var headSize: Int
+    /// Whether queries, keys and values have biases.
+    var hasBias = false
+    /// Whether the output has a bias.
+    var hasOutputBias = false
+    /// How queries and keys are normed before they are rotated.
+    var queryKeyNorm: QueryKeyNorm?
+    /// How they are rotated by their position; nil for not at all.
+    var rotation: Rotation?
+    /// What scores are multiplied by.
+    var scale: Float
+    /// How many positions a token sees, itself included; nil for all.
+    var window: Int?
+
+    func part(_ declaration: inout Declaration) -> any AttentionPart {
+      GroupedQueryAttention(self, &declaration)
+    }
+  }
+
+  /// A norm of queries and one of keys.
+  struct QueryKeyNorm: Hashable {
+    var epsilon: Float
+    var kind = Norm.Kind.rms
+    /// Whether each head is normed by itself, or all heads of a token together.
+    var isPerHead = true
+  }
+
+  private let design: Design
+  private let query: Linear
+  private let key: Linear
+  private let value: Linear
+  private let output: Linear
+  private let queryNorm: NormedRows?
+  private let keyNorm: NormedRows?
+  private let rotation: Int?
+  /// Rotated queries, [R, H·D]; rotated keys and values, [R, K·D].
+  private let q: Slot
+  private let k: Slot
+  private let v: Slot
+  /// Weighted values before the output product, [R, H·D], and log Σ exp of the scores, [R, H].
+  private let attended: Slot
+  private let logSumExp: Slot
+  private let dAttended: Slot
+  private let dq: Slot
+  private let dk: Slot
+  private let dv: Slot
+
+  /// Queries or keys before their norm, what the norm keeps of them, and their gradient.
+  private struct NormedRows {
+    let norm: Norm
+    let raw: Slot
+    let statistics: Slot
+    let dRaw: Slot
+  }
+
+  init(_ design: Design, _ declaration: inout Declaration) {
+    self.design = design
+    let width = design.hiddenSize
+    let queries = design.headCount * design.headSize
+    let keys = design.keyValueHeadCount * design.headSize
+    let hasBias = design.hasBias
+    query = declaration.linear(
+      "self_attn.q_proj", inputs: width, outputs: queries, hasBias: hasBias)
+    key = declaration.linear("self_attn.k_proj", inputs: width, outputs: keys, hasBias: hasBias)
+    value = declaration.linear("self_attn.v_proj", inputs: width, outputs: keys, hasBias: hasBias)
+    output = declaration.linear(
+      "self_attn.o_proj", inputs: queries, outputs: width, hasBias: design.hasOutputBias,
+      role: .residualProduct)
+    func normed(
+      _ name: String, heads: Int, gradient: String, _ declaration: inout Declaration
+    ) -> NormedRows? {
+      guard let kind = design.queryKeyNorm else { return nil }
+      let segments = kind.isPerHead ? heads : 1
+      let columns = heads * design.headSize
+      let norm = declaration.norm(
+        NormDesign(
+          name: name, columns: columns / segments, epsilon: kind.epsilon, kind: kind.kind),
+        segments: segments)
+      return NormedRows(
+        norm: norm, raw: declaration.saved(columns), statistics: declaration.saved(segments),
+        dRaw: declaration.scratch(gradient, columns, isBackward: true))
+    }
+    // That of attended values is spent by then, and as wide as the queries.
+    queryNorm = normed(
+      "self_attn.q_norm", heads: design.headCount, gradient: "gradient of attended", &declaration)
+    keyNorm = normed(
+      "self_attn.k_norm", heads: design.keyValueHeadCount, gradient: "gradient of raw keys",
+      &declaration)
+    rotation = design.rotation.map { declaration.rotation($0) }
+    q = declaration.saved(queries)
+    k = declaration.saved(keys)
+    v = declaration.saved(keys)
+    attended = declaration.saved(queries)
+    logSumExp = declaration.saved(design.headCount)
+    dAttended = declaration.scratch("gradient of attended", queries, isBackward: true)
+    dq = declaration.scratch("gradient of queries", queries, isBackward: true)
+    dk = declaration.scratch("gradient of keys", keys, isBackward: true)
+    dv = declaration.scratch("gradient of values", keys, isBackward: true)
+  }
+
+  var cache: KeyValueShape {
+    KeyValueShape(heads: design.keyValueHeadCount, headSize: design.headSize)
+  }
+
+  func forward(_ x: Tensor, adding residual: Tensor?, into y: Tensor, _ run: LayerRun) {
+    output.forward(attend(x, run), adding: residual, into: y, run)
+  }
+
+  func recompute(_ x: Tensor, _ run: LayerRun) { output.recompute(attend(x, run), run) }
+
+  /// o, [R, H·D].
+  private func attend(_ x: Tensor, _ run: LayerRun) -> Tensor {
+    let (q, k, v) = (run.reserve(self.q), run.reserve(self.k), run.reserve(self.v))
+    let rawQ = queryNorm.map { run.reserve($0.raw) } ?? q
+    let rawK = keyNorm.map { run.reserve($0.raw) } ?? k
+    run.compute.multiplyMany(
+      x,
+      by: query.products(into: rawQ, run) + key.products(into: rawK, run)
+        + value.products(into: v, run))
+    query.addAdapter(to: rawQ, run)
+    key.addAdapter(to: rawK, run)
+    value.addAdapter(to: v, run)
+    for (normed, result) in [(queryNorm, q), (keyNorm, k)] {
+      guard let normed else { continue }
+      normed.norm.forward(
+        run[normed.raw], into: result, statistics: run.reserve(normed.statistics), run.model)
+    }
+    run.rotate(q, heads: design.headCount, by: rotation)
+    run.rotate(k, heads: design.keyValueHeadCount, by: rotation)
+
+    run.tokens.attention.store(keys: k, values: v, into: run.cache, run.compute)
+    let out = run.reserve(attended)
+    run.compute.attend(
+      q, spans: run.tokens.attention.spans, table: run.tokens.attention.table, blocks: run.cache,
+      heads: design.headCount, scale: design.scale, window: design.window ?? .max, into: out,
+      logSumExp: run.reserve(logSumExp))
+    return out
+  }
+
+  func backward(
+    _ dy: Tensor, x: Tensor, into dx: Tensor, _ run: LayerRun, _ gradients: Gradients
+  ) {
+    let out = run[attended]
+    let dOut = run.reserve(dAttended)
+    output.backward(dy, x: out, into: dOut, accumulating: false, run, gradients)
+    let (dq, dk, dv) = (run.reserve(self.dq), run.reserve(self.dk), run.reserve(self.dv))
+    run.compute.attendBackward(
+      q: run[q], k: run[k], v: run[v], out: out, dOut: dOut, logSumExp: run[logSumExp],
+      groups: run.tokens.groups, heads: design.headCount, kvHeads: design.keyValueHeadCount,
+      scale: design.scale, window: design.window ?? .max, dq: dq, dk: dk, dv: dv)
+    run.rotate(dq, heads: design.headCount, by: rotation, inverse: true)
+    run.rotate(dk, heads: design.keyValueHeadCount, by: rotation, inverse: true)
+    let dRawQuery = beforeNorm(queryNorm, dq, run, gradients)
+    let dRawKey = beforeNorm(keyNorm, dk, run, gradients)
+    query.backward(dRawQuery, x: x, into: dx, accumulating: false, run, gradients)
+    key.backward(dRawKey, x: x, into: dx, accumulating: true, run, gradients)
+    value.backward(dv, x: x, into: dx, accumulating: true, run, gradients)
+  }
+
+  /// The gradient of queries or keys before their norm.
+  private func beforeNorm(
+    _ normed: NormedRows?, _ gradient: Tensor, _ run: LayerRun, _ gradients: Gradients
+  ) -> Tensor {
+    guard let normed else { return gradient }
+    let dRaw = run.reserve(normed.dRaw)
+    normed.norm.backward(
+      gradient, x: run[normed.raw], statistics: run[normed.statistics], into: dRaw,
+      accumulating: false, run.model, gradients)
+    return dRaw
+  }
+
+  func flops(context: Int) -> Int {
+    let seen = min(context, design.window ?? .max)
+    return query.flops + key.flops + value.flops + output.flops
+      + 4 * seen * design.headCount * design.headSize
+  }
+}

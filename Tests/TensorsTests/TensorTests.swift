@@ -1,0 +1,72 @@
+import Testing
+
+@testable import Tensors
+
+@Suite("Tensors and their parts")
+struct TensorTests {
+  @Test("parts name the numbers of the whole")
+  func parts() {
+    let whole = Tensor(rows: 4, columns: 5, values: (0..<20).map(Float.init))
+    #expect(whole.rows(1..<3).values == (5..<15).map(Float.init))
+    let inner = whole.rows(1..<3).columns(1..<4)
+    #expect(inner.values == [6, 7, 8, 11, 12, 13])
+    #expect(!inner.isContiguous && inner.stride == 5 && inner[1, 2] == 13)
+    inner.fill(from: Tensor(rows: 2, columns: 3, values: [1, 1, 1, 2, 2, 2]))
+    #expect(whole.values[5..<15] == [5, 1, 1, 1, 9, 10, 2, 2, 2, 14])
+    #expect(whole.reshaped(columns: 10).rows == 2)
+    #expect(whole.elements(18..<20).values == [18, 19])
+  }
+
+  @Test("the memory lives as long as a part of it")
+  func ownership() {
+    func part() -> Tensor { Tensor([Float](repeating: 7, count: 1 << 20)).elements(5..<8) }
+    let kept = part()
+    _ = (0..<8).map { _ in Tensor(count: 1 << 20) }
+    #expect(kept.values == [7, 7, 7])
+  }
+
+  @Test("scratch grows, keeps its memory for less, and gives what was reserved last")
+  func scratch() {
+    let scratch = TensorScratch()
+    let first = scratch.reserve(rows: 2, columns: 3)
+    first.fill(from: [1, 2, 3, 4, 5, 6])
+    #expect(scratch.tensor.values == [1, 2, 3, 4, 5, 6])
+    let second = scratch.reserve(rows: 1, columns: 4)
+    #expect(second.values == [1, 2, 3, 4])
+    #expect(scratch.tensor.rows == 1 && scratch.capacity == 6)
+    #expect(scratch.reserve(rows: 100, columns: 10).count == 1000)
+    #expect(scratch.reserve(rows: 0, columns: 10).rows == 0)
+  }
+
+  @Test("a parameter passes to files in pieces and comes back", arguments: [1, 31, 64, 1000])
+  func pieces(rows: Int) {
+    let columns = 1500
+    let values = TestValues.normal(rows * columns, stream: 1)
+    let storage = ParameterStorage(zero: [rows, columns])
+    let moment = Tensor(count: ParameterStorage.storedCount([rows, columns]))
+    var first = 0
+    for piece in storage.pieces {
+      let elements = storage.elements(of: piece)
+      #expect(elements.lowerBound == first)
+      storage.fill(piece, from: Array(values[elements]))
+      storage.fill(piece, from: values[elements].map { -$0 }, in: moment)
+      first = elements.upperBound
+    }
+    #expect(first == values.count)
+    let isSame = storage.values.bits == values.bits
+    #expect(isSame)
+    let isNegated = storage.values(in: moment) == values.map { -$0 }
+    #expect(isNegated)
+    #expect(storage.pieces.flatMap { storage.values(of: $0) }.bits == values.bits)
+  }
+
+  @Test("low-rank changes are merged in double precision")
+  func merge() {
+    let (rank, inputs, outputs) = (2, 3, 2)
+    var weight: [Float] = [1, 2, 3, 4, 5, 6]
+    let (a, b): ([Float], [Float]) = ([1, 0, 2, 0, 1, -1], [1, 10, 0, 100])
+    Compute.merge(a: a, b: b, rank: rank, scale: 0.5, into: &weight)
+    #expect(weight == [1.5, 7, -1, 4, 55, -44])
+    #expect(weight.count == inputs * outputs)
+  }
+}
