@@ -98,7 +98,9 @@ struct QueryCommand: Command {
     return .done
   }
 
-  /// The words after the run. `runs/sweep-* compare` is a shell's way to say `RUN compare RUN2 …`.
+  /// The words after the run.
+  ///
+  /// `runs/sweep-* compare` is a shell's way to say `RUN compare RUN2 …`.
   static func question(_ positionals: [String]) -> [String] {
     let words = Array(positionals.dropFirst())
     guard words.count > 1, let last = words.last, Report.named(last)?.takesMany == true else {

@@ -33,7 +33,7 @@ extension MathParser {
     let mantissa = parts[0].split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
     let fraction = mantissa.count > 1 ? String(mantissa[1]) : ""
     guard digits.utf8.count <= 4000, let value = BigInteger(digits: mantissa[0] + fraction),
-      let exponent = parts.count > 1 ? Int(parts[1]) : 0, abs(exponent) <= 4000
+      let exponent = parts.count > 1 ? Int(parts[1]) : 0, exponent.magnitude <= 4000
     else { throw Unreadable("a number is too long") }
     let place = exponent - fraction.count
     var scalar = Scalar(Rational(value).scaled(byTenTo: place))

@@ -1,10 +1,11 @@
+import Foundation
 // Whether a difference of two expressions is 0: by algebra where that decides, else by values.
 //
 // A polynomial over atoms that are independent of one another (unknowns, π, e, square roots of
 // numbers whose products are no squares, logarithms of primes) is 0 only where all its coefficients
 // are. Others, as sin²x + cos²x − 1, are evaluated where the unknowns have fixed "random" values; a
 // value below 1e−11 of the sum of the terms' magnitudes counts as 0 (after Schwartz and Zippel).
-import Foundation
+import Rollouts
 
 /// An answer to "are they equal?".
 enum Verdict {
@@ -112,7 +113,7 @@ struct NumericProbe {
       guard monomial.exponents.count == 1, let (atom, exponent) = monomial.exponents.first,
         case .logarithm(let number) = atom, exponent == 1,
         let times = (coefficient * Rational(shared)).small,
-        number.bitWidth * abs(times) < Algebra.bitLimit / 8
+        number.bitWidth *| Int(clamping: times.magnitude) < Algebra.bitLimit / 8
       else { return nil }
       if times > 0 {
         above = above * number.power(times)

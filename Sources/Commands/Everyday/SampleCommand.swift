@@ -1,7 +1,7 @@
 import Foundation
 import Rollouts
-import Tensors
 import Synchronization
+import Tensors
 import Training
 import TrajectoryStore
 import Transformer

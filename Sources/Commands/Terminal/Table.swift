@@ -31,8 +31,10 @@ struct Table: Sendable {
   /// Appends a row.
   mutating func append(_ cells: String...) { rows.append(cells) }
 
-  /// The table with aligned columns; to fit `width` it goes without the columns that may be left out, then its
-  /// widest columns are cut with an ellipsis. Numbers are cut last: half a number is a wrong one.
+  /// The table with aligned columns.
+  ///
+  /// To fit `width` it goes without the columns that may be left out, then its widest columns are cut with an
+  /// ellipsis. Numbers are cut last: half a number is a wrong one.
   ///
   /// - Parameters:
   ///   - width: The columns of the terminal; nil cuts nothing.

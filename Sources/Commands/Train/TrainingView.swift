@@ -65,7 +65,9 @@ final class TrainingView: Sendable {
     if let warning = truncation.withLock({ $0.warning(after: report) }) { show(.warning(warning)) }
   }
 
-  /// A step's line. TRL's names say what the two shares count: `completions/clipped_ratio` the completions that
+  /// A step's line.
+  ///
+  /// TRL's names say what the two shares count: `completions/clipped_ratio` the completions that
   /// met the length limit, `clip_ratio/region_mean` the tokens whose gradient the ratio clip removed.
   private func line(_ report: StepReport) -> FieldLine {
     func metric(_ name: String, _ format: (Double) -> String) -> String {

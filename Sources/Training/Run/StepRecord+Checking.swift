@@ -1,6 +1,6 @@
 import Rollouts
-import TrajectoryStore
 import Tensors
+import TrajectoryStore
 import Transformer
 
 /// A step of a log that a model can't take: the log is damaged, or another model's.

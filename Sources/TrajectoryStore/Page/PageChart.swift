@@ -51,7 +51,7 @@ struct PageCurve {
     self.isExact = isExact
   }
 
-  /// At most so many points: means of stretches of equal length. The last value is given apart, as it is.
+  /// At most so many points, means of stretches of equal length; the last value is given apart, as it is.
   var json: JSONValue {
     let count = min(curve.values.count, Self.pointLimit)
     var steps: [JSONValue] = []

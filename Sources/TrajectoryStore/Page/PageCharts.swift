@@ -81,7 +81,9 @@ extension PageData {
 
   // MARK: Evaluations
 
-  /// Accuracy with its Wilson interval first. What is equal to another in every point (a reward of 0 and 1, and
+  /// Accuracy with its Wilson interval first.
+  ///
+  /// What is equal to another in every point (a reward of 0 and 1, and
   /// its accuracy) is drawn once, under both names.
   private func evaluationCharts() throws(StoreError) -> [PageChart] {
     var curves = try Report.evaluationCurves(session, run)

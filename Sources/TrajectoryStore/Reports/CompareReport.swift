@@ -132,7 +132,7 @@ private struct RunVariant {
     return variants
   }
 
-  /// A, B, … Z, AA, …
+  /// The name of a variant by its place: A, B and so on, after Z come AA, AB.
   private static func letter(_ place: Int) -> String {
     let last = String(UnicodeScalar(UInt8(65 + place % 26)))
     return place < 26 ? last : letter(place / 26 - 1) + last
