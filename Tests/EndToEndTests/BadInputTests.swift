@@ -35,8 +35,8 @@ struct BadInputTests {
     BadInput("an architecture", said: ["config.json: model_type: 'gpt_neox' is not supported"]) {
       try edit($0["model/config.json"], ["model_type": "gpt_neox"])
     },
-    BadInput("a rope type", said: ["rope_scaling.rope_type: 'yarn' is not supported"]) {
-      try edit($0["model/config.json"], ["rope_scaling": ["rope_type": "yarn", "factor": 4]])
+    BadInput("a rope type", said: ["rope_scaling.rope_type: 'dynamic' is not supported"]) {
+      try edit($0["model/config.json"], ["rope_scaling": ["rope_type": "dynamic", "factor": 4]])
     },
     BadInput(
       "a truncated file", said: ["model.safetensors", "lie outside the file's", "cut short"]

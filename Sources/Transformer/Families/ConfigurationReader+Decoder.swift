@@ -65,16 +65,19 @@ extension ConfigurationReader {
   }
 
   /// The sizes of a decoder.
-  /// - Parameter maximumPositions: What the family assumes where the file leaves it out.
-  mutating func decoderSizes(maximumPositions: Int) -> DecoderSizes {
+  ///
+  /// The parameters are what the family assumes where the file leaves a key out.
+  mutating func decoderSizes(
+    maximumPositions: Int, normEpsilon: Double = 1e-6, tiesEmbeddings: Bool = false
+  ) -> DecoderSizes {
     DecoderSizes(
       hiddenSize: integer("hidden_size", in: 1...Limits.hiddenSize),
       layerCount: integer("num_hidden_layers", in: 1...Limits.layerCount),
       vocabularySize: integer("vocab_size", in: 1...Limits.vocabularySize),
       maximumPositions: integer(
         "max_position_embeddings", in: 1...Limits.positions, default: maximumPositions),
-      normEpsilon: Float(positiveNumber("rms_norm_eps", below: 1) ?? 1e-6),
-      tiesEmbeddings: boolean("tie_word_embeddings", default: false))
+      normEpsilon: Float(positiveNumber("rms_norm_eps", below: 1) ?? normEpsilon),
+      tiesEmbeddings: boolean("tie_word_embeddings", default: tiesEmbeddings))
   }
 
   /// The heads of grouped-query attention.
@@ -124,12 +127,14 @@ extension ConfigurationReader {
   }
 
   /// The rotation of whole heads.
+  /// - Parameter theta: What the family assumes where the file leaves it out.
   /// - Throws: `ModelError` of kind `.unsupported` that names an embedding that isn't implemented.
   mutating func rotation(
-    of heads: HeadSizes, maximumPositions: Int
+    of heads: HeadSizes, maximumPositions: Int, theta: Double = 10_000
   ) throws(ModelError) -> Rotation {
     Rotation(
-      embedding: try rotaryEmbedding(maximumPositions: maximumPositions), size: heads.size)
+      embedding: try rotaryEmbedding(maximumPositions: maximumPositions, theta: theta),
+      size: heads.size)
   }
 
   /// The gated feed-forward part with SiLU.
@@ -155,7 +160,10 @@ extension ConfigurationReader {
 
   /// How many positions a token sees on each layer, as transformers decides it from `use_sliding_window`,
   /// `max_window_layers` and `layer_types`.
-  mutating func windowsByLayer(of sizes: DecoderSizes, default usual: Int?) -> [Int?] {
+  /// - Parameter isSliding: Which layers have a window where no list says so; nil for those from `max_window_layers` on.
+  mutating func windowsByLayer(
+    of sizes: DecoderSizes, default usual: Int?, isSliding: ((_ layer: Int) -> Bool)? = nil
+  ) -> [Int?] {
     let key = "sliding_window"
     let given = optionalInteger(key, in: 1...Limits.positions)
     let isUsed = boolean("use_sliding_window", default: false)
@@ -163,10 +171,10 @@ extension ConfigurationReader {
     let size = isUsed ? given ?? (object[key] == nil ? usual : nil) : nil
     let layers = (0..<sizes.layerCount)
     guard let types = value("layer_types") else {
-      return layers.map { $0 >= firstLayer ? sizes.window(size) : nil }
+      return layers.map { (isSliding?($0) ?? ($0 >= firstLayer)) ? sizes.window(size) : nil }
     }
-    let isSliding = slidingLayers(types, sizes.layerCount, hasWindow: size != nil)
-    return layers.map { isSliding?[$0] == true ? sizes.window(size) : nil }
+    let listed = slidingLayers(types, sizes.layerCount, hasWindow: size != nil)
+    return layers.map { listed?[$0] == true ? sizes.window(size) : nil }
   }
 
   private mutating func slidingLayers(

@@ -84,7 +84,7 @@ struct ConfigurationFaultTests {
       (["model_type": "my\u{1B}[31m"], "'my\\u{1B}[31m'"),
       (["architectures": ["LlamaForSequenceClassification"]], "LlamaForSequenceClassification"),
       (["quantization_config": ["quant_method": "gptq"]], "'gptq'"),
-      (["rope_scaling": ["type": "yarn", "factor": 4.0]], "'yarn'"),
+      (["rope_scaling": ["type": "dynamic", "factor": 4.0]], "'dynamic'"),
       (["rope_scaling": ["rope_type": "dynamic", "factor": 4.0]], "'dynamic'"),
       (["rope_parameters": ["rope_type": "longrope"]], "'longrope'"),
       (["rope_parameters": ["full_attention": ["rope_type": "default"]]], "full_attention"),

@@ -26,6 +26,35 @@ struct ConfigurationSpellingTests {
     try ModelConfiguration(json: configurationJSON(modelType, changes), generation: generation)
   }
 
+  @Test("YaRN's settings, left out and given, are transformers'")
+  func yarn() throws {
+    func yarn(_ changes: JSONObject) throws -> RotaryEmbedding.Yarn? {
+      var object: JSONObject = ["type": "yarn"]
+      for (key, value) in changes { object[key] = value }
+      let read = try read("qwen2", ["rope_scaling": .object(object)])
+      guard case .yarn(let yarn)? = read.rope?.scaling else { return nil }
+      #expect(read.rope?.amplitude == yarn.attentionFactor)
+      return yarn
+    }
+    // 0.1 ln 4 + 1.
+    let plain = try #require(try yarn(["factor": 4, "original_max_position_embeddings": 128]))
+    #expect(abs(plain.attentionFactor - 1.138629436111989) < 1e-15)
+    #expect(plain.fastTurns == 32 && plain.slowTurns == 1 && plain.usesWholePairs)
+    #expect(plain.originalMaximumPositions == 128)
+    // Without a factor, that of the longest sequence to the original one; without that, the longest itself.
+    #expect(try yarn(["original_max_position_embeddings": 128])?.factor == 4)
+    #expect(try yarn(["factor": 4])?.originalMaximumPositions == 512)
+    // DeepSeek's two weights divide one another; the factor of scores is theirs alone.
+    let weighted = try yarn(["factor": 40, "mscale": 0.707, "mscale_all_dim": 0.707])
+    #expect(weighted?.attentionFactor == 1)
+    let given = try yarn([
+      "factor": 4, "attention_factor": 1.5, "beta_fast": 16, "beta_slow": 2, "truncate": false,
+    ])
+    #expect(given?.attentionFactor == 1.5 && given?.fastTurns == 16 && given?.slowTurns == 2)
+    #expect(given?.usesWholePairs == false)
+    #expect(try yarn(["factor": 0.5])?.attentionFactor == 1)
+  }
+
   @Test("Older and newer spellings of the position embedding mean the same")
   func ropeSpellings() throws {
     let scaling: JSONObject = [

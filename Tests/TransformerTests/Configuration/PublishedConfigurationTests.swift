@@ -76,6 +76,6 @@ struct PublishedConfigurationTests {
     #expect(error.kind == .unsupported)
     #expect(error.description.contains("'\(modelType)'"))
     #expect(error.description.contains("config.json"))
-    #expect(error.description.contains("llama, mistral, qwen2, qwen3"))
+    #expect(error.description.contains("supported are \(ModelFamilies.supported)"))
   }
 }

@@ -34,4 +34,38 @@ struct RotaryEmbeddingTests {
       #expect(abs(frequencies[pair] - value) <= 1e-13 * value, "pair \(pair)")
     }
   }
+
+  // By Python in double precision, from the definition in transformers'
+  // modeling_rope_utils._compute_yarn_parameters: Qwen 2.5's settings, head size 128.
+  @Test(
+    "YaRN's ramp, from whole pairs and without",
+    arguments: [
+      (
+        true,
+        [
+          0: 1, 20: 0.01333521432163324, 25: 0.004131738022518394, 30: 0.0010643609812470017,
+          35: 0.0002462584069089387, 40: 4.445698525097307e-05, 63: 3.102344401879299e-07,
+        ]
+      ),
+      (
+        false,
+        [
+          0: 1, 20: 0.01333521432163324, 25: 0.0042343581304653145, 30: 0.0010792377416765538,
+          35: 0.00024451888795641683, 40: 4.445698525097307e-05, 63: 3.102344401879299e-07,
+        ]
+      ),
+    ] as [(Bool, [Int: Double])])
+  func yarn(_ usesWholePairs: Bool, _ expected: [Int: Double]) {
+    let frequencies = RotaryEmbedding(
+      theta: 1e6,
+      scaling: .yarn(
+        .init(
+          factor: 4, originalMaximumPositions: 32_768, attentionFactor: 1,
+          usesWholePairs: usesWholePairs))
+    ).inverseFrequencies(headSize: 128)
+    #expect(frequencies.count == 64)
+    for (pair, value) in expected {
+      #expect(abs(frequencies[pair] - value) <= 1e-13 * value, "pair \(pair)")
+    }
+  }
 }

@@ -15,7 +15,7 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
 
-  static let all = [llama, biased, qwen2, qwen3, windowed, framed, postNormed]
+  static let all = [llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed]
 
   static let llama = SmallModel(
     "grouped heads, tied", "llama",
@@ -27,6 +27,15 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
     "normed queries and keys", "qwen3", ["head_dim": 12, "num_key_value_heads": 1])
   /// The window is shorter than the sequences of the tests, and no multiple of a block.
   static let windowed = SmallModel("sliding window", "mistral", ["sliding_window": 21])
+
+  static let yarn = SmallModel(
+    "rotation by YaRN", "qwen2",
+    [
+      "rope_parameters": [
+        "rope_type": "yarn", "rope_theta": 100, "factor": 4,
+        "original_max_position_embeddings": 64,
+      ]
+    ])
 
   /// Norms around one before and after the parts, multipliers everywhere, neighbours rotated in a part of each head.
   static var framed: SmallModel {
