@@ -41,11 +41,11 @@ extension Compute {
   ///
   /// Shapes: q and out [R, H × D], logSumExp [R, H]. H is a multiple of K; query head h reads
   /// key-value head h / (H/K). Key j is seen by query p where p − window < j ≤ p; the keys up to p
-  /// must have been stored. `out` may not be `q`.
+  /// must have been stored. Scores s are replaced by cap · tanh(s / cap) where there is a cap. `out` may not be `q`.
   /// Complexity: 4·D flops a pair of query head and visible key.
   public func attend(
     _ q: Tensor, spans: [AttentionSpan], table: [Int32], blocks: KeyValueBlocks, heads: Int,
-    scale: Float, window: Int = .max, into out: Tensor, logSumExp: Tensor? = nil
+    scale: Float, cap: Float? = nil, window: Int = .max, into out: Tensor, logSumExp: Tensor? = nil
   ) {
     let kernelSpans = spans.map(\.kernelSpan)
     let (kvHeads, headSize) = (blocks.shape.heads, blocks.shape.headSize)
@@ -82,7 +82,8 @@ extension Compute {
         guard let entries = table.baseAddress else { return }
         let arguments = AttentionArguments(
           q: q.start, q_stride: q.stride, table: entries, blocks: blocks.kernelBlocks,
-          heads: heads, scale: scale, window: window, out: out.start, out_stride: out.stride,
+          heads: heads, scale: scale, cap: cap ?? 0, window: window, out: out.start,
+          out_stride: out.stride,
           log_sum_exp: logSumExp?.start)
         parallel(pieces) { piece, worker in
           let scratch = self.scratch(worker: worker, count: scratchCount)
@@ -109,13 +110,13 @@ extension Compute {
   ///
   /// q and k are rotated, k and v row-major as they were projected. Rows of no group are left alone.
   /// With p = exp(s − lse) and δ = Σ_d dOut·out: dv_j = Σ p dOut, ds = p(dOut·v_j − δ)·scale,
-  /// dq = Σ_j ds k_j, dk_j = Σ ds q.
+  /// dq = Σ_j ds k_j, dk_j = Σ ds q; with capped scores s = cap · tanh(t), ds has the factor 1 − tanh²(t) too.
   /// Shapes: q, out, dOut, dq [R, H × D]; k, v, dk, dv [R, K × D]; logSumExp [R, H].
   /// Source: Dao 2023 (FlashAttention-2), section 3.1.2.
   public func attendBackward(
     q: Tensor, k: Tensor, v: Tensor, out: Tensor, dOut: Tensor, logSumExp: Tensor,
-    groups: [PackedGroup], heads: Int, kvHeads: Int, scale: Float, window: Int = .max,
-    dq: Tensor, dk: Tensor, dv: Tensor
+    groups: [PackedGroup], heads: Int, kvHeads: Int, scale: Float, cap: Float? = nil,
+    window: Int = .max, dq: Tensor, dk: Tensor, dv: Tensor
   ) {
     let headSize = q.columns / heads
     precondition(
@@ -126,7 +127,8 @@ extension Compute {
       q: q.start, k: k.start, v: v.start, out: out.start, d_out: dOut.start,
       q_stride: q.stride, k_stride: k.stride, v_stride: v.stride, out_stride: out.stride,
       d_out_stride: dOut.stride, log_sum_exp: logSumExp.start, heads: heads, kv_heads: kvHeads,
-      head_size: headSize, scale: scale, window: window, dq: dq.start, dk: keyGradients,
+      head_size: headSize, scale: scale, cap: cap ?? 0, window: window, dq: dq.start,
+      dk: keyGradients,
       dv: valueGradients, dq_stride: dq.stride, dk_stride: dk.stride, dv_stride: dv.stride)
     let parts = groups.enumerated().flatMap { Self.parts(of: $1, index: $0) }
     let partials = layOutPartials(parts, groups: groups, width: kvHeads * headSize)

@@ -2,6 +2,21 @@
 
 import CKernels
 
+/// What a gate is passed through.
+public enum Activation: Sendable, Hashable {
+  /// z σ(z).
+  case silu
+  /// ½ z (1 + tanh(√(2/π)(z + 0.044715 z³))).
+  case geluTanh
+
+  fileprivate var kernelValue: Int32 {
+    switch self {
+    case .silu: Int32(ACTIVATION_SILU)
+    case .geluTanh: Int32(ACTIVATION_GELU_TANH)
+    }
+  }
+}
+
 extension Compute {
   // MARK: - RMS norm
 
@@ -57,28 +72,52 @@ extension Compute {
     return weight.count
   }
 
-  // MARK: - SwiGLU
+  // MARK: - Gates and caps
 
-  /// The gated unit of a feed-forward layer: h = silu(gate) ⊙ up, silu(z) = z / (1 + e^−z).
+  /// The gated unit of a feed-forward layer: h = φ(gate) ⊙ up.
   ///
-  /// All three are contiguous and of one shape; `h` may be either input. Source: Shazeer 2020.
+  /// All three are contiguous and of one shape; `h` may be either input. Source: Shazeer 2020 (SwiGLU, GEGLU).
   /// Complexity: one exponential and one division for each value.
-  public func swiGLU(gate: Tensor, up: Tensor, into h: Tensor) {
+  public func gatedUnit(_ activation: Activation, gate: Tensor, up: Tensor, into h: Tensor) {
     let count = sharedCount(gate, up, h)
     let (g, u, result) = (gate.start, up.start, h.start)
     parallelRanges(count, cost: 0.5, alignment: 16) { begin, end in
-      kernels.pointee.swiglu(g, u, begin, end, result)
+      kernels.pointee.gated(activation.kernelValue, g, u, begin, end, result)
     }
   }
 
-  /// The gradients of `swiGLU`: dup = dh ⊙ silu(gate), dgate = dh ⊙ up ⊙ σ(1 + gate(1 − σ)).
+  /// The gradients of `gatedUnit`: dup = dh ⊙ φ(gate), dgate = dh ⊙ up ⊙ φ′(gate).
   ///
   /// `dGate` may be `gate` and `dUp` may be `up` or `dh`.
-  public func swiGLUBackward(_ dh: Tensor, gate: Tensor, up: Tensor, dGate: Tensor, dUp: Tensor) {
+  public func gatedUnitBackward(
+    _ activation: Activation, _ dh: Tensor, gate: Tensor, up: Tensor, dGate: Tensor, dUp: Tensor
+  ) {
     let count = sharedCount(dh, gate, up, dGate, dUp)
     let (d, g, u, dg, du) = (dh.start, gate.start, up.start, dGate.start, dUp.start)
     parallelRanges(count, cost: 0.7, alignment: 16) { begin, end in
-      kernels.pointee.swiglu_gradient(d, g, u, begin, end, dg, du)
+      kernels.pointee.gated_gradient(activation.kernelValue, d, g, u, begin, end, dg, du)
+    }
+  }
+
+  /// Caps values softly, in place: x ← c · tanh(x / c) (Gemma 2, arXiv 2408.00118, section 2).
+  ///
+  /// x is contiguous. Precision: relative 5e-7.
+  public func softCap(_ x: Tensor, at cap: Float) {
+    let count = sharedCount(x)
+    let values = x.start
+    parallelRanges(count, cost: 0.5, alignment: 16) { begin, end in
+      kernels.pointee.soft_cap(values, cap, begin, end)
+    }
+  }
+
+  /// The gradient of `softCap`, in place: dx ← dx · (1 − (y / c)²).
+  ///
+  /// y is the capped tensor; where it has been masked with −∞ the gradient is 0. Both are contiguous and of one shape.
+  public func softCapBackward(_ dx: Tensor, capped y: Tensor, at cap: Float) {
+    let count = sharedCount(dx, y)
+    let (values, gradient) = (y.start, dx.start)
+    parallelRanges(count, cost: 0.3, alignment: 16) { begin, end in
+      kernels.pointee.soft_cap_gradient(values, cap, begin, end, gradient)
     }
   }
 

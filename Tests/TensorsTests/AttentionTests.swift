@@ -9,12 +9,14 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
   var kvHeads: Int
   var headSize: Int
   var window = Int.max
+  var cap: Float?
   var scale: Float { 1 / Float(headSize).squareRoot() }
   var queryWidth: Int { heads * headSize }
   var keyWidth: Int { kvHeads * headSize }
   var cache: KeyValueShape { KeyValueShape(heads: kvHeads, headSize: headSize) }
   var testDescription: String {
     "\(heads)/\(kvHeads) heads of \(headSize)" + (window == .max ? "" : ", window \(window)")
+      + (cap.map { ", capped at \($0)" } ?? "")
   }
 
   static let all = [
@@ -24,7 +26,12 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
     AttentionCase(heads: 6, kvHeads: 2, headSize: 64, window: 20),
     AttentionCase(heads: 2, kvHeads: 2, headSize: 40, window: 1),
     AttentionCase(heads: 14, kvHeads: 1, headSize: 24, window: 33),
+    AttentionCase(heads: 4, kvHeads: 2, headSize: 20, window: 25, cap: 3),
   ]
+
+  func capped(_ score: Double) -> Double {
+    cap.map { Double($0) * tanh(score / Double($0)) } ?? score
+  }
 
   /// softmax(scale q·k) v of one row for one head, over the given rows of keys; and log Σ e^score.
   func reference(
@@ -32,10 +39,11 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
   ) -> (out: [Double], logSumExp: Double) {
     let kvHead = head / (heads / kvHeads)
     let scores = keyRows.map { key in
-      (0..<headSize).reduce(0.0) {
-        $0 + Double(q[row * queryWidth + head * headSize + $1])
-          * Double(k[key * keyWidth + kvHead * headSize + $1])
-      } * Double(scale)
+      capped(
+        (0..<headSize).reduce(0.0) {
+          $0 + Double(q[row * queryWidth + head * headSize + $1])
+            * Double(k[key * keyWidth + kvHead * headSize + $1])
+        } * Double(scale))
     }
     let largest = scores.max() ?? 0
     let sum = scores.reduce(0) { $0 + exp($1 - largest) }
@@ -83,7 +91,8 @@ struct AttentionTests {
       )
       compute.attend(
         inputs.q.reshaped(columns: c.queryWidth), spans: spans, table: table, blocks: blocks,
-        heads: c.heads, scale: c.scale, window: c.window, into: out.reshaped(columns: c.queryWidth),
+        heads: c.heads, scale: c.scale, cap: c.cap, window: c.window,
+        into: out.reshaped(columns: c.queryWidth),
         logSumExp: lse)
       var expected: [Double] = []
       var expectedLSE: [Double] = []
@@ -222,7 +231,8 @@ struct AttentionTests {
       guard let out, let lse else { return }
       compute.attend(
         inputs.q.reshaped(columns: c.queryWidth), spans: spans, table: table, blocks: blocks,
-        heads: c.heads, scale: c.scale, window: c.window, into: out.reshaped(columns: c.queryWidth),
+        heads: c.heads, scale: c.scale, cap: c.cap, window: c.window,
+        into: out.reshaped(columns: c.queryWidth),
         logSumExp: lse)
     }
   }
@@ -290,7 +300,7 @@ struct AttentionTests {
       groups: [
         PackedGroup(promptStart: 0, promptCount: group.promptCount, completions: completions)
       ],
-      heads: c.heads, kvHeads: c.kvHeads, scale: c.scale, window: c.window,
+      heads: c.heads, kvHeads: c.kvHeads, scale: c.scale, cap: c.cap, window: c.window,
       dq: dq.reshaped(columns: c.queryWidth), dk: dk.reshaped(columns: c.keyWidth),
       dv: dv.reshaped(columns: c.keyWidth))
     return (dq.values, dk.values, dv.values)
@@ -318,8 +328,10 @@ struct AttentionTests {
             score += Double(q[at + d]) * Double(k[keyAt + d])
             product += Double(dOut[at + d]) * Double(v[keyAt + d])
           }
-          let p = exp(score * Double(c.scale) - lse)
-          let ds = p * (product - delta) * Double(c.scale)
+          let capped = c.capped(score * Double(c.scale))
+          let rise = c.cap.map { 1 - (capped / Double($0)) * (capped / Double($0)) } ?? 1
+          let p = exp(capped - lse)
+          let ds = p * (product - delta) * rise * Double(c.scale)
           for d in 0..<c.headSize {
             dq[at + d] += ds * Double(k[keyAt + d])
             dk[keyAt + d] += ds * Double(q[at + d])
@@ -346,9 +358,9 @@ struct AttentionTests {
     return rows
   }
 
-  @Test("has the gradient of its differences")
-  func differences() {
-    let c = AttentionCase(heads: 4, kvHeads: 2, headSize: 6)
+  @Test("has the gradient of its differences", arguments: [nil, 3] as [Float?])
+  func differences(cap: Float?) {
+    let c = AttentionCase(heads: 4, kvHeads: 2, headSize: 6, cap: cap)
     let group = Group(c, promptCount: 5, completionCounts: [3, 2])
     let dOut = TestValues.normal(group.rows * c.queryWidth, stream: 104)
     let gradient = Self.referenceGradient(group, dOut: dOut)
@@ -426,7 +438,7 @@ struct AttentionTests {
 
   @Test("has gradients of the same bits on each table and thread count")
   func gradientInvariance() {
-    let c = AttentionCase(heads: 4, kvHeads: 2, headSize: 24)
+    let c = AttentionCase(heads: 4, kvHeads: 2, headSize: 24, cap: 4)
     let group = Group(c, promptCount: 33, completionCounts: [40, 7, 20])
     var seen: [UInt32]?
     for set in TestValues.instructionSets {

@@ -119,8 +119,8 @@ struct RowsTests {
     let compute = Compute(threads: 1, instructionSet: .scalar)
     let x = (0..<20_000).map { Float($0 - 10_000) / 10_000 * 30 }
     let h = Tensor(count: x.count)
-    compute.swiGLU(
-      gate: Tensor(x), up: Tensor([Float](repeating: 1, count: x.count)), into: h)
+    compute.gatedUnit(
+      .silu, gate: Tensor(x), up: Tensor([Float](repeating: 1, count: x.count)), into: h)
     var worst = 0.0
     for (z, value) in zip(x, h.values) where z != 0 {
       let expected = Double(z) / (1 + exp(-Double(z)))
@@ -129,15 +129,28 @@ struct RowsTests {
     // Two divisions, an addition and the exponential, each to about half of 1.2e-7.
     #expect(worst < 3e-7)
     let ends: [Float] = [-200, -89, 89, 200, -.infinity, .infinity, .nan]
-    compute.swiGLU(
-      gate: Tensor(ends), up: Tensor([Float](repeating: 1, count: 7)), into: h.elements(0..<7))
+    compute.gatedUnit(
+      .silu, gate: Tensor(ends), up: Tensor([Float](repeating: 1, count: 7)),
+      into: h.elements(0..<7))
     #expect(h.values[0] == 0 && abs(h.values[1]) < 1e-35)
     #expect(h.values[2] == 89 && h.values[3] == 200 && h.values[5] == .infinity)
     #expect(h.values[4].isNaN && h.values[6].isNaN)
   }
 
-  @Test("SwiGLU has the gradient of its differences", arguments: TestValues.instructionSets)
-  func swiGLU(set: InstructionSet) {
+  /// φ in double precision.
+  private static func activate(_ activation: Activation, _ z: Float) -> Double {
+    let z = Double(z)
+    return switch activation {
+    case .silu: z / (1 + exp(-z))
+    case .geluTanh:
+      0.5 * z * (1 + tanh((2 / Double.pi).squareRoot() * (z + 0.044715 * z * z * z)))
+    }
+  }
+
+  @Test(
+    "gated units have the gradient of their differences",
+    arguments: [Activation.silu, .geluTanh], TestValues.instructionSets)
+  func gatedUnit(activation: Activation, set: InstructionSet) {
     let count = 37
     let compute = Compute(threads: 2, instructionSet: set)
     let gate = TestValues.normal(count, stream: 40, scale: 2)
@@ -145,16 +158,61 @@ struct RowsTests {
     let dh = TestValues.normal(count, stream: 42)
     func forward(_ gate: [Float], _ up: [Float]) -> [Float] {
       let h = Tensor(count: count)
-      compute.swiGLU(gate: Tensor(gate), up: Tensor(up), into: h)
+      compute.gatedUnit(activation, gate: Tensor(gate), up: Tensor(up), into: h)
       return h.values
     }
-    let expected = zip(gate, up).map { Double($0) / (1 + exp(-Double($0))) * Double($1) }
+    let expected = zip(gate, up).map { Self.activate(activation, $0) * Double($1) }
     #expect(relativeError(forward(gate, up), expected) < 4e-7)
     let (dGate, dUp) = (Tensor(count: count), Tensor(count: count))
-    compute.swiGLUBackward(
-      Tensor(dh), gate: Tensor(gate), up: Tensor(up), dGate: dGate, dUp: dUp)
+    compute.gatedUnitBackward(
+      activation, Tensor(dh), gate: Tensor(gate), up: Tensor(up), dGate: dGate, dUp: dUp)
     expectGradient(dGate.values, of: gate, projection: dh, "gate") { forward($0, up) }
     expectGradient(dUp.values, of: up, projection: dh, "up") { forward(gate, $0) }
+  }
+
+  @Test("a gate's derivative is 0 or 1 far out, and never NaN", arguments: [1, -1] as [Float])
+  func farGates(sign: Float) {
+    let compute = Compute(threads: 1)
+    let gate = [20, 200, 1e20, 3e38].map { sign * $0 } as [Float]
+    let one = Tensor([Float](repeating: 1, count: 4))
+    let (dGate, dUp) = (Tensor(count: 4), Tensor(count: 4))
+    compute.gatedUnitBackward(
+      .geluTanh, one, gate: Tensor(gate), up: one, dGate: dGate, dUp: dUp)
+    #expect(dGate.values == [Float](repeating: sign > 0 ? 1 : 0, count: 4))
+    #expect(dUp.values == (sign > 0 ? gate : [0, 0, 0, 0]))
+  }
+
+  @Test("a soft cap is c tanh(x / c), small and large", arguments: TestValues.instructionSets)
+  func softCap(set: InstructionSet) {
+    let compute = Compute(threads: 2, instructionSet: set)
+    let x = (0..<4001).map { Float($0 - 2000) / 10 } + [1e-20, -1e-20, 1e4, 1e-3, 31, 18.75, 18.74]
+    let y = Tensor(x)
+    compute.softCap(y, at: 30)
+    for (found, x) in zip(y.values, x) {
+      let expected = 30 * tanh(Double(x) / 30)
+      #expect(abs(Double(found) - expected) <= 5e-7 * abs(expected), "\(x)")
+    }
+    let ends = Tensor([Float.infinity, -.infinity, .nan])
+    compute.softCap(ends, at: 30)
+    #expect(ends.values[0] == 30 && ends.values[1] == -30 && ends.values[2].isNaN)
+  }
+
+  @Test("a soft cap has the gradient of its differences, and none where it is masked")
+  func softCapGradient() {
+    let compute = Compute(threads: 2)
+    let x = TestValues.normal(37, stream: 61, scale: 4)
+    let dy = TestValues.normal(37, stream: 62)
+    func forward(_ x: [Float]) -> [Float] {
+      let y = Tensor(x)
+      compute.softCap(y, at: 5)
+      return y.values
+    }
+    let dx = Tensor(dy)
+    compute.softCapBackward(dx, capped: Tensor(forward(x)), at: 5)
+    expectGradient(dx.values, of: x, projection: dy, "x") { forward($0) }
+    let masked = Tensor([Float](repeating: 0, count: 1))
+    compute.softCapBackward(masked, capped: Tensor([-.infinity] as [Float]), at: 5)
+    #expect(masked.values == [0])
   }
 
   @Test("embeddings are gathered, and their gradients scattered in order")
@@ -265,11 +323,14 @@ struct RowsTests {
           weight: Tensor(w), inverseRMS: inverse, into: dx.reshaped(columns: columns),
           accumulating: false, dWeight: dw)
         var bits = y.values.bits + dx.values.bits + dw.values.bits
-        compute.swiGLU(gate: x, up: dy, into: y)
-        bits += y.values.bits
-        compute.swiGLUBackward(
-          dy, gate: x, up: dy, dGate: dx,
-          dUp: y)
+        for activation in [Activation.silu, .geluTanh] {
+          compute.gatedUnit(activation, gate: x, up: dy, into: y)
+          bits += y.values.bits
+          compute.gatedUnitBackward(activation, dy, gate: x, up: dy, dGate: dx, dUp: y)
+          bits += y.values.bits + dx.values.bits
+        }
+        compute.softCap(dx, at: 2)
+        compute.softCapBackward(y, capped: dx, at: 2)
         bits += y.values.bits + dx.values.bits
         seen = seen ?? bits
         let isSame = bits == seen

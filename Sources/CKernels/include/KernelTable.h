@@ -13,6 +13,9 @@
 /// How the elements of a packed weight are stored.
 enum { STORED_FLOAT32 = 0, STORED_BFLOAT16 = 1 };
 
+/// What a gate is passed through.
+enum { ACTIVATION_SILU = 0, ACTIVATION_GELU_TANH = 1 };
+
 /// y[R, N] = residual + (x[R, K] Wᵀ + bias); W in panels [N/32][K][32].
 typedef struct {
   const float *_Nonnull x;
@@ -78,6 +81,7 @@ typedef struct {
   KernelBlocks blocks;
   long heads;
   float scale;
+  float cap;   // scores s become cap · tanh(s / cap); 0 for none
   long window; // key j is seen by query p where p - window < j <= p
   float *_Nonnull out;
   long out_stride;
@@ -100,6 +104,7 @@ typedef struct {
   const float *_Nonnull log_sum_exp; // [R, H]
   long heads, kv_heads, head_size;
   float scale;
+  float cap;
   long window;
   float *_Nonnull dq, *_Nonnull dk, *_Nonnull dv;
   long dq_stride, dk_stride, dv_stride;
@@ -151,12 +156,17 @@ typedef struct {
       const float *_Nonnull dy, long dy_stride, const float *_Nonnull x, long x_stride,
       const float *_Nonnull inverse_rms, long rows, long segments, long columns,
       long column_begin, long column_end, float *_Nonnull d_weight);
-  void (*_Nonnull swiglu)(
-      const float *_Nonnull gate, const float *_Nonnull up, long begin, long end,
+  void (*_Nonnull gated)(
+      int activation, const float *_Nonnull gate, const float *_Nonnull up, long begin, long end,
       float *_Nonnull h);
-  void (*_Nonnull swiglu_gradient)(
-      const float *_Nonnull dh, const float *_Nonnull gate, const float *_Nonnull up, long begin,
-      long end, float *_Nonnull d_gate, float *_Nonnull d_up);
+  void (*_Nonnull gated_gradient)(
+      int activation, const float *_Nonnull dh, const float *_Nonnull gate,
+      const float *_Nonnull up, long begin, long end, float *_Nonnull d_gate,
+      float *_Nonnull d_up);
+  void (*_Nonnull soft_cap)(float *_Nonnull x, float cap, long begin, long end); // in place
+  void (*_Nonnull soft_cap_gradient)(
+      const float *_Nonnull y, float cap, long begin, long end,
+      float *_Nonnull dx); // y capped, -∞ where masked; dx in place
   void (*_Nonnull rotate)(
       float *_Nonnull x, long stride, long row_begin, long row_end, long heads, long head_size,
       long rotated, int neighbours, const int32_t *_Nonnull positions,

@@ -103,7 +103,7 @@ public struct MemoryPlan: Sendable {
     let widest = max(rows, demand.sessions.map(\.rows).max() ?? 0)
     let logits =
       4 *| min(batch.targets, max(1, VocabularyHead.chunkLogits / model.vocabularySize))
-      *| model.vocabularySize
+      *| model.vocabularySize *| (model.capsLogits ? 2 : 1)
     var items = [
       Item(name: "activations", bytes: 4 *| rows *| kept),
       Item(

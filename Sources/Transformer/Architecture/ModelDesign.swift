@@ -2,7 +2,7 @@
 //
 //     x₀ = s · E[token]
 //     x  = x + m · norm_after(part(norm_before(x)))        for both parts of each layer
-//     logits = t · norm(x_L) W_headᵀ
+//     logits = t · norm(x_L) W_headᵀ, softly capped where the family caps them: c · tanh(logits / c)
 
 /// A decoder-only model.
 struct ModelDesign: Sendable {
@@ -26,6 +26,8 @@ struct ModelDesign: Sendable {
   var tiesEmbeddings: Bool
   /// t, what logits are multiplied by.
   var logitScale: Float = 1
+  /// c, where logits z are softly capped: c · tanh(z / c).
+  var logitCap: Float?
 }
 
 /// A layer: attention, then the feed-forward part.

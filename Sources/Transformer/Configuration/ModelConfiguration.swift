@@ -31,6 +31,8 @@ public struct ModelConfiguration: Sendable {
   public var layerCount: Int { design.layers.count }
   /// The number of rows of the embedding.
   public var vocabularySize: Int { design.vocabularySize }
+  /// Whether logits are softly capped.
+  public var capsLogits: Bool { design.logitCap != nil }
   /// The longest sequence, in tokens.
   public var maximumPositions: Int { design.maximumPositions }
   /// Whether the head is the embedding's own matrix.

@@ -16,10 +16,11 @@ extension ConfigurationReader {
   ) throws(ModelError) -> RotaryEmbedding {
     let theta = positiveNumber("rope_theta", below: 1e15) ?? usual
     if !rotatesPart { try refusePartialRotation(self, subject: "partial_rotary_factor") }
-    if let layerType, let own = object["rope_parameters"]?.object?[layerType]?.object {
-      return try rotaryEmbedding(
-        own, key: "rope_parameters.\(layerType)", theta: theta,
-        maximumPositions: maximumPositions, rotatesPart: rotatesPart)
+    if let layerType,
+      let own = try rotaryEmbedding(
+        ofLayerType: layerType, theta: theta, maximumPositions: maximumPositions)
+    {
+      return own
     }
     guard let key = ropeKey() else { return RotaryEmbedding(theta: theta) }
     guard let object = object[key]?.object else {
@@ -33,6 +34,16 @@ extension ConfigurationReader {
     }
     return try rotaryEmbedding(
       object, key: key, theta: theta, maximumPositions: maximumPositions, rotatesPart: rotatesPart)
+  }
+
+  /// The embedding of one kind of layers, nil where `rope_parameters` has none for it.
+  mutating func rotaryEmbedding(
+    ofLayerType layerType: String, theta: Double, maximumPositions: Int
+  ) throws(ModelError) -> RotaryEmbedding? {
+    guard let own = object["rope_parameters"]?.object?[layerType]?.object else { return nil }
+    return try rotaryEmbedding(
+      own, key: "rope_parameters.\(layerType)", theta: theta, maximumPositions: maximumPositions,
+      rotatesPart: false)
   }
 
   /// The embedding that an object describes; θ inside it wins over `theta`.

@@ -1,6 +1,7 @@
 // What many families' config.json have in common, so that a family's file says only what is its own.
 
 import Rollouts
+import Tensors
 
 /// The sizes of a decoder, under the names that Llama gave them.
 struct DecoderSizes {
@@ -26,6 +27,25 @@ struct DecoderSizes {
           aroundFeedForward: Surroundings(normBefore: norm("post_attention_layernorm")))
       },
       finalNorm: norm("model.norm"), tiesEmbeddings: tiesEmbeddings)
+  }
+
+  /// A decoder of Gemma's form: norms around one before and after both parts of each layer, embeddings times √C.
+  /// - Parameter parts: The parts of a layer.
+  func doublyNormedDesign(
+    _ parts: (_ layer: Int) -> (any AttentionDesign, any FeedForwardDesign)
+  ) -> ModelDesign {
+    var design = preNormDesign(parts)
+    for layer in design.layers.indices {
+      design.layers[layer].aroundAttention = Surroundings(
+        normBefore: norm("input_layernorm", .rmsAroundOne),
+        normAfter: norm("post_attention_layernorm", .rmsAroundOne))
+      design.layers[layer].aroundFeedForward = Surroundings(
+        normBefore: norm("pre_feedforward_layernorm", .rmsAroundOne),
+        normAfter: norm("post_feedforward_layernorm", .rmsAroundOne))
+    }
+    design.finalNorm.kind = .rmsAroundOne
+    design.embeddingScale = Float(Double(hiddenSize).squareRoot())
+    return design
   }
 
   /// A norm of the stream.
@@ -137,16 +157,46 @@ extension ConfigurationReader {
       size: heads.size)
   }
 
-  /// The gated feed-forward part with SiLU.
+  /// The gated feed-forward part.
+  /// - Parameters:
+  ///   - key: The key of its activation.
+  ///   - activation: The only one that the family's models have.
   mutating func gatedFeedForward(
-    of sizes: DecoderSizes, hasBias: Bool = false
+    of sizes: DecoderSizes, hasBias: Bool = false, key: String = "hidden_act",
+    activation: Activation = .silu
   ) -> GatedFeedForward.Design {
     let intermediateSize = integer("intermediate_size", in: 1...Limits.intermediateSize)
-    if let name = string("hidden_act"), !["silu", "swish"].contains(name) {
-      note("hidden_act", "expected 'silu', found \(quoted(name))")
+    let names = Self.names(of: activation)
+    if let name = string(key), !names.contains(name) {
+      note(key, "expected '\(names[0])', found \(quoted(name))")
     }
     return GatedFeedForward.Design(
-      hiddenSize: sizes.hiddenSize, intermediateSize: intermediateSize, hasBias: hasBias)
+      hiddenSize: sizes.hiddenSize, intermediateSize: intermediateSize, hasBias: hasBias,
+      activation: activation)
+  }
+
+  /// Transformers' names of an activation, the commonest first.
+  private static func names(of activation: Activation) -> [String] {
+    switch activation {
+    case .silu: ["silu", "swish"]
+    case .geluTanh: ["gelu_pytorch_tanh", "gelu_new", "gelu_fast"]
+    }
+  }
+
+  /// The cap of a soft cap, c in c · tanh(x / c): null for none.
+  /// - Parameter usual: What the family assumes where the key is left out.
+  mutating func softCap(_ key: String, default usual: Float?) -> Float? {
+    guard object[key] != nil else { return usual }
+    return positiveNumber(key, below: 1e6).map { Float($0) }
+  }
+
+  /// - Throws: `ModelError` of kind `.unsupported` for a model whose tokens see those behind them.
+  func refuseBidirectionalAttention() throws(ModelError) {
+    let key = "use_bidirectional_attention"
+    guard let value = value(key), value.bool != false else { return }
+    throw ModelError(
+      .unsupported, path: path, subject: key,
+      "attention to later tokens is not supported: a policy writes from left to right")
   }
 
   // MARK: Windows of attention
@@ -175,6 +225,22 @@ extension ConfigurationReader {
     }
     let listed = slidingLayers(types, sizes.layerCount, hasWindow: size != nil)
     return layers.map { listed?[$0] == true ? sizes.window(size) : nil }
+  }
+
+  /// How many positions a token sees on each layer, where `layer_types` or, without it, a pattern says which layers have a
+  /// window.
+  /// - Parameters:
+  ///   - usual: The window where the file leaves it out.
+  ///   - isSliding: The family's pattern.
+  mutating func windowsOfSlidingLayers(
+    of sizes: DecoderSizes, default usual: Int, isSliding: (_ layer: Int) -> Bool
+  ) -> (isSliding: [Bool], windows: [Int?]) {
+    let key = "sliding_window"
+    let size = optionalInteger(key, in: 1...Limits.positions) ?? (object[key] == nil ? usual : nil)
+    let layers =
+      value("layer_types").flatMap { slidingLayers($0, sizes.layerCount, hasWindow: size != nil) }
+      ?? (0..<sizes.layerCount).map(isSliding)
+    return (layers, layers.map { $0 ? sizes.window(size) : nil })
   }
 
   private mutating func slidingLayers(

@@ -35,7 +35,7 @@ enum ModelFamilies {
       case _ where isMixture: " (a mixture of experts)"
       case "qwen3_next", "mamba", "mamba2", "jamba", "falcon_mamba", "rwkv":
         " (a recurrent or hybrid model)"
-      case "gemma", "gemma2", "gemma3", "gemma3_text": " (its norms and scaling differ)"
+      case "gemma3": " (it takes images; its text part alone is 'gemma3_text')"
       case "t5", "bart", "mbart": " (an encoder-decoder)"
       case "bert", "roberta", "modernbert": " (an encoder)"
       case _ where modelType.hasSuffix("_vl") || modelType.contains("vision"):

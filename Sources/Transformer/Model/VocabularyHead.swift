@@ -32,8 +32,8 @@ public struct Distribution: Sendable {
 
 /// The final norm and the head: the only place where rows meet the vocabulary.
 ///
-///     z = t · norm(x) W_headᵀ / T,   log π(y) = z_y − log Σ exp z,   H = log Σ exp z − Σ p z
-///     dz = dlog π (1_y − p) − dH p (z − log Σ exp z + H)
+///     z = cap(t · norm(x) W_headᵀ) / T,   log π(y) = z_y − log Σ exp z,   H = log Σ exp z − Σ p z
+///     dz = dlog π (1_y − p) − dH p (z − log Σ exp z + H), times the cap's 1 − (z T / c)² where there is one
 ///
 /// Targets are taken in chunks, so that logits never stand for a whole batch; a single chunk is kept
 /// for the backward pass, several are computed again. Chunks change no bits: rows are independent.
@@ -46,6 +46,8 @@ public final class VocabularyHead {
   private let normed = TensorScratch()
   private let normStatistics = TensorScratch()
   private let logits = TensorScratch()
+  /// Capped logits while their gradients take their place.
+  private let capped = TensorScratch()
   private let dNormed = TensorScratch()
   private let dGathered = TensorScratch()
   private var statistics = LogitStatistics()
@@ -56,6 +58,7 @@ public final class VocabularyHead {
   private var blueprint: Blueprint { model.blueprint }
   private var head: PackedMatrix { model.parameters.matrix(blueprint.head) }
   private var logitScale: Float { blueprint.design.logitScale }
+  private var logitCap: Float? { blueprint.design.logitCap }
   private var width: Int { model.configuration.hiddenSize }
   private var rowsPerChunk: Int {
     max(1, Self.chunkLogits / model.configuration.vocabularySize)
@@ -98,11 +101,13 @@ public final class VocabularyHead {
     let dx = dNormed.reserve(rows: targets.count, columns: width)
     for chunk in chunks(of: targets.count) {
       let z = heldTargets == targets.count ? logits.tensor : product(chunk, masked: distribution)
+      let y = logitCap.map { _ in copy(z) }
       compute.vocabularyGradient(
         z, inverseTemperature: 1 / distribution.temperature,
         targets: targets[chunk].map(\.token), statistics: statistics[chunk],
         dLogProbability: Array(dLogProbability[chunk]),
         dEntropy: dEntropy.isEmpty ? [] : Array(dEntropy[chunk]))
+      if let logitCap, let y { compute.softCapBackward(z, capped: y, at: logitCap) }
       if logitScale != 1 { compute.scale(z, by: logitScale) }
       if let dHead = gradients.tensor(blueprint.head) {
         compute.accumulateWeightGradient(
@@ -132,7 +137,14 @@ public final class VocabularyHead {
     let z = logits.reserve(rows: chunk.count, columns: model.configuration.vocabularySize)
     model.compute.multiply(normed.tensor.rows(chunk), by: head, into: z)
     if logitScale != 1 { model.compute.scale(z, by: logitScale) }
+    if let logitCap { model.compute.softCap(z, at: logitCap) }
     return z
+  }
+
+  private func copy(_ z: Tensor) -> Tensor {
+    let y = capped.reserve(rows: z.rows, columns: z.columns)
+    y.fill(from: z)
+    return y
   }
 
   private func product(_ chunk: Range<Int>, masked distribution: Distribution) -> Tensor {

@@ -1,10 +1,12 @@
-// y = x_residual + (silu(x W_gateᵀ) ∘ x W_upᵀ) W_downᵀ
+// y = x_residual + (φ(x W_gateᵀ) ∘ x W_upᵀ) W_downᵀ
 //
-// Backward (docs/backward.md): with h = silu(g) ∘ u and σ the logistic function,
+// Backward (docs/backward.md): with h = φ(g) ∘ u, φ(g) = g σ(a(g)) and σ the logistic function,
 //
-//     dh = dy W_down,   du = dh ∘ silu(g),   dg = dh ∘ u ∘ σ(g)(1 + g(1 − σ(g)))
+//     dh = dy W_down,   du = dh ∘ φ(g),   dg = dh ∘ u ∘ σ(a)(1 + g a′(g)(1 − σ(a)))
 //
-// Source: Shazeer 2020 (SwiGLU, arXiv 2002.05202).
+// a(g) = g is SiLU; a(g) = 2√(2/π)(g + 0.044715 g³) is GELU in its tanh form.
+//
+// Source: Shazeer 2020 (SwiGLU and GEGLU, arXiv 2002.05202).
 
 import Tensors
 
@@ -15,12 +17,14 @@ struct GatedFeedForward: FeedForwardPart {
     var hiddenSize: Int
     var intermediateSize: Int
     var hasBias = false
+    var activation = Activation.silu
 
     func part(_ declaration: inout Declaration) -> any FeedForwardPart {
       GatedFeedForward(self, &declaration)
     }
   }
 
+  private let activation: Activation
   private let gate: Linear
   private let up: Linear
   private let down: Linear
@@ -32,6 +36,7 @@ struct GatedFeedForward: FeedForwardPart {
   private let dHidden: Slot
 
   init(_ design: Design, _ declaration: inout Declaration) {
+    activation = design.activation
     let (inner, outer) = (design.intermediateSize, design.hiddenSize)
     gate = declaration.linear(
       "mlp.gate_proj", inputs: outer, outputs: inner, hasBias: design.hasBias)
@@ -51,14 +56,14 @@ struct GatedFeedForward: FeedForwardPart {
 
   func recompute(_ x: Tensor, _ run: LayerRun) { down.recompute(activate(x, run), run) }
 
-  /// h = silu(x W_gateᵀ) ∘ x W_upᵀ, [R, F].
+  /// h = φ(x W_gateᵀ) ∘ x W_upᵀ, [R, F].
   private func activate(_ x: Tensor, _ run: LayerRun) -> Tensor {
     let (g, u) = (run.reserve(gated), run.reserve(raised))
     run.compute.multiplyMany(x, by: gate.products(into: g, run) + up.products(into: u, run))
     gate.addAdapter(to: g, run)
     up.addAdapter(to: u, run)
     let h = run.reserve(hidden)
-    run.compute.swiGLU(gate: g, up: u, into: h)
+    run.compute.gatedUnit(activation, gate: g, up: u, into: h)
     return h
   }
 
@@ -67,11 +72,11 @@ struct GatedFeedForward: FeedForwardPart {
   ) {
     let (g, u) = (run[gated], run[raised])
     let h = run.reserve(hidden)
-    run.compute.swiGLU(gate: g, up: u, into: h)
+    run.compute.gatedUnit(activation, gate: g, up: u, into: h)
     let dh = run.reserve(dHidden)
     down.backward(dy, x: h, into: dh, accumulating: false, run, gradients)
     // The gradients of gate and up overwrite what is spent: h, and dh itself.
-    run.compute.swiGLUBackward(dh, gate: g, up: u, dGate: h, dUp: dh)
+    run.compute.gatedUnitBackward(activation, dh, gate: g, up: u, dGate: h, dUp: dh)
     gate.backward(h, x: x, into: dx, accumulating: false, run, gradients)
     up.backward(dh, x: x, into: dx, accumulating: true, run, gradients)
   }

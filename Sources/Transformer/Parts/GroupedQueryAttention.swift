@@ -4,13 +4,14 @@
 //     q, k    = norm(q), norm(k)                               where the family norms them
 //     q, k    = rotate(q, position), rotate(k, position)       where the layer rotates
 //     o       = softmax(scale · q kᵀ) v                        over positions ≤ the query's own, within the window
+//               scores s become c · tanh(s / c) before the softmax where the family caps them
 //     y       = x_residual + o W_oᵀ
 //
 // Backward (derivation: docs/backward.md): with P the probabilities and Δ = Σ_d dO∘O,
 //
 //     dV = Pᵀ dO,   dS = P ∘ (dO Vᵀ − Δ),   dQ = scale · dS K,   dK = scale · dSᵀ Q
 //
-// then the inverse rotation, the norm's backward, and the products' transposes.
+// with capped scores dS ∘ (1 − (s / c)²) in the place of dS, then the inverse rotation, the norm's backward, and the products' transposes.
 //
 // Sources: Ainslie et al. 2023 (GQA, arXiv 2305.13245); Su et al. 2021 (RoPE, arXiv 2104.09864).
 
@@ -37,6 +38,8 @@ struct GroupedQueryAttention: AttentionPart {
     var rotation: Rotation?
     /// What scores are multiplied by.
     var scale: Float
+    /// c, where scores s are softly capped: c · tanh(s / c).
+    var scoreCap: Float?
     /// How many positions a token sees, itself included; nil for all.
     var window: Int?
 
@@ -160,7 +163,8 @@ struct GroupedQueryAttention: AttentionPart {
     let out = run.reserve(attended)
     run.compute.attend(
       q, spans: run.tokens.attention.spans, table: run.tokens.attention.table, blocks: run.cache,
-      heads: design.headCount, scale: design.scale, window: design.window ?? .max, into: out,
+      heads: design.headCount, scale: design.scale, cap: design.scoreCap,
+      window: design.window ?? .max, into: out,
       logSumExp: run.reserve(logSumExp))
     return out
   }
@@ -175,7 +179,8 @@ struct GroupedQueryAttention: AttentionPart {
     run.compute.attendBackward(
       q: run[q], k: run[k], v: run[v], out: out, dOut: dOut, logSumExp: run[logSumExp],
       groups: run.tokens.groups, heads: design.headCount, kvHeads: design.keyValueHeadCount,
-      scale: design.scale, window: design.window ?? .max, dq: dq, dk: dk, dv: dv)
+      scale: design.scale, cap: design.scoreCap, window: design.window ?? .max, dq: dq, dk: dk,
+      dv: dv)
     run.rotate(dq, heads: design.headCount, by: rotation, inverse: true)
     run.rotate(dk, heads: design.keyValueHeadCount, by: rotation, inverse: true)
     let dRawQuery = beforeNorm(queryNorm, dq, run, gradients)

@@ -79,7 +79,7 @@ struct ConfigurationFaultTests {
   @Test(
     "What is sound but not supported is refused by name",
     arguments: [
-      (["model_type": "gemma3_text"], "'gemma3_text'"),
+      (["model_type": "gemma3"], "it takes images"),
       (["model_type": "mixtral"], "mixture of experts"),
       (["model_type": "my\u{1B}[31m"], "'my\\u{1B}[31m'"),
       (["architectures": ["LlamaForSequenceClassification"]], "LlamaForSequenceClassification"),

@@ -15,7 +15,9 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { name }
 
-  static let all = [llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed]
+  static let all = [
+    llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed, gemma2, gemma3,
+  ]
 
   static let llama = SmallModel(
     "grouped heads, tied", "llama",
@@ -35,6 +37,19 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
         "rope_type": "yarn", "rope_theta": 100, "factor": 4,
         "original_max_position_embeddings": 64,
       ]
+    ])
+
+  static let gemma2 = SmallModel(
+    "soft caps, GELU gates, windows on every other layer", "gemma2",
+    [
+      "sliding_window": 21, "query_pre_attn_scalar": 4, "attn_logit_softcapping": 3,
+      "final_logit_softcapping": 2,
+    ])
+  static let gemma3 = SmallModel(
+    "two rotations", "gemma3_text",
+    [
+      "sliding_window": 21, "sliding_window_pattern": 2, "query_pre_attn_scalar": 4,
+      "rope_local_base_freq": 50, "num_key_value_heads": 1,
     ])
 
   /// Norms around one before and after the parts, multipliers everywhere, neighbours rotated in a part of each head.
