@@ -76,26 +76,45 @@ extension Compute {
 
   /// The gated unit of a feed-forward layer: h = φ(gate) ⊙ up.
   ///
-  /// All three are contiguous and of one shape; `h` may be either input. Source: Shazeer 2020 (SwiGLU, GEGLU).
+  /// All three are [R, F]; `h` may be either input. Source: Shazeer 2020 (SwiGLU, GEGLU).
   /// Complexity: one exponential and one division for each value.
   public func gatedUnit(_ activation: Activation, gate: Tensor, up: Tensor, into h: Tensor) {
-    let count = sharedCount(gate, up, h)
     let (g, u, result) = (gate.start, up.start, h.start)
-    parallelRanges(count, cost: 0.5, alignment: 16) { begin, end in
-      kernels.pointee.gated(activation.kernelValue, g, u, begin, end, result)
+    parallelStretches(cost: 0.5, gate, up, h) { row, begin, end in
+      kernels.pointee.gated(
+        activation.kernelValue, g + row * gate.stride, u + row * up.stride, begin, end,
+        result + row * h.stride)
     }
   }
 
   /// The gradients of `gatedUnit`: dup = dh ⊙ φ(gate), dgate = dh ⊙ up ⊙ φ′(gate).
   ///
-  /// `dGate` may be `gate` and `dUp` may be `up` or `dh`.
+  /// All are [R, F]. `dGate` may be `gate` and `dUp` may be `up` or `dh`.
   public func gatedUnitBackward(
     _ activation: Activation, _ dh: Tensor, gate: Tensor, up: Tensor, dGate: Tensor, dUp: Tensor
   ) {
-    let count = sharedCount(dh, gate, up, dGate, dUp)
     let (d, g, u, dg, du) = (dh.start, gate.start, up.start, dGate.start, dUp.start)
-    parallelRanges(count, cost: 0.7, alignment: 16) { begin, end in
-      kernels.pointee.gated_gradient(activation.kernelValue, d, g, u, begin, end, dg, du)
+    parallelStretches(cost: 0.7, dh, gate, up, dGate, dUp) { row, begin, end in
+      kernels.pointee.gated_gradient(
+        activation.kernelValue, d + row * dh.stride, g + row * gate.stride, u + row * up.stride,
+        begin, end, dg + row * dGate.stride, du + row * dUp.stride)
+    }
+  }
+
+  /// Walks tensors of one shape side by side: contiguous ones as a single row, others, columns of wider ones, row by row.
+  private func parallelStretches(
+    cost: Double, _ tensors: Tensor..., body: (_ row: Int, _ begin: Int, _ end: Int) -> Void
+  ) {
+    if tensors.allSatisfy({ $0.isContiguous }) {
+      precondition(tensors.allSatisfy { $0.count == tensors[0].count }, "tensors of one size")
+      parallelRanges(tensors[0].count, cost: cost, alignment: 16) { body(0, $0, $1) }
+      return
+    }
+    let (rows, columns) = (tensors[0].rows, tensors[0].columns)
+    precondition(
+      tensors.allSatisfy { $0.rows == rows && $0.columns == columns }, "tensors of one shape")
+    parallelRanges(rows, cost: cost * Double(columns)) { begin, end in
+      for row in begin..<end { body(row, 0, columns) }
     }
   }
 

@@ -170,6 +170,29 @@ struct RowsTests {
     expectGradient(dUp.values, of: up, projection: dh, "up") { forward(gate, $0) }
   }
 
+  @Test(
+    "gates in columns of one tensor have the bits of tensors of their own", arguments: [5, 16, 45])
+  func gatesInColumns(width: Int) {
+    let rows = 7
+    let compute = Compute(threads: 3)
+    let both = Tensor(
+      rows: rows, columns: 2 * width, values: TestValues.normal(2 * rows * width, stream: 71))
+    func plain(_ x: Tensor) -> Tensor { Tensor(rows: rows, columns: width, values: x.values) }
+    let (gate, up) = (both.columns(0..<width), both.columns(width..<2 * width))
+    let dh = Tensor(rows: rows, columns: width, values: TestValues.normal(rows * width, stream: 72))
+    let (h, other) = (plain(dh), plain(dh))
+    compute.gatedUnit(.silu, gate: gate, up: up, into: h)
+    compute.gatedUnit(.silu, gate: plain(gate), up: plain(up), into: other)
+    #expect(h.values.bits == other.values.bits)
+    let d = Tensor(rows: rows, columns: 2 * width)
+    compute.gatedUnitBackward(
+      .silu, dh, gate: gate, up: up, dGate: d.columns(0..<width), dUp: d.columns(width..<2 * width))
+    compute.gatedUnitBackward(
+      .silu, dh, gate: plain(gate), up: plain(up), dGate: h, dUp: other)
+    #expect(d.columns(0..<width).values.bits == h.values.bits)
+    #expect(d.columns(width..<2 * width).values.bits == other.values.bits)
+  }
+
   @Test("a gate's derivative is 0 or 1 far out, and never NaN", arguments: [1, -1] as [Float])
   func farGates(sign: Float) {
     let compute = Compute(threads: 1)

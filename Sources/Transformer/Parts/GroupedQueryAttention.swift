@@ -28,6 +28,8 @@ struct GroupedQueryAttention: AttentionPart {
     var keyValueHeadCount: Int
     /// D; H · D need not be C.
     var headSize: Int
+    /// How the matrices of queries, keys and values lie in the file.
+    var storage = HeadProjections.Storage.separate
     /// Whether queries, keys and values have biases.
     var hasBias = false
     /// Whether the output has a bias.
@@ -57,24 +59,16 @@ struct GroupedQueryAttention: AttentionPart {
   }
 
   private let design: Design
-  private let query: Linear
-  private let key: Linear
-  private let value: Linear
+  /// Rotated queries, [R, H·D]; rotated keys and values, [R, K·D].
+  private let projections: HeadProjections
   private let output: Linear
   private let queryNorm: NormedRows?
   private let keyNorm: NormedRows?
   private let rotation: Int?
-  /// Rotated queries, [R, H·D]; rotated keys and values, [R, K·D].
-  private let q: Slot
-  private let k: Slot
-  private let v: Slot
   /// Weighted values before the output product, [R, H·D], and log Σ exp of the scores, [R, H].
   private let attended: Slot
   private let logSumExp: Slot
   private let dAttended: Slot
-  private let dq: Slot
-  private let dk: Slot
-  private let dv: Slot
 
   /// Queries or keys before their norm, what the norm keeps of them, and their gradient.
   private struct NormedRows {
@@ -89,11 +83,12 @@ struct GroupedQueryAttention: AttentionPart {
     let width = design.hiddenSize
     let queries = design.headCount * design.headSize
     let keys = design.keyValueHeadCount * design.headSize
-    let hasBias = design.hasBias
-    query = declaration.linear(
-      "self_attn.q_proj", inputs: width, outputs: queries, hasBias: hasBias)
-    key = declaration.linear("self_attn.k_proj", inputs: width, outputs: keys, hasBias: hasBias)
-    value = declaration.linear("self_attn.v_proj", inputs: width, outputs: keys, hasBias: hasBias)
+    precondition(
+      design.storage == .separate || design.queryKeyNorm == nil,
+      "norms of queries and keys are of matrices of their own")
+    projections = HeadProjections(
+      design.storage, inputs: width, queryWidth: queries, keyWidth: keys, hasBias: design.hasBias,
+      &declaration)
     output = declaration.linear(
       "self_attn.o_proj", inputs: queries, outputs: width, hasBias: design.hasOutputBias,
       role: .residualProduct)
@@ -118,15 +113,9 @@ struct GroupedQueryAttention: AttentionPart {
       "self_attn.k_norm", heads: design.keyValueHeadCount, gradient: "gradient of raw keys",
       &declaration)
     rotation = design.rotation.map { declaration.rotation($0) }
-    q = declaration.saved(queries)
-    k = declaration.saved(keys)
-    v = declaration.saved(keys)
     attended = declaration.saved(queries)
     logSumExp = declaration.saved(design.headCount)
     dAttended = declaration.scratch("gradient of attended", queries, isBackward: true)
-    dq = declaration.scratch("gradient of queries", queries, isBackward: true)
-    dk = declaration.scratch("gradient of keys", keys, isBackward: true)
-    dv = declaration.scratch("gradient of values", keys, isBackward: true)
   }
 
   var cache: KeyValueShape {
@@ -141,16 +130,12 @@ struct GroupedQueryAttention: AttentionPart {
 
   /// o, [R, H·D].
   private func attend(_ x: Tensor, _ run: LayerRun) -> Tensor {
-    let (q, k, v) = (run.reserve(self.q), run.reserve(self.k), run.reserve(self.v))
-    let rawQ = queryNorm.map { run.reserve($0.raw) } ?? q
-    let rawK = keyNorm.map { run.reserve($0.raw) } ?? k
-    run.compute.multiplyMany(
-      x,
-      by: query.products(into: rawQ, run) + key.products(into: rawK, run)
-        + value.products(into: v, run))
-    query.addAdapter(to: rawQ, run)
-    key.addAdapter(to: rawK, run)
-    value.addAdapter(to: v, run)
+    let rows = projections.reserveRows(run)
+    let (q, k, v) = (rows.queries, rows.keys, rows.values)
+    let raw = HeadProjections.Rows(
+      queries: queryNorm.map { run.reserve($0.raw) } ?? q,
+      keys: keyNorm.map { run.reserve($0.raw) } ?? k, values: v)
+    projections.forward(x, into: raw, run)
     for (normed, result) in [(queryNorm, q), (keyNorm, k)] {
       guard let normed else { continue }
       normed.norm.forward(
@@ -175,19 +160,21 @@ struct GroupedQueryAttention: AttentionPart {
     let out = run[attended]
     let dOut = run.reserve(dAttended)
     output.backward(dy, x: out, into: dOut, accumulating: false, run, gradients)
-    let (dq, dk, dv) = (run.reserve(self.dq), run.reserve(self.dk), run.reserve(self.dv))
+    let rows = projections.savedRows(run)
+    let d = projections.reserveGradients(run)
+    let (dq, dk, dv) = (d.queries, d.keys, d.values)
     run.compute.attendBackward(
-      q: run[q], k: run[k], v: run[v], out: out, dOut: dOut, logSumExp: run[logSumExp],
+      q: rows.queries, k: rows.keys, v: rows.values, out: out, dOut: dOut,
+      logSumExp: run[logSumExp],
       groups: run.tokens.groups, heads: design.headCount, kvHeads: design.keyValueHeadCount,
       scale: design.scale, cap: design.scoreCap, window: design.window ?? .max, dq: dq, dk: dk,
       dv: dv)
     run.rotate(dq, heads: design.headCount, by: rotation, inverse: true)
     run.rotate(dk, heads: design.keyValueHeadCount, by: rotation, inverse: true)
-    let dRawQuery = beforeNorm(queryNorm, dq, run, gradients)
-    let dRawKey = beforeNorm(keyNorm, dk, run, gradients)
-    query.backward(dRawQuery, x: x, into: dx, accumulating: false, run, gradients)
-    key.backward(dRawKey, x: x, into: dx, accumulating: true, run, gradients)
-    value.backward(dv, x: x, into: dx, accumulating: true, run, gradients)
+    let dRaw = HeadProjections.Rows(
+      queries: beforeNorm(queryNorm, dq, run, gradients),
+      keys: beforeNorm(keyNorm, dk, run, gradients), values: dv)
+    projections.backward(dRaw, x: x, into: dx, run, gradients)
   }
 
   /// The gradient of queries or keys before their norm.
@@ -204,7 +191,7 @@ struct GroupedQueryAttention: AttentionPart {
 
   func flops(context: Int) -> Int {
     let seen = min(context, design.window ?? .max)
-    return query.flops + key.flops + value.flops + output.flops
+    return projections.flops + output.flops
       + 4 * seen * design.headCount * design.headSize
   }
 }

@@ -27,6 +27,9 @@ public struct RotaryEmbedding: Sendable, Hashable {
       originalMaximumPositions: Int)
     /// YaRN's: pairs that turn often kept, those that turn seldom divided by the factor, a ramp between.
     case yarn(Yarn)
+    /// LongRoPE's (arXiv:2402.13753) for sequences of the original length: every pair divided by a factor of its own,
+    /// cosines and sines multiplied by one.
+    case longRope(factors: [Double], attentionFactor: Double)
   }
 
   /// YaRN's settings.
@@ -89,6 +92,7 @@ public struct RotaryEmbedding: Sendable, Hashable {
       let frequency = pow(theta, -Double(2 * pair) / Double(headSize))
       switch scaling {
       case .none, .yarn: return frequency
+      case .longRope(let factors, _): return frequency / factors[pair]
       case .linear(let factor): return frequency / factor
       case .llama3(let factor, let low, let high, let original):
         let turns = Double(original) * frequency / (2 * .pi)
@@ -104,7 +108,11 @@ public struct RotaryEmbedding: Sendable, Hashable {
 extension RotaryEmbedding {
   /// What cosines and sines are multiplied by.
   public var amplitude: Double {
-    if case .yarn(let yarn) = scaling { yarn.attentionFactor } else { 1 }
+    switch scaling {
+    case .yarn(let yarn): yarn.attentionFactor
+    case .longRope(_, let attentionFactor): attentionFactor
+    case .none, .linear, .llama3: 1
+    }
   }
 }
 

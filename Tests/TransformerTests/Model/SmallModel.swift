@@ -16,7 +16,7 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
   var testDescription: String { name }
 
   static let all = [
-    llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed, gemma2, gemma3,
+    llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed, gemma2, gemma3, phi3,
   ]
 
   static let llama = SmallModel(
@@ -39,6 +39,12 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
       ]
     ])
 
+  static let phi3 = SmallModel(
+    "fused matrices, a part of each head rotated", "phi3",
+    [
+      "num_attention_heads": 6, "num_key_value_heads": 2, "partial_rotary_factor": 0.7,
+      "sliding_window": 21,
+    ])
   static let gemma2 = SmallModel(
     "soft caps, GELU gates, windows on every other layer", "gemma2",
     [
@@ -109,7 +115,10 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
       range.lowerBound + random.integer(below: range.count, at: place)
     }
     let keyValueHeads = integer(1...3, 0)
-    let family = ["llama", "qwen2", "qwen3", "mistral"][integer(0...3, 1)]
+    let families = [
+      "llama", "qwen2", "qwen3", "mistral", "smollm3", "olmo2", "gemma2", "gemma3_text", "phi3",
+    ]
+    let family = families[integer(0...families.count - 1, 1)]
     self.init(
       "random shape \(number)", family,
       [

@@ -69,6 +69,8 @@ struct WholeModelGradientTests {
     SmallModel.all.map { Case(small: $0, temperature: 1, keepsSets: false) } + [
       Case(small: .llama, temperature: 0.6, keepsSets: false),
       Case(small: .qwen3, temperature: 1.7, keepsSets: true),
+      // Masked logits, −∞, pass through the cap's gradient.
+      Case(small: .gemma2, temperature: 0.7, keepsSets: true),
     ]
 
   @Test("agree with central differences, entropies included", arguments: cases)
