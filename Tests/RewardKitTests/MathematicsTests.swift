@@ -152,11 +152,25 @@ extension Scoring {
     ("#### 0.33", "1/3", false), ("<answer>#### 18</answer>", 18, true),
     ("#### 10:30", "10:30", true), ("#### 10:31", "10:30", false), ("#### 18 dollars", 18, false),
     ("#### 50", "50%", true), ("#### 72<|im_end|>", 72, true), ("#### 1e-5000", 0, false),
+    ("The answer is 5!", 5, true), ("**The answer is 5!**", 5, true), ("A: **5**!", 5, true),
+    ("<answer>5!!</answer>", 5, true), ("#### 5! ", 120, false), ("\\boxed{5!}", 5, false),
+    ("\\boxed{5!}", 120, true), ("The answer is $5!$", 120, true), ("A: None!", "None", true),
   ]
 
   @Test("numeric is exact", arguments: MathematicsTests.numbers)
   func judgesNumbers(text: String, gold: JSONValue, isPaid: Bool) throws {
     #expect(try scoring("numeric", [:], text, gold: gold).isPaid == isPaid)
+  }
+
+  @Test("the number that was found is logged exactly")
+  func found() throws {
+    for (text, found) in [
+      ("9007199254740993", "9007199254740993"), ("12345678901234567891", "12345678901234567891"),
+      ("-9007199254740993", "-9007199254740993"), ("18", "18.0"), ("1/4", "0.25"),
+    ] {
+      let judgement = try scoring("numeric", [:], "#### \(text)", gold: "7").judgement
+      #expect(judgement?.log["found"]?.jsonText == found)
+    }
   }
 
   @Test("an operand is no answer")

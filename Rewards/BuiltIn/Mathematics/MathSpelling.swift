@@ -86,6 +86,8 @@ enum MathSpelling {
         result.unicodeScalars.append(scalar)
       }
     }
+    // Braces that keep TeX from setting space around it: 1{:}30.
+    result = result.replacing("{:}", with: ":")
     return isEscapedTwice(result) ? result.replacing("\\\\", with: "\\") : result
   }
 

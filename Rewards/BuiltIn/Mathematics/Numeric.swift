@@ -62,10 +62,18 @@ struct Numeric: BuiltInReward {
     let value = parts[isStrict ? "strict" : "lenient"] ?? 0
     let found = isStrict ? strict : lenient
     var log = JSONObject()
-    if let found { log["found"] = .number(found.value.double) }
+    if let found { log["found"] = Self.logged(found.value) }
     return Score(
       value, parts: parts, log: log,
       reason: value == 1 ? "equal" : found == nil ? missing(stated) : "another number")
+  }
+
+  /// A number as the log keeps it: whole ones beyond 2⁵³ exactly, which a double is not.
+  private static func logged(_ value: Rational) -> JSONValue {
+    guard value.isWhole, value.magnitude.double >= 0x1p53, value.magnitude.double < 1e100,
+      let exact = try? JSONValue.parse(value.description)
+    else { return .number(value.double) }
+    return exact
   }
 
   /// Why no number was found.
@@ -141,7 +149,7 @@ struct Numeric: BuiltInReward {
   private func states(_ stated: StatedAnswer?, _ answer: String) -> Bool {
     guard let stated, stated.others.isEmpty, isWithinLimit(stated) else { return false }
     var given = stated.text.trimmed().lowercased()
-    if given.hasSuffix(".") { given.removeLast() }
+    while given.last == "." || given.last == "!" { given.removeLast() }
     return given == answer.trimmed().lowercased()
   }
 
@@ -149,12 +157,22 @@ struct Numeric: BuiltInReward {
     stated.repeats <= markLimit
   }
 
+  /// What is marked without the exclamation marks of its sentence: "The answer is 5!" says 5, `\boxed{5!}` 120.
+  private static func spoken(_ text: String, in mark: AnswerMark) -> String {
+    guard mark != .boxed, text.trimmed().hasSuffix("!") else { return text }
+    var text = text.trimmed()
+    while let last = text.last, "!*".contains(last) { text.removeLast() }
+    return text.last?.isNumber == true ? text : text + "!"
+  }
+
   private func strictNumber(_ stated: StatedAnswer?) -> WrittenNumber? {
-    guard let stated, isWithinLimit(stated), let number = NumberReader.whole(stated.text) else {
-      return nil
-    }
+    guard let stated, isWithinLimit(stated),
+      let number = NumberReader.whole(Self.spoken(stated.text, in: stated.mark))
+    else { return nil }
     let agree = stated.others.allSatisfy { other in
-      NumberReader.whole(other).map { $0.value == number.value && $0.isPercent == number.isPercent }
+      NumberReader.whole(Self.spoken(other, in: stated.mark)).map {
+        $0.value == number.value && $0.isPercent == number.isPercent
+      }
         ?? false
     }
     return agree ? number : nil
@@ -163,7 +181,8 @@ struct Numeric: BuiltInReward {
   private func lenientNumber(_ stated: StatedAnswer?, in text: String) -> WrittenNumber? {
     if let stated {
       guard isWithinLimit(stated) else { return nil }
-      if let number = NumberReader.whole(stated.lastMark, allowingUnits: true) { return number }
+      let spoken = Self.spoken(stated.lastMark, in: stated.mark)
+      if let number = NumberReader.whole(spoken, allowingUnits: true) { return number }
       if let number = NumberReader(stated.lastMark).all.first { return number }
     }
     let reader = NumberReader(text)

@@ -37,9 +37,9 @@ struct NumericProbe {
     let atoms = polynomial.atoms
     if areIndependent(atoms) { return .different }
     if let verdict = isZeroSumOfLogarithms(polynomial) { return verdict }
-    let text = atoms.contains { $0.contains { $0.isFunction("abs") || $0.isFunction("sgn") } }
+    let dependsOnSigns = atoms.contains { $0.contains(\.dependsOnSigns) }
     var points = 0
-    for probe in probes(withNegative: text) {
+    for probe in probes(withNegative: dependsOnSigns) {
       guard let (value, scale) = probe.value(of: polynomial), scale > 0 else { continue }
       if value.magnitude > tolerance * scale { return .different }
       points += 1
@@ -75,9 +75,10 @@ struct NumericProbe {
     return value.real
   }
 
+  /// Points where the unknowns are positive; and where they are negative, all of them and some.
   private static func probes(withNegative: Bool) -> [NumericProbe] {
     var probes = (1...3).map { NumericProbe(seed: $0, isNegative: false) }
-    if withNegative { probes += (4...5).map { NumericProbe(seed: $0, isNegative: true) } }
+    if withNegative { probes += (4...6).map { NumericProbe(seed: $0, isNegative: true) } }
     return probes
   }
 
@@ -167,11 +168,13 @@ struct NumericProbe {
         real: degree == 2 ? number.double.squareRoot() : pow(number.double, 1 / Double(degree)))
     case .logarithm(let number): return Complex(real: log(number.double))
     case .power(let base, let exponent):
-      guard let base = value(of: base, depth: depth),
-        let exponent = value(of: exponent, depth: depth)
+      let result = power(base, exponent, depth: depth)
+      return result?.isFinite == true ? result : nil
+    case .function("ln", let arguments) where isNegative:
+      guard let argument = arguments.first, let value = value(of: argument, depth: depth),
+        value.real > 0 || value.imaginary != 0
       else { return nil }
-      let result = base.raised(to: exponent)
-      return result.isFinite ? result : nil
+      return value.logarithm
     case .function(let name, let arguments):
       let values = arguments.compactMap { value(of: $0, depth: depth) }
       guard values.count == arguments.count, let first = values.first else { return nil }
@@ -180,13 +183,27 @@ struct NumericProbe {
     }
   }
 
+  /// A power; where unknowns are negative only one that real numbers have: √x√y is √(xy) wherever both are
+  /// defined, and √(x²) is not x.
+  private func power(_ base: Expression, _ exponent: Expression, depth: Int) -> Complex? {
+    guard let base = value(of: base, depth: depth),
+      let power = value(of: exponent, depth: depth)
+    else { return nil }
+    guard isNegative, base.imaginary == 0, base.real < 0 else { return base.raised(to: power) }
+    guard let exact = exponent.rational, let degree = exact.below.small, degree % 2 == 1,
+      let times = exact.above.small
+    else { return nil }
+    let magnitude = pow(-base.real, exact.double)
+    return Complex(real: times % 2 == 0 ? magnitude : -magnitude)
+  }
+
   /// Between 0.4 and 2.4, by the name (FNV-1a), the same in every process.
   private func value(ofUnknown name: String) -> Double {
     let hash = (name + "\(seed)").utf8.reduce(14_695_981_039_346_656_037 as UInt64) {
       ($0 ^ UInt64($1)) &* 1_099_511_628_211
     }
     let value = 0.4 + Double((hash ^ hash >> 29) % 1_000_003) / 500_001.5
-    return isNegative && (hash >> 7) % 4 != 0 ? -value : value
+    return isNegative && (seed == 4 || (hash >> 7) % 2 == 0) ? -value : value
   }
 
   /// A function that is not known is the same for the same arguments, and no more.
@@ -243,9 +260,12 @@ extension Atom {
     }
   }
 
-  fileprivate func isFunction(_ name: String) -> Bool {
-    if case .function(name, _) = self { return true }
-    return false
+  /// Whether it may be one thing of positive unknowns and another of negative ones.
+  fileprivate var dependsOnSigns: Bool {
+    switch self {
+    case .power, .function("abs", _), .function("sgn", _): true
+    default: false
+    }
   }
 
   /// Whether it is a name without a value.
