@@ -60,7 +60,8 @@ struct RewardCheckCommand: Command {
         path, mapping: mapping, split: .evaluation, limit: arguments.integer("limit"))
     }
     let suite = try refusing {
-      try RewardSuite([specification], columns: dataset.columns, catalogue: .shipped)
+      try RewardSuite(
+        [specification], columns: dataset.columns, of: dataset.name, catalogue: .shipped)
     }
     defer { suite.shutDown() }
     let tokenizer = try CompletionTokenizer(arguments, context)

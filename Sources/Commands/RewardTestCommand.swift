@@ -40,7 +40,8 @@ struct RewardTestCommand: Command {
     let requests = try requests(input, mapping, arguments.integer("limit"), tokenizer)
     let columns = Set(requests.flatMap(\.problem.columns.keys)).sorted()
     let suite = try refusing {
-      try RewardSuite([specification], columns: columns, catalogue: .shipped)
+      try RewardSuite(
+        [specification], columns: columns, of: input, catalogue: .shipped)
     }
     defer { suite.shutDown() }
     for warning in suite.takeWarnings() { context.warn(warning) }

@@ -80,16 +80,20 @@ public struct ShippedScript: Sendable {
   public var isIsolated: Bool
   /// The completion that must get the greatest score, of a problem's columns.
   public var goldCompletion: @Sendable (Problem) -> String?
+  /// Why a problem can't be scored, as far as that is seen without the script; nil where it can.
+  public var fault: @Sendable (Problem) -> String?
 
   /// Describes a script.
   public init(
     about: BuiltInDescription, python: String, isIsolated: Bool,
-    goldCompletion: @escaping @Sendable (Problem) -> String?
+    goldCompletion: @escaping @Sendable (Problem) -> String?,
+    fault: @escaping @Sendable (Problem) -> String? = { _ in nil }
   ) {
     self.about = about
     self.python = python
     self.isIsolated = isIsolated
     self.goldCompletion = goldCompletion
+    self.fault = fault
   }
 }
 

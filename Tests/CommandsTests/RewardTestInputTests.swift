@@ -75,8 +75,8 @@ import Testing
     #expect(without.code == .usage)
     #expect(
       without.errors.contains(
-        "score.py:compute_score needs the column 'ground_truth' or 'reward_model', which the data "
-          + "lacks (it has answer)"))
+        "score.py:compute_score needs the column 'ground_truth' or "
+          + "'reward_model.ground_truth', which \(rows) lacks (it has answer)"))
     let reward = #"{use: "\#(function)", columns: {ground_truth: "answer"}}"#
     let with = run.grpo("reward", "test", reward, "--input", rows, "--json")
     #expect(with.code == .done && with.output.contains(#""score":1.0"#), "\(with.errors)")

@@ -168,8 +168,19 @@ struct TrainTests {
         "rewards.py:needy",
       ])
     #expect(
-      held.errors.contains("needs the column 'grade', which the data lacks (it has solution)"),
+      held.errors.contains(
+        "needs the column 'grade', which rows.jsonl or held.jsonl lacks (it has solution)"),
       "\(held.errors)")
+    try Data(#"{"prompt": "1+1=", "answer": "\\frac{"}"#.utf8).write(to: folder["held.jsonl"])
+    let warned = try ShortJob.train(
+      "run", in: folder.url,
+      [
+        "--dry-run", "--dataset", "held.jsonl", "--reward", "math", "--reward",
+        "{use: 'rewards.py:good', cache: true}",
+      ])
+    #expect(warned.code == 0)
+    #expect(warned.errors.contains("cannot score 1 of 1 rows of held.jsonl: line 1: "))
+    #expect(warned.errors.contains("\"good\": cache: true remembers nothing"))
     for name in ["rows.jsonl", "held.jsonl"] {
       try FileManager.default.removeItem(at: folder[name])
     }

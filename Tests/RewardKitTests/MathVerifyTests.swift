@@ -58,11 +58,11 @@ import Testing
     let scored = try suite.score([
       request(0, "so 7", "7"), request(1, "so 8", "7"), request(2, "so 6", ["7", "6"]),
       request(3, "so", "7"), request(4, "7", ""), request(5, "7", "unparsable"),
-      request(6, "raises", "7"),
+      request(6, "raises", "7"), request(7, "so 7", ["7", " "]),
     ])
-    #expect(scored.map(\.total) == [1, 0, 1, 0, nil, nil, nil])
+    #expect(scored.map(\.total) == [1, 0, 1, 0, nil, nil, nil, nil])
     #expect(scored[6].error?.contains("ValueError: no such thing") == true)
-    for index in [4, 5] {
+    for index in [4, 5, 7] {
       guard case .unscorable = scored[index].outcomes[0].scoring else {
         Issue.record("row \(index) is not unscorable")
         continue
@@ -70,6 +70,28 @@ import Testing
     }
     let texts = try String(contentsOf: calls, encoding: .utf8).split(separator: "\n")
     #expect(texts.count { $0 == "$7$" } == 1)
+  }
+
+  @Test("rows without an answer are named before a run, by the data's own column")
+  func emptyAnswers() throws {
+    let (python, _) = try python(installed: true)
+    let suite = try suite(
+      [["use": "math-verify", "python": .string(python), "columns": ["answer": "gold"]]],
+      columns: ["gold"])
+    defer { suite.shutDown() }
+    let folder = try PluginFolder()
+    let path = try folder.file(
+      "rows.jsonl",
+      """
+      {"prompt": "a", "gold": "5"}
+      {"prompt": "b", "gold": " "}
+      {"prompt": "c", "gold": null}
+
+      """)
+    let dataset = try Dataset.read(path)
+    let faults = suite.faults(in: dataset)
+    #expect(faults.count == 1)
+    #expect(faults.first?.contains("cannot score 2 of 3 rows of \(dataset.name): line 2: ") == true)
   }
 
   @Test("its absence ends the start with what to install")

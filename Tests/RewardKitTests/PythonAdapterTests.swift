@@ -98,6 +98,32 @@ import Testing
     #expect(try totals(["cache": true]) == [1, 1, 1])
   }
 
+  @Test("cache: true of a reward that remembers nothing is told at the start, once")
+  func uselessCache() throws {
+    let folder = try PluginFolder()
+    let path = try folder.file(
+      "both.py",
+      """
+      def together(completions, **kwargs): return [1.0 for _ in completions]
+      def grouped(completions, states): return [1.0 for _ in completions]
+      def alone(completion, **kwargs): return 1.0
+      """)
+    func warnings(_ function: String, _ cache: JSONValue?) throws -> [String] {
+      var words: JSONObject = ["use": .string("\(path):\(function)")]
+      words["cache"] = cache
+      let suite = try suite(.array([.object(words)]))
+      let warnings = suite.takeWarnings()
+      #expect(suite.takeWarnings().isEmpty)
+      return warnings
+    }
+    let step = try warnings("together", true)
+    #expect(step.count == 1 && step[0].contains("judges a whole step in a call"), "\(step)")
+    #expect(try warnings("grouped", true).count == 1)
+    #expect(try warnings("alone", true).isEmpty)
+    #expect(try warnings("together", false).isEmpty)
+    #expect(try warnings("together", nil).isEmpty)
+  }
+
   private static func one(_ use: String) throws -> RewardSuite {
     try suite([["use": .string(use), "failure_limit": 1]])
   }

@@ -283,7 +283,26 @@ import Testing
       "ValueError: f returned 0 scores, but 3 were expected (one for each completion, in their order)"
     ),
     ("raise RuntimeError(f'no {object()}')", "RuntimeError: no <object object>"),
-    ("return 1.0", "TypeError: 'float' object is not iterable"),
+    ("return 1.0", "TypeError: f returned 1.0, and not a list with a score for each completion"),
+    ("pass", "TypeError: f returned None, and not a list with a score for each completion"),
+    (
+      "return {0: 1.0, 1: 1.0, 2: 1.0}",
+      "TypeError: f returned {0: 1.0, 1: 1.0, 2: 1.0}, and not a list with a score for each completion"
+    ),
+    (
+      "return {3.0, 4.0, 5.0}",
+      "TypeError: f returned {3.0, 4.0, 5.0}, and not a list with a score for each completion"
+    ),
+    (
+      "return '111'", "TypeError: f returned '111', and not a list with a score for each completion"
+    ),
+    ("raise KeyboardInterrupt('mine')", "KeyboardInterrupt: mine"),
+    ("raise GeneratorExit", "GeneratorExit"),
+    (
+      "import asyncio; raise asyncio.CancelledError('gone')",
+      "asyncio.exceptions.CancelledError: gone"
+    ),
+    ("raise type('Own', (BaseException,), {'__module__': 'builtins'})('x')", "Own: x"),
     ("import sys; sys.exit(3)", "SystemExit: 3"),
     (
       "return completion_ids[0] / 0",
@@ -318,6 +337,32 @@ import Testing
     #expect(
       try AdapterSession(path, "f", [AdapterSession.three]).outcomes
         == ["-1", "error: ZeroDivisionError: division by zero", "1"])
+  }
+
+  @Test(
+    "what ends a program ends the one call that raised it",
+    arguments: ["KeyboardInterrupt", "SystemExit", "GeneratorExit", "asyncio.CancelledError"],
+    ["", "async "])
+  func endings(name: String, kind: String) throws {
+    let folder = try PluginFolder()
+    let path = try folder.file(
+      "ends.py",
+      """
+      import asyncio
+      \(kind)def f(completion, **kwargs):
+          if len(completion) == 2: raise \(name)("mine")
+          return 1.0
+      """)
+    let session = try AdapterSession(path, "f", [AdapterSession.three, AdapterSession.three])
+    let last = name.split(separator: ".").last ?? ""
+    #expect(session.code == 0 && session.outcomes.count == 6, "\(session.errors)")
+    for (index, outcome) in session.outcomes.enumerated() {
+      if index % 3 == 1 {
+        #expect(outcome.hasPrefix("error: ") && outcome.hasSuffix("\(last): mine"), "\(outcome)")
+      } else {
+        #expect(outcome == "1")
+      }
+    }
   }
 
   @Test("completion_ids of a text that no tokenizer read are asked for when they are looked at")

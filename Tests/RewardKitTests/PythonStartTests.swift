@@ -25,13 +25,14 @@ import Testing
     (
       "def compute_score(data_source, solution_str, ground_truth): pass", "", [:], ["answer"],
       [
-        "compute_score needs the column 'ground_truth' or 'reward_model'", "(it has answer)",
+        "compute_score needs the column 'ground_truth' or 'reward_model.ground_truth'",
+        "(it has answer)",
         #"columns: {ground_truth: "…"}"#,
       ]
     ),
     (
       "def f(data_sources, solution_strs, ground_truths, extra_infos): pass", "f", [:], ["answer"],
-      ["needs the column 'ground_truth' or 'reward_model'"]
+      ["needs the column 'ground_truth' or 'reward_model.ground_truth'"]
     ),
     (
       "def f(solution_str, ground_truth, tokenizer): pass", "f", [:], ["ground_truth"],

@@ -28,5 +28,11 @@ enum MathVerify {
     goldCompletion: { problem in
       guard let answer = try? problem.answers().first else { return nil }
       return answer.contains("\\boxed") ? answer : "\\boxed{\(answer)}"
+    },
+    fault: { problem in
+      do throws(Unscorable) {
+        _ = try problem.answers()
+        return nil
+      } catch { return error.reason }
     })
 }

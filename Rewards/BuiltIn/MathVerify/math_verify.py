@@ -45,9 +45,11 @@ def judged(request, settings):
     """The reply to a request."""
     answers = request["columns"].get("answer")
     answers = answers if isinstance(answers, list) else [answers]
-    answers = [str(answer) for answer in answers if answer is not None and str(answer).strip()]
-    if not answers:
+    if answers in ([], [None]):
         return {"unscorable": 'the row has no "answer"'}
+    answers = ["" if answer is None else str(answer) for answer in answers]
+    if not all(answer.strip() for answer in answers):
+        return {"unscorable": 'the row\'s "answer" is empty'}
     completion = request["completion"]
     if isinstance(completion, list):
         completion = completion[-1]["content"]

@@ -12,7 +12,8 @@ struct DryRun {
   init(_ preparation: RunPreparation) { self.preparation = preparation }
 
   func print(_ context: CommandContext) throws -> ExitCode {
-    let rewards = try refusing { try preparation.greetRewards() }
+    let (rewards, warnings) = try refusing { try preparation.greetRewards() }
+    for warning in warnings { context.warn(warning) }
     context.print(exactly: preparation.resolved.json.prettyJSONText)
     let plan = try refusing { try preparation.plan() }
     context.note("\nMemory, of a limit of \(NumberFormat.bytes(plan.memoryLimit)):")

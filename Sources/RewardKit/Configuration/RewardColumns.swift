@@ -29,10 +29,10 @@ struct RewardColumns: Sendable {
     return value
   }
 
-  /// What is wrong with a mapping for a dataset with these columns.
+  /// What is wrong with a mapping for data with these columns.
   static func faults(
     of specification: RewardSpecification, needing needed: [String], columns: [String],
-    reward name: String
+    data: String, reward name: String
   ) -> [String] {
     let list = columns.isEmpty ? "it has none" : "it has \(columns.joined(separator: ", "))"
     var faults: [String] = []
@@ -42,13 +42,13 @@ struct RewardColumns: Sendable {
       let hint =
         Spelling.nearest(to: path, among: columns).map { "did you mean \"\($0)\"?" } ?? list
       faults.append(
-        "reward \"\(name)\": columns.\(own) names the column \"\(path)\", which the dataset lacks "
+        "reward \"\(name)\": columns.\(own) names the column \"\(path)\", which \(data) lacks "
           + "(\(hint))")
     }
     for own in needed where !columns.contains(own) && specification.columns[own] == nil {
       faults.append(
-        "reward \"\(name)\" reads the column \"\(own)\", which the dataset lacks (\(list)): name "
-          + "the dataset's own with columns: {\(own): \"…\"}")
+        "reward \"\(name)\" reads the column \"\(own)\", which \(data) lacks (\(list)): name "
+          + "the data's own with columns: {\(own): \"…\"}")
     }
     return faults
   }

@@ -24,6 +24,8 @@ struct RewardResolver {
   let catalogue: RewardCatalogue
   /// The dataset's columns; nil where there is no dataset yet, and nothing to check against.
   let columns: [String]?
+  /// What the columns are of, for messages: a file's name.
+  let data: String
   let files = FileManager.default
 
   /// - Throws: every fault of the specification.
@@ -143,6 +145,7 @@ struct RewardResolver {
       arguments: [python, "-c", script.python], contents: [])
     resolved.description.category = script.about.category
     resolved.gold = script.goldCompletion
+    resolved.fault = script.fault
     return resolved
   }
 
@@ -194,7 +197,7 @@ struct RewardResolver {
     let recipe = PluginRecipe(
       name: name, executable: executable, arguments: arguments, specification: specification,
       sandbox: description.sandbox,
-      columns: columns.map { ($0 + specification.columns.keys.sorted()).uniqued() })
+      columns: columns.map { ($0 + specification.columns.keys.sorted()).uniqued() }, data: data)
     return ResolvedReward(
       way: .child(recipe), description: description,
       mapping: RewardColumns(specification.columns))
@@ -214,7 +217,7 @@ struct RewardResolver {
   ) -> [String] {
     guard let columns else { return [] }
     return RewardColumns.faults(
-      of: specification, needing: needed, columns: columns, reward: name)
+      of: specification, needing: needed, columns: columns, data: data, reward: name)
   }
 
   // MARK: Paths

@@ -17,6 +17,8 @@ struct PluginRecipe: Sendable {
   var isolation: Isolation?
   /// The columns that requests will have, as told in the hello; nil where no data set is known.
   var columns: [String]?
+  /// What the columns are of, for messages.
+  var data: String
 
   /// The first line that the plugin is sent.
   var hello: String {
@@ -24,6 +26,7 @@ struct PluginRecipe: Sendable {
       "grpo": .integer(Int64(rewardProtocolVersion)),
       "hello": [
         "columns": columns.map { .array($0.map { .string($0) }) } ?? .null,
+        "data": .string(data),
         "parameters": .object(specification.parameters),
         "batch": .integer(Int64(specification.batch ?? 1)),
       ],

@@ -1,6 +1,6 @@
 // The line protocol between grpo and a reward plugin, version 1 (docs/rewards.md).
 //
-//   → {"grpo":1,"hello":{"columns":[…]|null,"parameters":{…},"batch":1}}
+//   → {"grpo":1,"hello":{"columns":[…]|null,"data":str,"parameters":{…},"batch":1}}
 //   ← {"grpo":1,"name":str,"scope":"completion"|"group"|"step"="completion","deterministic":bool=false,
 //      "range":[lo,hi]?,"batch":int=1,"reads":[…]?}
 //   → {"id":int,"group":int,"prompt":…,"completion":…,"completion_ids":[int],"finish":…,"columns":{…},

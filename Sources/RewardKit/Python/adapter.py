@@ -28,7 +28,7 @@ def main():
     sys.argv = [target]
     found = grpo_functions.find(target, name, hello.get("parameters") or {})
     convention = grpo_conventions.convention(*found)
-    faults = list(convention.faults(hello.get("columns")))
+    faults = list(convention.faults(hello.get("columns"), hello.get("data") or "the data"))
     if faults:
         grpo_functions.fail("\n".join(faults))
     write([convention.greeting()])

@@ -13,6 +13,7 @@ import asyncio
 import inspect
 import math
 import sys
+from collections.abc import Mapping, Set
 
 from grpo_functions import display_name, fail
 from grpo_replies import failures, number, plain, reply, shown
@@ -49,8 +50,15 @@ class Callee:
         if not places:
             return answers
 
+        async def outcome(answer):
+            # What ends the loop (KeyboardInterrupt, SystemExit) would end the others' answers too.
+            try:
+                return await answer
+            except BaseException as error:
+                return error
+
         async def gathered():
-            return await asyncio.gather(*(answers[place] for place in places), return_exceptions=True)
+            return await asyncio.gather(*(outcome(answers[place]) for place in places))
 
         self.loop = self.loop or asyncio.new_event_loop()
         for place, answer in zip(places, self.loop.run_until_complete(gathered())):
@@ -82,8 +90,9 @@ class Convention:
         """The columns that can matter; None for all."""
         return None if self.callee.takes_any else [name for name in self.callee.names if name not in self.hands]
 
-    def faults(self, columns):
-        """What keeps the function from being called, a sentence each; columns is None where none are known."""
+    def faults(self, columns, data):
+        """What keeps the function from being called, a sentence each; columns is None where none are known, and
+        data is what they are of."""
         callee, label = self.callee, self.callee.label
         if callee.by_place:
             yield f"{label} takes {quoted(callee.by_place)} by place alone (/), and rewards are called by name"
@@ -103,11 +112,11 @@ class Convention:
         sources = {name: self.renamed.get(name, [name]) for name in needed if name not in strange}
         lacking = {name: found for name, found in sources.items() if not {*found} & {*columns}}
         if lacking:
-            names = [" or ".join(repr(column) for column in found) for found in lacking.values()]
+            names = [" or ".join(repr(MEMBERS.get(column, column)) for column in found) for found in lacking.values()]
             it_has = f"it has {', '.join(columns)}" if columns else "it has none"
             example = ", ".join(f'{found[0]}: "…"' for found in lacking.values())
             yield (
-                f"{label} needs the column{'s' if len(names) > 1 else ''} {', '.join(names)}, which the data "
+                f"{label} needs the column{'s' if len(names) > 1 else ''} {', '.join(names)}, which {data} "
                 f"lacks ({it_has}): name the data's own with columns: {{{example}}}"
             )
 
@@ -119,7 +128,7 @@ class Convention:
         """A reply for each request of a line; a call that fails, fails for all of its requests."""
         try:
             return self.judged(requests)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # a KeyboardInterrupt that the function raises is its own
             return failures(requests, error)
 
 
@@ -133,13 +142,21 @@ class Together(Convention):
         answer = self.callee.awaited([self.callee(arguments)])[0]
         if isinstance(answer, BaseException):
             raise answer
-        scores = list(answer)
+        scores = self.listed(answer)
         if len(scores) != len(requests):
             raise ValueError(
                 f"{display_name(self.callee.function)} returned {len(scores)} scores, but {len(requests)} "
                 f"were expected (one for each completion, in their order)"
             )
         return [reply(request, score) for request, score in zip(requests, scores)]
+
+
+    def listed(self, answer):
+        """The scores of an answer, in their order: a dict, a set or a text can be gone through, and is none."""
+        name = display_name(self.callee.function)
+        if isinstance(answer, (str, bytes, bytearray, Mapping, Set)) or not is_iterable(answer):
+            raise TypeError(f"{name} returned {shown(answer)}, and not a list with a score for each completion")
+        return list(answer)
 
 
 class TRL(Together):
@@ -236,7 +253,7 @@ class Alone(Convention):
     def begun(self, request):
         try:
             return self.callee(self.arguments(request))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             return error
 
     @staticmethod
@@ -291,6 +308,8 @@ def convention(function, label, parameters):
 # What functions are handed
 
 
+# How a column is told of which a member is meant.
+MEMBERS = {"reward_model": "reward_model.ground_truth"}
 VERL_COLUMNS = ["data_source", "ground_truth", "reward_model", "extra_info"]
 
 
@@ -302,6 +321,15 @@ def columns_of(requests):
         for name in names
         if name not in ("prompt", "completion", "completion_ids")
     }
+
+
+def is_iterable(value):
+    """Whether a value can be gone through, element by element (arrays by __getitem__ too)."""
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
 
 
 def ground_truth(columns, is_needed):

@@ -40,6 +40,14 @@ public struct RewardDescription: Sendable {
   public var version: String?
   /// Its resolved settings, for the record of the run.
   public var specification: RewardSpecification
+
+  /// That `cache: true` remembers nothing, where it doesn't.
+  var uselessCache: String? {
+    guard specification.cache == true, scope != .completion else { return nil }
+    return
+      "reward \"\(name)\": cache: true remembers nothing, for it judges a whole \(scope.rawValue) in a "
+      + "call, and only a completion that is judged by itself can be remembered"
+  }
 }
 
 /// A completion with what every reward said of it.

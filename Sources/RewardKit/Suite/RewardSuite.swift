@@ -25,17 +25,22 @@ public final class RewardSuite {
   /// The id on the wire of the next round's first completion.
   private var nextID = 1
   private var health: RewardHealth
+  /// What is told of the settings, once.
+  private var warnings: [String]
 
   /// Resolves the specifications, starts the plugins and waits for their greetings.
   /// - Parameters:
   ///   - specifications: what the config asks for.
-  ///   - columns: the dataset's columns; nil where there is no dataset to check against.
+  ///   - columns: the data's columns; nil where there are no data to check against.
+  ///   - data: what the columns are of, for messages: a file's name.
   ///   - catalogue: the rewards that ship.
   /// - Throws: every fault at once, of the words and of the starts.
   public init(
-    _ specifications: [RewardSpecification], columns: [String]?, catalogue: RewardCatalogue
+    _ specifications: [RewardSpecification], columns: [String]?, of data: String = "the data",
+    catalogue: RewardCatalogue
   ) throws(RewardError) {
-    let resolved = try Self.resolve(specifications, columns: columns, catalogue: catalogue)
+    let resolved = try Self.resolve(
+      specifications, RewardResolver(catalogue: catalogue, columns: columns, data: data))
     var starting = resolved
     recipes = resolved.enumerated().compactMap { index, reward in
       if case .child(let recipe) = reward.way { (reward: index, recipe: recipe) } else { nil }
@@ -47,6 +52,7 @@ public final class RewardSuite {
     scopes = starting.map(\.description.scope)
     rewards = starting.map(\.description)
     health = RewardHealth(rewards: rewards)
+    warnings = rewards.compactMap(\.uselessCache)
   }
 
   deinit {
@@ -92,9 +98,8 @@ public final class RewardSuite {
   }
 
   private static func resolve(
-    _ specifications: [RewardSpecification], columns: [String]?, catalogue: RewardCatalogue
+    _ specifications: [RewardSpecification], _ resolver: RewardResolver
   ) throws(RewardError) -> [ResolvedReward] {
-    let resolver = RewardResolver(catalogue: catalogue, columns: columns)
     var resolved: [ResolvedReward] = []
     var faults: [String] = []
     for specification in specifications {
@@ -307,7 +312,7 @@ public final class RewardSuite {
 
   /// Warnings that came up since the last call, each a sentence with its figures.
   public func takeWarnings() -> [String] {
-    (host?.takeNotes() ?? []) + health.takeWarnings()
+    exchange(&warnings, with: []) + (host?.takeNotes() ?? []) + health.takeWarnings()
   }
 
   /// Ends the wait in `collect` from any thread, for good: for Ctrl-C.

@@ -37,7 +37,7 @@ public final class ModelEvaluation {
     self.settings = settings
     self.rewards = try RewardSuite(
       RewardSpecification.list(from: .array(rewards)), columns: dataset.columns,
-      catalogue: .shipped)
+      of: dataset.name, catalogue: .shipped)
   }
 
   /// Reads problems; `arithmetic/eval` are the embedded job's.

@@ -56,7 +56,7 @@ public final class Rescoring {
       options: options, recordedRun: run.record.configuration)
     rewards = try RewardSuite(
       resolved.values.rewardSpecifications(), columns: try reader.columnNames(),
-      catalogue: .shipped)
+      of: "the log \(log.lastPathComponent)", catalogue: .shipped)
     estimator = AdvantageEstimator(
       resolved.values.objective, rewardWeights: rewards.rewards.map(\.weight))
   }

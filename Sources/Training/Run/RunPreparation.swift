@@ -35,17 +35,32 @@ public struct RunPreparation {
     return train.columns.filter(evaluation.columns.contains)
   }
 
+  /// What `columns` are of, for messages.
+  var dataName: String {
+    guard recorded == nil else { return evaluation?.name ?? train.name }
+    guard let evaluation, !settings.evalDataset.isEmpty else { return train.name }
+    return "\(train.name) or \(evaluation.name)"
+  }
+
   /// The rewards of the run: none where all completions are recorded with theirs and none is evaluated.
   var scoring: [RewardSpecification] {
     recorded == nil || evaluation != nil ? specifications : []
   }
 
   /// Starts every reward, waits until each has greeted, and ends it again.
+  /// - Returns: what they are, and what a run would warn of at its start.
   /// - Throws: `RewardError` with every fault of the words and of the starts.
-  public func greetRewards() throws(RewardError) -> [RewardDescription] {
-    let suite = try RewardSuite(scoring, columns: columns, catalogue: .shipped)
+  public func greetRewards() throws(RewardError) -> (
+    rewards: [RewardDescription], warnings: [String]
+  ) {
+    let suite = try RewardSuite(scoring, columns: columns, of: dataName, catalogue: .shipped)
     defer { suite.shutDown() }
-    return suite.rewards
+    return (suite.rewards, suite.takeWarnings() + unscorableRows(by: suite))
+  }
+
+  /// The rows that a reward can't score, whatever is answered: a sentence for each reward and data set.
+  func unscorableRows(by rewards: RewardSuite) -> [String] {
+    [train, evaluation].compactMap(\.self).flatMap { rewards.faults(in: $0) }
   }
 
   /// Reads and checks what the settings name.

@@ -106,8 +106,7 @@ public final class TrainingRun {
     var parts = try assemble(means)
     let position = try findPosition(of: &parts)
     if isNew {
-      let unscorable = [preparation.train, preparation.evaluation].compactMap(\.self)
-        .flatMap { means.rewards.faults(in: $0) }
+      let unscorable = preparation.unscorableRows(by: means.rewards)
       for warning in preparation.resolved.warnings + unscorable {
         observer.observe(.warning(warning))
       }
@@ -129,7 +128,8 @@ public final class TrainingRun {
     let policy = try loadPolicy()
     let encoder = try makeEncoder(policy)
     let rewards = try RewardSuite(
-      preparation.scoring, columns: preparation.columns, catalogue: .shipped)
+      preparation.scoring, columns: preparation.columns, of: preparation.dataName,
+      catalogue: .shipped)
     let material = try gatherMaterial(policy, encoder: encoder, rewards: rewards)
     let plan = try RunPlan(
       preparation, model: policy.model.configuration, prompts: material.prompts,
