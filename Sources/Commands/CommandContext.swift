@@ -55,7 +55,20 @@ struct CommandContext: Sendable {
   func print(exactly text: String) { standardOutput.write(exactly: text + "\n") }
 
   /// Writes a note, a warning or progress to standard error.
-  func note(_ text: String = "") { standardError.write(text + "\n") }
+  ///
+  /// At a terminal, lines that don't fit break between words; lines that begin with a space (commands to copy,
+  /// columns) stay whole.
+  func note(_ text: String = "") {
+    guard standardError.isTerminal, let width = standardError.terminalWidth else {
+      standardError.write(text + "\n")
+      return
+    }
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { line in
+      line.hasPrefix(" ") || TextLayout.width(of: String(line)) <= width
+        ? [String(line)] : TextLayout.wrap(String(line), width: max(width, 20))
+    }
+    standardError.write(lines.joined(separator: "\n") + "\n")
+  }
 
   /// Writes a warning to standard error.
   func warn(_ text: String) { note(errorStyle.yellow("warning: ") + text) }

@@ -45,7 +45,10 @@ struct SettingsCommand: Command {
         table.append(setting.name, Self.defaultText(setting), setting.unit ?? "", setting.help)
       }
       context.print(
-        table.text(width: context.isTerminal ? context.width : nil, style: context.style))
+        // What was asked by name is read whole.
+        table.text(
+          width: context.isTerminal ? context.width : nil,
+          folds: arguments.positional(0) != nil, style: context.style))
     }
     return .done
   }

@@ -203,6 +203,10 @@ struct TerminalTests {
       #expect(line.contains("2 + 2? → so"))
       #expect(line.hasSuffix("boxed{4}  answer 4  reward 1"))
     }
+    let solution = CompletionSample(
+      prompt: .text("a"), completion: "b", answer: "He writes 3*2=6 pages a week\n#### 624",
+      reward: 0)
+    #expect(solution.line(width: 77).hasSuffix("⏎#### 624  reward 0"))
     let unscored = CompletionSample(prompt: .text("a"), completion: "b", answer: nil, reward: nil)
     #expect(unscored.line(width: 60) == "a → b  reward –")
   }

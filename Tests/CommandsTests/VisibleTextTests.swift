@@ -59,6 +59,35 @@ struct VisibleTextTests {
     #expect(String(decoding: shown, as: UTF8.self) == expected)
   }
 
+  @Test("Errors, warnings and notes break between words at a terminal; commands to copy stay whole")
+  func notes() throws {
+    var (leader, follower): (Int32, Int32) = (0, 0)
+    var window = winsize(ws_row: 24, ws_col: 40, ws_xpixel: 0, ws_ypixel: 0)
+    try #require(openpty(&leader, &follower, nil, nil, &window) == 0)
+    defer {
+      close(leader)
+      close(follower)
+    }
+    var context = CommandContext.memory(environment: ["NO_COLOR": "1"])
+    context.standardError = OutputChannel(fileDescriptor: follower)
+    let command = "  grpo train --model runs/base/final --resume latest"
+    let code = runCommandLine(["settings", "a-setting-that-is-not-one-of-ours"], context: context)
+    #expect(code == .usage)
+    context.note("to go on, say this:\n" + command)
+    var bytes = [UInt8](repeating: 0, count: 2000)
+    var text = ""
+    while !text.contains("latest") {
+      let count = read(leader, &bytes, bytes.count)
+      guard count > 0 else { break }
+      text += String(decoding: bytes[..<count], as: UTF8.self)
+    }
+    let lines = text.replacing("\r\n", with: "\n").split(separator: "\n").map(String.init)
+    #expect(lines.count > 3 && lines.dropLast().allSatisfy { TextLayout.width(of: $0) <= 40 })
+    let fault = lines.dropLast(2).joined(separator: " ")
+    #expect(fault.hasSuffix("is not a setting; see 'grpo settings'"))
+    #expect(lines.last == command)
+  }
+
   @Test("Every command that prints outside text")
   func commands() throws {
     let run = try EverydayRun()

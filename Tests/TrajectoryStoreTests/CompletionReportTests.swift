@@ -22,6 +22,13 @@ struct CompletionReportTests {
     #expect(cells.prefix(3).map(\.excludedCount) == [nil, nil, 2])
   }
 
+  @Test func theRightAnswerIsShownWhole() throws {
+    let answers = try page().sections.compactMap { section -> String? in
+      if case .text("answer", "Right answer", let text) = section { text } else { nil }
+    }
+    #expect(answers == ["0"])
+  }
+
   @Test func reasonsAreShownAndTimesAreNotCalledSeconds() throws {
     let tables = try page().sections.compactMap { section -> ReportTable? in
       if case .table("scores", _, let table) = section { table } else { nil }

@@ -92,6 +92,8 @@ struct MigrationTests {
     var request = ReportRequest(session: try QuerySession(readOnly: folder.log), arguments: ["1"])
     request.run = 1
     for report in Report.all where report.name != "compare" { _ = try report.make(request) }
+    let page = try RunPage([.init(session: try QuerySession(readOnly: folder.log))]).html()
+    #expect(page.contains("data"))
     #expect(
       try Connection(path: folder.log.path, mode: .readOnly).integer("PRAGMA user_version") == 1)
   }

@@ -124,7 +124,7 @@ struct ReportPrinter {
       }
       var shown = isText ? Table.Column.text(column.title) : .number(column.title)
       shown.rank = column.rank
-      shown.losesStart = column.format == .prompt
+      shown.losesStart = column.format.losesStart
       return shown
     }
     let rows = table.rows.map { row in
@@ -141,11 +141,11 @@ struct ReportPrinter {
     guard !cells.isFull, !report.isWhole, !context.isTerminal else { return table }
     var table = table
     for (index, column) in report.columns.enumerated()
-    where column.format == .text || column.format == .prompt {
+    where column.format == .text || column.format.losesStart {
       for row in table.rows.indices {
         let line = TextLayout.singleLine(table.rows[row][index])
         table.rows[row][index] =
-          column.format == .prompt
+          column.format.losesStart
           ? TextLayout.truncateStart(line, to: 60) : TextLayout.truncate(line, to: 60)
       }
     }

@@ -8,7 +8,7 @@ enum ResultFormat: String, CaseIterable, Sendable {
   /// The flags that choose it.
   static let options: [OptionSpecification] = [
     .json,
-    .flag("jsonl", help: "print a JSON object a row"),
+    .flag("jsonl", help: "print a JSON object per row"),
     .flag("csv", help: "print CSV with a header"),
     .flag("markdown", help: "print a Markdown table"),
     .flag("full", help: "cut nothing to fit the terminal, and print every digit"),
@@ -42,6 +42,7 @@ struct CellFormat {
         + (isFull ? "" : " (\(NumberFormat.bytes(bytes.count)))")
     case (.text(let json), .object): return object(json) ?? json
     case (.text(let prompt), .prompt): return PromptText.readable(prompt)
+    case (_, .ending): return value.plainText
     case (_, .share): return value.double.map { NumberFormat.percent($0) } ?? value.plainText
     case (_, .seconds): return value.double.map { NumberFormat.duration($0) } ?? value.plainText
     case (.real(let number), .number):

@@ -19,7 +19,7 @@ struct Table: Sendable {
 
   /// The columns.
   var columns: [Column]
-  /// The cells, a list a row; missing cells are empty, surplus ones are left out.
+  /// The cells, a list per row; missing cells are empty, surplus ones are left out.
   var rows: [[String]]
 
   /// Makes a table.
@@ -33,8 +33,8 @@ struct Table: Sendable {
 
   /// The table with aligned columns.
   ///
-  /// To fit `width` it goes without the columns that may be left out, then its widest columns are cut with an
-  /// ellipsis. Numbers are cut last: half a number is a wrong one.
+  /// To fit `width` it goes without the columns that may be left out, then its widest columns are cut with an ellipsis.
+  /// Numbers are cut last: half a number is a wrong one.
   ///
   /// - Parameters:
   ///   - width: The columns of the terminal; nil cuts nothing.

@@ -8,11 +8,11 @@ struct CompletionSample {
   var answer: String?
   var reward: Double?
 
-  /// A line of at most `width` columns; the prompt gives way first, then the middle of the completion.
+  /// A line of at most `width` columns, with the end of the row's answer, where worked solutions have it; the prompt gives way first, then the middle of the completion.
   func line(width: Int) -> String {
     var tail = "  reward " + (reward.map { NumberFormat.significant($0, 3) } ?? "–")
     if let answer {
-      tail = "  answer " + TextLayout.truncate(TextLayout.singleLine(answer), to: 24) + tail
+      tail = "  answer " + TextLayout.truncateStart(TextLayout.singleLine(answer), to: 24) + tail
     }
     let room = max(20, width - TextLayout.width(of: tail) - 3)
     let completion = TextLayout.singleLine(self.completion)

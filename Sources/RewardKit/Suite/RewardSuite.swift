@@ -346,7 +346,7 @@ public final class RewardSuite {
         mapped.columns = reward.mapping.apply(to: problem.columns, reading: nil)
         guard let fault = reward.fault(mapped) else { continue }
         count += 1
-        if faults.count < named { faults.append("\(place): \(fault)") }
+        if faults.count < named { faults.append("\(place): \(fault.replacing("\n", with: "⏎"))") }
       }
       guard count > 0 else { return nil }
       let rest = count > named ? "; and \(count - named) more" : ""

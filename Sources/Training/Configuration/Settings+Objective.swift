@@ -33,6 +33,7 @@ extension SettingDeclaration {
     "delta": [.verl("clip_ratio_c"), .nemo("ratio_clip_c"), .openRLHF("dual_clip")],
     "beta": [
       .verl("kl_loss_coef"), .verl("use_kl_loss", "beta above 0 here"),
+      .verl("kl_ctrl.kl_coef", "with kl_placement reward here"),
       .nemo("reference_policy_kl_penalty"), .openRLHF("init_kl_coef"),
     ],
     "kl_estimator": [.verl("kl_loss_type", "low_var_kl is k3")],

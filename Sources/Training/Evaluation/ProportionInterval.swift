@@ -26,8 +26,9 @@ public struct ProportionInterval: Sendable, Equatable {
     let centre = (p + z * z / (2 * n)) * scale
     let half = z * (p * (1 - p) / n + z * z / (4 * n * n)).squareRoot() * scale
     share = p
-    lower = max(0, centre - half)
-    upper = min(1, centre + half)
+    // At the ends the two terms cancel up to rounding.
+    lower = successes == 0 ? 0 : max(0, centre - half)
+    upper = successes == trials ? 1 : min(1, centre + half)
   }
 }
 

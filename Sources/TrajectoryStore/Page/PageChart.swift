@@ -16,7 +16,7 @@ struct PageChart {
     case fitted
     /// A share that is good or bad by its size: 0 to 1.
     case unit
-    /// From 0 up: how far a number is from nothing is what it says.
+    /// From 0 up: its distance from 0 is what a number says.
     case zero
   }
 
@@ -51,7 +51,9 @@ struct PageCurve {
     self.isExact = isExact
   }
 
-  /// At most so many points, means of stretches of equal length; the last value is given apart, as it is.
+  /// At most so many points: means of stretches of equal length.
+  ///
+  /// The last value is given apart, as it is.
   var json: JSONValue {
     let count = min(curve.values.count, Self.pointLimit)
     var steps: [JSONValue] = []

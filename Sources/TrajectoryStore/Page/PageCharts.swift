@@ -13,7 +13,9 @@ extension PageData {
   // MARK: Exact summaries of the steps' trajectories
 
   private func rewardCharts() throws(StoreError) -> [PageChart] {
-    let total = try stepCurves([("mean", "reward_mean"), ("standard deviation", "reward_std")])
+    let total = try stepCurves([
+      ("mean", "reward_mean"), ("standard deviation", Report.rewardDeviation),
+    ])
     var charts = [PageChart(title: "reward", unit: "reward", curves: total.map { PageCurve($0) })]
     let components = try rewardCurves()
     if components.count > 1 {
@@ -81,10 +83,13 @@ extension PageData {
 
   // MARK: Evaluations
 
+  /// Numbers that say the same as accuracy where the reward is 0 or 1 and a problem has one completion.
+  private static let twins: Set = ["reward", "pass@1", "maj@1"]
+
   /// Accuracy with its Wilson interval first.
   ///
-  /// What is equal to another in every point (a reward of 0 and 1, and
-  /// its accuracy) is drawn once, under both names.
+  /// A reward of 0 and 1 that is equal to its accuracy in every point is
+  /// drawn once, under both names; other numbers that happen to be equal are other numbers.
   private func evaluationCharts() throws(StoreError) -> [PageChart] {
     var curves = try Report.evaluationCurves(session, run)
     func take(_ name: String) -> ReportSection.Curve? {
@@ -99,7 +104,10 @@ extension PageData {
       {
         curve.band = (low.values, high.values)
       }
-      let twins = curves.filter { $0.steps == accuracy.steps && $0.values == accuracy.values }
+      let twins = curves.filter {
+        Self.twins.contains($0.name.split(separator: "/").last.map(String.init) ?? "")
+          && $0.steps == accuracy.steps && $0.values == accuracy.values
+      }
       curves.removeAll { twins.contains($0) }
       charts.append(
         PageChart(

@@ -1,12 +1,12 @@
 /// The distribution of rewards over the steps, as rectangles: they follow the theme by themselves.
 let pageHeatMapScript = #"""
-  // A column per stretch of steps, each scaled to its own largest count.
+  // A column per stretch of steps, each scaled to its own largest count; one band where all rewards are equal.
   function drawHeatMap() {
     const map = run.histogram, box = $('histogram');
     box.replaceChildren();
     if (!map) { box.append(make('p', 'No rewards yet.', 'none')); return; }
     const width = Math.max(200, box.clientWidth - 26), height = 210, left = 58, right = 8, top = 8, bottom = 32;
-    const columns = map.counts.length, bins = map.counts[0].length, size = (map.high - map.low) / bins;
+    const columns = map.counts.length, flat = !(map.greatest > map.low), bins = flat ? 1 : map.counts[0].length, size = (map.high - map.low) / bins;
     const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', class: 'heat' });
     picture.setAttribute('aria-label', 'How many completions got which reward, by step');
     const cellWidth = (width - left - right) / columns, cellHeight = (height - top - bottom) / bins;
@@ -17,7 +17,7 @@ let pageHeatMapScript = #"""
     };
     map.counts.forEach((counts, column) => {
       const most = Math.max(...counts, 1);
-      counts.forEach((count, bin) => {
+      counts.slice(0, bins).forEach((count, bin) => {
         if (!count) return;
         picture.append(svg('rect', {
           x: left + column * cellWidth, y: top + (bins - 1 - bin) * cellHeight, width: cellWidth + 0.3, height: cellHeight + 0.3,
@@ -42,7 +42,7 @@ let pageHeatMapScript = #"""
       const column = Math.floor(((event.clientX - area.left) / area.width * width - left) / cellWidth);
       const bin = bins - 1 - Math.floor(((event.clientY - area.top) / area.height * height - top) / cellHeight);
       if (column < 0 || column >= columns || bin < 0 || bin >= bins) return;
-      value.textContent = `steps ${map.steps[column]}, reward ${number(map.low + bin * size)} to ${number(map.low + (bin + 1) * size)}: ${number(map.counts[column][bin])} completions`;
+      value.textContent = `steps ${map.steps[column]}, reward ${number(map.low + bin * size)}${flat ? '' : ` to ${number(map.low + (bin + 1) * size)}`}: ${number(map.counts[column][bin])} completions`;
     });
     box.append(picture, value);
   }

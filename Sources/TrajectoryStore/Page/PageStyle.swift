@@ -69,12 +69,13 @@ let pageStyle = #"""
   td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
   #list tr.one { cursor: pointer; }
   #list tr.one:hover, #list tr.open { background: color-mix(in srgb, var(--c0) 10%, transparent); }
-  #list td.t { max-width: 360px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  #list td.t { width: 30%; max-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
   .text { white-space: pre-wrap; font: 13px/1.65 ui-monospace, monospace; margin: 6px 0 12px; }
   .text span { border-radius: 2px; }
-  #list td.detail { padding: 12px; white-space: normal; cursor: auto; }
+  #list td.detail { max-width: 0; padding: 12px; white-space: normal; cursor: auto; }
   .dscores { margin-bottom: 12px; }
   .dscores .scroll { margin-top: 8px; }
+  .dscores td:first-child { white-space: nowrap; }
   .dscores td.missing { color: var(--bad); }
   .legend { color: var(--soft); font-size: 12px; }
   .legend span { padding: 2px 6px; color: var(--ink); font-variant-numeric: tabular-nums; }
@@ -85,6 +86,6 @@ let pageStyle = #"""
     header, main { padding-left: 10px; padding-right: 10px; }
     .charts { grid-template-columns: 1fr; }
     #list .wide { display: none; }
-    #list td.t { max-width: 46vw; }
+    #list td.t { width: 100%; }
   }
   """#

@@ -13,7 +13,8 @@ extension PageData {
       """)
     let scores = try session.connection.prepare(
       """
-      SELECT name, weight, value, coalesce(error, status), parts, reason
+      SELECT name, weight, value, coalesce(error, status), parts,
+        \(try session.connection.column("reason", since: 2))
       FROM scores JOIN rewards ON rewards.id = reward_id
       WHERE completion_id = ? ORDER BY position
       """)

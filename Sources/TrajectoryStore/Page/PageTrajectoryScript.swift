@@ -24,6 +24,8 @@ let pageTrajectoryScript = #"""
     open = null;
     list();
   }
+  // Where a worked solution has its answer.
+  const ending = text => text.length > 34 ? '…' + text.slice(-33) : text;
   function list() {
     const body = document.querySelector('#list tbody');
     body.replaceChildren();
@@ -33,7 +35,7 @@ let pageTrajectoryScript = #"""
       row.setAttribute('aria-expanded', 'false');
       row.append(make('td', number(one.step), 'n'), make('td', number(one.reward), 'n'),
         make('td', number(one.advantage), 'n wide'), make('td', number(one.length), 'n wide'),
-        make('td', one.prompt, 't wide'), make('td', one.answer ?? '–', 't wide'), make('td', one.text, 't'));
+        make('td', one.prompt, 't wide'), make('td', ending(one.answer ?? '–'), 't wide'), make('td', one.text, 't'));
       row.onclick = () => toggle(one, row);
       row.onkeydown = event => { if (event.key === 'Enter') toggle(one, row); };
       body.append(row);
@@ -113,7 +115,8 @@ let pageTrajectoryScript = #"""
       const row = make('tr'), isMissing = typeof score.value === 'string';
       const parts = Object.entries(score.parts ?? {}).map(([name, value]) => `${name} ${number(value)}`).join(', ');
       row.append(make('td', score.name), make('td', number(score.weight), 'n'),
-        make('td', isMissing ? '✕ ' + score.value : number(score.value), isMissing ? 'missing' : 'n'), make('td', parts), make('td', score.reason ?? ''));
+        make('td', isMissing ? '✕ none' : number(score.value), isMissing ? 'n missing' : 'n'), make('td', parts),
+        make('td', isMissing ? score.value : score.reason ?? '', isMissing ? 'missing' : ''));
       table.append(row);
     }
     const scroll = make('div', undefined, 'scroll');

@@ -55,7 +55,7 @@ private struct ComparedRun {
     let conditions = request.filter.stepConditions(run: run)
     rows = try request.session.select(
       """
-      SELECT step, reward_mean, reward_std, length_mean, entropy_mean, logprob_mean,
+      SELECT step, reward_mean, \(Report.rewardDeviation), length_mean, entropy_mean, logprob_mean,
         1.0 * truncated / nullif(completions, 0), 1.0 * tied_groups / nullif(groups, 0)
       FROM steps WHERE \(conditions.sql) ORDER BY step
       """, conditions.parameters)
@@ -72,13 +72,14 @@ private struct ComparedRun {
       """, ["run": .integer(Int64(run))])
     guard let row = rows.first else { return ([:], "") }
     var values: [String: String] = [:]
-    for (name, value) in (try? JSONValue.parse(row[0].plainText))?.object ?? [:] {
-      values[name] = value.jsonText
-    }
+    let settings = (try? JSONValue.parse(row[0].plainText))?.object ?? [:]
+    for (name, value) in settings { values[name] = value.jsonText }
     for (name, value) in zip(
       ["model", "model hash", "dataset", "dataset hash", "program"], row.dropFirst(2))
     { values[name] = value.plainText }
     values["seed"] = nil
+    // Weights that the seed drew differ as the seed does.
+    if let model = settings["model"], model.isNull { values["model hash"] = nil }
     return (values, row[1].plainText)
   }
 
@@ -132,7 +133,7 @@ private struct RunVariant {
     return variants
   }
 
-  /// The name of a variant by its place: A, B and so on, after Z come AA, AB.
+  /// A variant's name by its place: A, B, … Z, AA, and so on.
   private static func letter(_ place: Int) -> String {
     let last = String(UnicodeScalar(UInt8(65 + place % 26)))
     return place < 26 ? last : letter(place / 26 - 1) + last

@@ -28,15 +28,18 @@ extension Report {
       ("dataset", .plain), ("problem index", .plain), ("problem", .plain), ("reward", .number),
       ("advantage", .number), ("length", .plain), ("finish", .plain), ("mean log-prob", .number),
       ("least log-prob", .number), ("mean entropy", .number), ("largest ratio", .number),
-      ("clipped tokens", .plain), ("dropped", .plain), ("answer", .text),
+      ("clipped tokens", .plain), ("dropped", .plain),
     ]
     let facts = zip(names, row).map { ReportSection.Fact($0.0, $1, $0.1) }
     var page = ReportPage(title: "completion \(id)")
     page.sections = [
       .facts(key: "completion", title: "", facts.filter { $0.value != .null }),
       .text(key: "prompt", title: "Prompt", row[18].plainText),
-      .text(key: "text", title: "Completion", row[19].plainText),
     ]
+    if row[17] != .null {
+      page.sections.append(.text(key: "answer", title: "Right answer", row[17].plainText))
+    }
+    page.sections.append(.text(key: "text", title: "Completion", row[19].plainText))
     page.sections.append(
       .table(key: "scores", title: "Rewards", try scores(session, parameters)))
     let updates = try updateTable(session, parameters)

@@ -41,7 +41,7 @@ extension Report {
       ])
   }
 
-  /// How many completions, counted once an update, have a token's ratio beyond some bounds.
+  /// How many completions, counted once per update, have a token's ratio beyond some bounds.
   private static func shares(
     _ request: ReportRequest, _ run: Int
   ) throws(StoreError) -> [ReportSection.Fact] {
@@ -56,7 +56,7 @@ extension Report {
     return facts
   }
 
-  /// Completions, once an update: all of them, and those whose |log ratio| exceeds each bound.
+  /// Completions, once per update: all of them, and those whose |log ratio| exceeds each bound.
   private static func counts(
     beyond bounds: [Double], _ request: ReportRequest, _ run: Int
   ) throws(StoreError) -> (all: Double, beyond: [Double]) {

@@ -117,7 +117,7 @@ public enum ReportSection: Sendable, Equatable {
     public var name: String
     /// The steps, ascending.
     public var steps: [Int]
-    /// A value a step.
+    /// A value per step.
     public var values: [Double]
   }
 
@@ -156,10 +156,15 @@ public struct ReportTable: Sendable, Equatable {
     case text
     /// A prompt: its end says what was asked, so its start is cut.
     case prompt
+    /// Text whose end matters, as of a worked solution; numbers in full.
+    case ending
     /// A duration in seconds.
     case seconds
     /// A JSON object, names with their values.
     case object
+
+    /// Whether the start is cut where the table must fit.
+    public var losesStart: Bool { self == .prompt || self == .ending }
   }
 
   /// A column: its name for programs, its heading for people.
@@ -176,7 +181,7 @@ public struct ReportTable: Sendable, Equatable {
 
   /// The columns.
   public var columns: [Column]
-  /// The rows, a value a column.
+  /// The rows, a value per column.
   public var rows: [[QueryValue]]
   /// Whether people see long cells whole, in several lines, rather than cut.
   public var isWhole = false

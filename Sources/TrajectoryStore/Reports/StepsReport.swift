@@ -1,22 +1,28 @@
 extension Report {
-  /// One row a step.
+  /// A metric of a row of `steps`, or its mean over the step's updates, as an expression.
+  private static func metric(_ name: String) -> String {
+    """
+    coalesce((SELECT value FROM metrics WHERE step_id = steps.id AND update_index = -1
+        AND name = '\(name)'),
+      (SELECT avg(value) FROM metrics WHERE step_id = steps.id AND update_index >= 0
+        AND name = '\(name)'))
+    """
+  }
+
+  /// The rewards' standard deviation of a row of `steps` as the trainer printed it, in every report and on the
+  /// page; the log's own sums, which divide by n, where the run has no such metric.
+  static let rewardDeviation = "coalesce(\(metric("reward_std")), reward_std)"
+
+  /// One row per step.
   static let steps = Report(
-    name: "steps", arguments: "", summary: "one row a step: reward, length, entropy, loss",
+    name: "steps", arguments: "", summary: "one row per step: reward, length, entropy, loss",
     filters: .stepList
   ) { (request) throws(StoreError) in
     let run = try request.runID()
     let conditions = request.filter.stepConditions(run: run)
-    func metric(_ name: String) -> String {
-      """
-      coalesce((SELECT value FROM metrics WHERE step_id = steps.id AND update_index = -1
-          AND name = '\(name)'),
-        (SELECT avg(value) FROM metrics WHERE step_id = steps.id AND update_index >= 0
-          AND name = '\(name)'))
-      """
-    }
     var rows = try request.session.select(
       """
-      SELECT step, completions, reward_mean, coalesce(\(metric("reward_std")), reward_std), reward_min, reward_max, length_mean,
+      SELECT step, completions, reward_mean, \(rewardDeviation), reward_min, reward_max, length_mean,
         1.0 * truncated / nullif(completions, 0), 1.0 * tied_groups / nullif(groups, 0),
         entropy_mean, \(metric("kl")), \(metric("loss")), \(metric("grad_norm"))
       FROM steps WHERE \(conditions.sql)

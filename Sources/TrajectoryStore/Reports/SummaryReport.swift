@@ -80,7 +80,7 @@ extension Report {
     }
     try session.walk(
       """
-      SELECT step, \(columns.joined(separator: ", ")) FROM steps
+      SELECT step, reward_mean, \(rewardDeviation), length_mean, entropy_mean, logprob_mean FROM steps
       WHERE \(conditions.sql) ORDER BY step
       """, conditions.parameters
     ) { statement in

@@ -28,7 +28,7 @@ extension Report {
       """
       SELECT completion_id, step, problem_id, reward, advantage, length, finish, prompt,
         (SELECT \(GoldAnswerColumn.sql) FROM problems WHERE problems.id = problem_id), text,
-        (SELECT group_concat(reason, '; ') FROM scores
+        (SELECT group_concat(\(try request.session.connection.column("reason", since: 2)), '; ') FROM scores
           WHERE scores.completion_id = trajectories.completion_id)
       FROM trajectories
       WHERE \(conditions.sql)\(condition.map { "\n  AND \($0)" } ?? "")
@@ -40,7 +40,7 @@ extension Report {
       [
         ("completion", .plain), ("step", .plain), ("problem", .plain), ("reward", .number),
         ("advantage", .number), ("length", .plain), ("finish", .plain), ("prompt", .prompt),
-        ("answer", .text), ("text", .text), ("reason", .text),
+        ("answer", .ending), ("text", .text), ("reason", .text),
       ], rows: rows)
     table.dropEmptyColumns()
     table.yield("problem", "finish", "advantage", "length", "step", "reason")

@@ -8,12 +8,16 @@ struct ProportionTests {
   @Test(
     "Wilson's interval",
     arguments: [
-      (8, 10, 0.4901625, 0.9433178), (0, 10, 0.0, 0.2775328), (10, 10, 0.7224672, 1.0),
+      (8, 10, 0.4901625, 0.9433178), (0, 10, 0.0, 0.2775328), (0, 12, 0.0, 0.2424940),
+      (10, 10, 0.7224672, 1.0),
       (1, 2, 0.0945312, 0.9054688), (450, 500, 0.8705781, 0.9233224),
     ])
   func wilson(successes: Int, trials: Int, lower: Double, upper: Double) {
     let interval = ProportionInterval(successes: successes, trials: trials)
     #expect(abs(interval.lower - lower) < 2e-6 && abs(interval.upper - upper) < 2e-6)
+    // Nothing right and everything right are exact.
+    #expect((interval.lower == 0) == (successes == 0))
+    #expect((interval.upper == 1) == (successes == trials))
     #expect(interval.share == Double(successes) / Double(trials))
   }
 
