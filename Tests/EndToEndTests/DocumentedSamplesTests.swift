@@ -125,7 +125,7 @@ struct DocumentedSamplesTests {
       ("--same runs/a runs/b", "--same runs/a runs/NAME"),
       (" RUN", " runs/a"), ("~/.zfunc/", "./"), ("~/.config/fish/completions/", "./"),
       ("init models/small", "init models/new"), ("--into lenient", "--into lenient-too"),
-      ("sft --resume runs/NAME", "sft --resume runs/imitated"),
+      ("sft --resume runs/NAME", "sft --resume runs/tuned"),
       ("--language swift", "--language swift --package '\(MarkdownSamples.project.path)'"),
       ("101..110", "3..4"), ("101..102", "3..4"), ("4711", "3"),
     ]

@@ -159,14 +159,14 @@ final class SampleSandbox: Sendable {
       try #require(ended.code == 0, "\(ended.errors)")
     }
     try grpo(
-      "sft", "--model", "models/small", "--sft-dataset", "train.jsonl", "--run", "./runs/imitated",
+      "sft", "--model", "models/small", "--sft-dataset", "train.jsonl", "--run", "./runs/tuned",
       "--sft-steps", "2", "--sft-batch-size", "2")
     try grpo(
       "train", "--config", "gsm8k.json5", "--run", "./runs/gsm8k", "--max-steps", "1",
       "--prompts-per-step", "2", "--num-generations", "2", "--max-completion-length", "4",
       "--max-eval-rows", "2")
     try FileManager.default.copyItem(at: folder["runs/gsm8k"], to: folder["runs/lora"])
-    for name in ["sums", "NAME", "lenient"] {
+    for name in ["sums", "NAME", "lenient", "base", "c", "sweep-1", "sweep-2", "sweep-3"] {
       try FileManager.default.copyItem(at: folder["runs/a"], to: folder["runs/\(name)"])
     }
   }
