@@ -93,7 +93,7 @@ private struct PatternMachine {
     }
   }
 
-  /// The step at which an instruction was last added, so that each is added once a step.
+  /// The step at which an instruction was last added, so that each is added once per step.
   private var added: [Int]
   private var step = 0
 

@@ -24,9 +24,9 @@ struct LogBenchCommand: Command {
           "length", .integer(2...1_000_000), default: "64", unit: "tokens",
           help: "the longest completions; the mean is three quarters of it"),
         OptionSpecification(
-          "groups", .integer(1...100_000), default: "8", unit: "groups", help: "groups a step"),
+          "groups", .integer(1...100_000), default: "8", unit: "groups", help: "groups per step"),
         OptionSpecification(
-          "updates", .integer(0...100), default: "1", unit: "updates", help: "updates a step"),
+          "updates", .integer(0...100), default: "1", unit: "updates", help: "updates per step"),
         .flag("write-only", help: "ask nothing"),
         .json,
       ])
@@ -94,7 +94,7 @@ struct LogBenchCommand: Command {
     let memory = Self.peakMemory
     context.note(
       "wrote \(completions) completions in \(NumberFormat.duration(seconds)): "
-        + "\(NumberFormat.grouped(Int(clamping: Double(completions) / seconds))) a second, "
+        + "\(NumberFormat.grouped(Int(clamping: Double(completions) / seconds))) per second, "
         + "\(NumberFormat.duration(processor / Double(completions))) of processor time and "
         + "\(bytes / completions) bytes each, peak memory \(NumberFormat.bytes(memory))")
     return [

@@ -10,7 +10,7 @@ struct LogExportCommand: Command {
       discussion: """
         JSON lines are those that 'grpo train --rollouts' and 'grpo log import' read; CSV has a \
         row a trajectory without its arrays. --canonical writes the whole log but what its schema \
-        marks as nondeterministic (times, host, process ids), a line a row in the order of keys: \
+        marks as nondeterministic (times, host, process ids), a line per row in the order of keys: \
         two logs are the same where those lines are.
         """,
       positionals: [

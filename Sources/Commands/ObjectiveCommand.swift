@@ -15,7 +15,7 @@ struct ObjectiveCommand: Command {
         win over the command line, which wins over the preset.
 
         The layout of a case: num_generations; policy_logps, and optionally old_logps, ref_logps, \
-        sampling_logps, entropies, mask, one row a completion; terminated; rewards as a list, or as \
+        sampling_logps, entropies, mask, one row per completion; terminated; rewards as a list, or as \
         {name: list} with reward_weights {name: weight}, null where unscorable; steps for process \
         supervision.
         """,
@@ -69,7 +69,7 @@ struct ObjectiveCommand: Command {
     if let preset = Preset(named: name) { return preset }
     let nearest = Spelling.nearest(to: name, among: Preset.names)
     throw UsageError(
-      "'\(name)' is no preset" + (nearest.map { "; did you mean \($0)?" } ?? "")
+      "'\(name)' is not a preset" + (nearest.map { "; did you mean \($0)?" } ?? "")
         + " (\(Preset.names.joined(separator: ", ")))")
   }
 

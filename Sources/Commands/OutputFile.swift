@@ -3,7 +3,7 @@ import Transformer
 
 /// A file that a user names to be written.
 ///
-/// It appears whole or not at all, written aside and renamed. What is no regular file (`/dev/null`, a pipe, a
+/// It appears whole or not at all, written aside and renamed. What is not a regular file (`/dev/null`, a pipe, a
 /// terminal) is written to where it stands: renaming would put a file in its place. A link is followed.
 struct OutputFile {
   /// Where the file is, links followed.
@@ -26,7 +26,7 @@ struct OutputFile {
   /// Where writing goes on until the file is whole.
   var partialPath: String { isDevice ? device : path + ".partial" }
 
-  /// Opens what is no regular file; a named pipe must get its reader within ten seconds.
+  /// Opens what is not a regular file; a named pipe must get its reader within ten seconds.
   /// - Throws: `RunFailure`.
   func openDevice() throws -> FileHandle {
     let deadline = Date() + 10

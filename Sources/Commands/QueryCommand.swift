@@ -14,7 +14,7 @@ struct QueryCommand: Command {
       discussion: """
         A query is SQL where it is one word that contains a space, otherwise the name of a report. \
         Without one, a prompt opens at a terminal; elsewhere queries are read from standard input, \
-        one a line.
+        one per line.
 
         Reports:
         \(reports.joined(separator: "\n"))

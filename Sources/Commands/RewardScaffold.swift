@@ -85,7 +85,7 @@ struct RewardScaffold {
       def score(completion, answer, **kwargs):
           \"""A number, or None where the completion cannot be judged. `answer` is the row's column of that name.
 
-          With `completions` instead of `completion` it is called once a step with lists, as TRL calls it.
+          With `completions` instead of `completion` it is called once per step with lists, as TRL calls it.
           \"""
           text = completion if isinstance(completion, str) else completion[-1]["content"]  # chat: messages
           return float(text.strip() == str(answer).strip())

@@ -114,8 +114,8 @@ struct RewardTestCommand: Command {
   private static func callText(_ scope: RewardScope) -> String {
     switch scope {
     case .completion: "for each completion"
-    case .group: "once a group"
-    case .step: "once for all rows, as once a step"
+    case .group: "once per group"
+    case .step: "once for all rows, as once per step"
     }
   }
 

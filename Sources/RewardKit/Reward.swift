@@ -69,7 +69,7 @@ extension Score {
     against completion: Completion, within range: ClosedRange<Double>? = nil
   ) -> Scoring {
     guard value.isFinite else {
-      return .failed(error: "the score is \(value), which is no number: say unscorable instead")
+      return .failed(error: "the score is \(value), which is not a number: say unscorable instead")
     }
     guard value.magnitude <= Self.greatest else {
       return .failed(
@@ -86,14 +86,14 @@ extension Score {
       }
     }
     for (name, part) in parts.sorted(by: { $0.key < $1.key }) where !part.isFinite {
-      return .failed(error: "the part \"\(name)\" of the score is \(part), which is no number")
+      return .failed(error: "the part \"\(name)\" of the score is \(part), which is not a number")
     }
     guard !steps.isEmpty else { return .scored(self) }
     let length = completion.text.unicodeScalars.count
     var previous = 0
     for (index, step) in steps.enumerated() {
       guard step.score.isFinite else {
-        return .failed(error: "the score of step \(index) is no number")
+        return .failed(error: "the score of step \(index) is not a number")
       }
       guard step.end > previous, step.end <= length else {
         return .failed(

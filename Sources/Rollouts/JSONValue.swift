@@ -61,7 +61,7 @@ extension JSONValue {
   /// Whether this is JSON's null.
   public var isNull: Bool { self == .null }
 
-  /// The member of an object by key, nil where this is no object or lacks it.
+  /// The member of an object by key, nil where this is not an object or lacks it.
   public subscript(key: String) -> JSONValue? { object?[key] }
 }
 

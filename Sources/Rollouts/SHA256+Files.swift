@@ -72,7 +72,7 @@ package struct FileReader: ~Copyable {
     case S_IFBLK: return "disk"
     case S_IFSOCK: return "socket"
     case S_IFCHR where isatty(descriptor) == 0:
-      // What has nothing to give is empty; what gives at once, and is no terminal, gives for ever.
+      // What has nothing to give is empty; what gives at once, and is not a terminal, gives for ever.
       var byte: UInt8 = 0
       return read(descriptor, &byte, 1) > 0 ? "device" : nil
     default: return nil

@@ -145,7 +145,7 @@ public struct Tokenizer: Sendable {
 
   // MARK: Decoding
 
-  /// The text of tokens; ids without a token are passed over, bytes that are no text become U+FFFD.
+  /// The text of tokens; ids without a token are passed over, bytes that are not text become U+FFFD.
   public func decode(_ ids: some Sequence<TokenID>, skipSpecialTokens: Bool) -> String {
     if let steps = decoders, steps.count == 1, case .byteLevel = steps[0] {
       var bytes: [UInt8] = []

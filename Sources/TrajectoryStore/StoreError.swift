@@ -13,7 +13,7 @@ public struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case damaged
     /// The file can't be opened, read or written where it is.
     case unreachable
-    /// The file is no log of ours.
+    /// The file is not a log of ours.
     case notALog
     /// The log was written by a newer version of the program.
     case newerLog

@@ -13,7 +13,7 @@ struct ArgumentParserTests {
     ],
     options: [
       OptionSpecification(
-        "num-generations", .integer(2...64), default: "8", help: "completions a prompt",
+        "num-generations", .integer(2...64), default: "8", help: "completions per prompt",
         peerNames: [PeerName(peer: "verl", name: "rollout.n")]),
       OptionSpecification("learning-rate", .number(0...1), default: "1e-6", help: "step size"),
       OptionSpecification("reward", help: "a reward", repeats: true),

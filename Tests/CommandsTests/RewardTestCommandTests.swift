@@ -79,6 +79,6 @@ import Testing
     let ended = try run("{\"completion\": \"none\"}\n", [])
     #expect(ended.code == .done)
     #expect(ended.errors.contains("0 scored, mean –, 1 unscorable, 0 failed"))
-    #expect(ended.errors.contains("called once a group"))
+    #expect(ended.errors.contains("called once per group"))
   }
 }

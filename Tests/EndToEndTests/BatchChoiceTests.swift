@@ -68,7 +68,7 @@ struct BatchChoiceTests {
     try #require(killed.code == -SIGKILL, "\(killed.errors)")
     let ended = try ShortJob.resume("run", in: folder.url)
     try #require(ended.code == 0, "\(ended.errors)")
-    // 16 completions a step; round(0.1/0.9 · 16) = 2 of those before.
+    // 16 completions per step; round(0.1/0.9 · 16) = 2 of those before.
     let calls = try String(contentsOf: folder["calls"], encoding: .utf8)
     #expect(calls == "1 1 16\n2 2 18\n3 3 18\n")
     let file = try String(contentsOf: folder["run/iterations/3.jsonl"], encoding: .utf8)

@@ -3,8 +3,8 @@ import Rollouts
 import TestSupport
 import Testing
 
-/// What may be different when a run is taken up, and what is found out where it was changed underneath.
-@Suite("A run that is taken up")
+/// What may be different when a run is resumed, and what is found out where it was changed underneath.
+@Suite("A resumed run")
 struct ResumedRunTests {
   /// A run that was killed in its third step, with checkpoints after the first ones.
   private func stopped(_ more: [String] = []) throws -> TemporaryFolder {
@@ -54,7 +54,7 @@ struct ResumedRunTests {
     let ended = try resume(["--max-steps", "6", "--save-steps", "3"], in: folder)
     #expect(ended.code == 0, "\(ended.errors)")
     #expect(ended.errors.contains("max_steps was 4 and is 6"), "\(ended.errors)")
-    // The folder has the new settings: nothing is different when it is taken up once more.
+    // The folder has the new settings: nothing is different when it is resumed once more.
     let again = try resume([], in: folder)
     #expect(again.code == 0 && !again.errors.contains("from here on"), "\(again.errors)")
 

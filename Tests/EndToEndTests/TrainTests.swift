@@ -71,7 +71,7 @@ struct TrainTests {
   func repeats() throws {
     let reference = try ShortJob.referenceResult()
     let folder = try TemporaryFolder()
-    // Another name and place: circumstance.
+    // Another name and place: nondeterministic columns.
     let ended = try ShortJob.train("again", in: folder.url)
     try #require(ended.code == 0, "\(ended.errors)")
     try RunResult.expectSame(folder["again"], reference)

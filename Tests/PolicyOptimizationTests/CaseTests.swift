@@ -31,9 +31,9 @@ struct CaseTests {
   @Test(
     "name the place of a fault",
     arguments: [
-      ("policy_logps", "3", "policy_logps is no list of rows"),
+      ("policy_logps", "3", "policy_logps is not a list of rows"),
       ("old_logps", "[[-1], [-1]]", "row 0 of old_logps has 1 numbers where policy_logps has 2"),
-      ("entropies", "[[1, null], [1]]", "entropies[0][1] is no number"),
+      ("entropies", "[[1, null], [1]]", "entropies[0][1] is not a number"),
       ("rewards", "[1]", "rewards has 1 entries for 2 completions"),
       ("rewards", "[1, \"x\"]", "rewards[1] is neither a number nor null"),
       ("reward_weights", "{\"c\": 1}", "reward_weights names c, but the rewards are a, b"),
@@ -41,7 +41,7 @@ struct CaseTests {
       ("num_generations", "0", "num_generations is 0"),
       ("mask", "[[1, 2], [1]]", "row 0 of mask needs 2 entries of 0 or 1"),
       ("terminated", "[true]", "terminated needs true or false for each of the 2 completions"),
-      ("configs", "{}", "configs is no list"),
+      ("configs", "{}", "configs is not a list"),
     ])
   func faults(key: String, json: String, message: String) throws {
     do {

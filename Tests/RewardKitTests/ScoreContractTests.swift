@@ -28,13 +28,13 @@ import Testing
       ("unscorable=\"why\", score=6", .unscorable(reason: "why")),
       ("unscorable=\"\"", .unscorable(reason: "the plugin gives no reason")),
       ("error=\"down\", score=6", .failed(error: "down")),
-      ("score=None", .failed(error: "the score is null, which is no number")),
+      ("score=None", .failed(error: "the score is null, which is not a number")),
       ("score=6, reason=\"as it is\"", .scored(Score(6, reason: "as it is"))),
       (
         "score=6, metrics={\"m\": 2}, log={\"a\": 1}",
         .scored(Score(6, log: ["a": 1, "metrics": ["m": 2]]))
       ),
-      ("score=6, metrics=[1]", .failed(error: "the reply's metrics are no object of numbers")),
+      ("score=6, metrics=[1]", .failed(error: "the reply's metrics are not an object of numbers")),
       (
         "error=\"<function <lambda> at 0x7fb2c0d1e>\"", .failed(error: "<function <lambda> at 0x…>")
       ),

@@ -156,7 +156,7 @@ struct DatasetTests {
       (
         "{\"prompt\": [{\"content\": \"x\"}]}", "x.jsonl, line 1: prompt message 1 has no role"
       ),
-      ("", "x.jsonl: is empty; a data set has a row a line, {\"prompt\": \"…\"}"),
+      ("", "x.jsonl: is empty; a data set has a row per line, {\"prompt\": \"…\"}"),
       ("[]", "x.jsonl: has no rows"),
     ])
   func rowFaults(text: String, message: String) throws {

@@ -466,7 +466,7 @@ class Worker:
         task = Task(request)
         reply = {"id": request["id"]}
         if not task.tests or not all(isinstance(test, str) for test in [task.setup, *task.tests]):
-            reply["unscorable"] = "the row has neither test_list nor entry_point and test, or they are no texts"
+            reply["unscorable"] = "the row has neither test_list nor entry_point and test, or they are not texts"
             return reply
         code = task.program(code_of(text_of(request["completion"])))
         passed, error, _ = self.run(task, code)

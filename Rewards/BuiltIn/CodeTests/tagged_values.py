@@ -179,7 +179,7 @@ def receive_frame(channel):
     except (ValueError, RecursionError) as error:
         raise BadFrame(f"no JSON: {error}") from None
     if not isinstance(message, dict):
-        raise BadFrame("a message that is no object")
+        raise BadFrame("a message that is not an object")
     return message
 
 

@@ -6,7 +6,7 @@ extension MathParser {
       let above = try argument()
       let below = try scalar(try argument())
       guard case .scalar(let above) = above else {
-        throw Unreadable("the numerator of a fraction is no number")
+        throw Unreadable("the numerator of a fraction is not a number")
       }
       return .scalar(
         Scalar(try algebra.quotient(try plainValue(above), try plainValue(below))))
@@ -220,7 +220,7 @@ extension MathParser {
       for item in group.items { parts += try expressions(in: item) }
       return parts
     case .words(let text): return [Expression(.symbol(text))]
-    default: throw Unreadable("a bound is no number")
+    default: throw Unreadable("a bound is not a number")
     }
   }
 }

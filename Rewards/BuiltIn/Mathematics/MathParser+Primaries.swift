@@ -86,7 +86,7 @@ extension MathParser {
       return Scalar(
         Expression(.function("base", [Expression(.symbol(String(plain))), base.value])))
     }
-    throw Unreadable("the index of a number is no number")
+    throw Unreadable("the index of a number is not a number")
   }
 
   /// The fraction of a mixed number: 2\frac{1}{2}, 2 1/2.
@@ -165,7 +165,7 @@ extension MathParser {
         var parts: [Expression] = []
         for item in group.items { parts.append(try scalar(item).value) }
         value = Expression(.function(name + "_", parts))
-      default: throw Unreadable("an index is no number")
+      default: throw Unreadable("an index is not a number")
       }
       while take(.mark("'")) {}
     }

@@ -85,7 +85,7 @@ extension MathParser {
         rows.append(cells)
       }
       return .matrix(rows)
-    default: throw Unreadable("it multiplies what are no numbers")
+    default: throw Unreadable("it multiplies what are not numbers")
     }
   }
 

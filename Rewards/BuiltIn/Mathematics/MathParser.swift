@@ -265,7 +265,7 @@ struct MathParser {
     if sign > 0 {
       switch value {
       case .scalar, .matrix: return value
-      default: throw Unreadable("a sign stands before what is no number")
+      default: throw Unreadable("a sign stands before what is not a number")
       }
     }
     func negated(_ scalar: Scalar) -> Scalar {
@@ -276,7 +276,7 @@ struct MathParser {
     switch value {
     case .scalar(let scalar): return .scalar(negated(scalar))
     case .matrix(let rows): return .matrix(rows.map { $0.map(negated) })
-    default: throw Unreadable("a minus stands before what is no number")
+    default: throw Unreadable("a minus stands before what is not a number")
     }
   }
 
@@ -292,7 +292,7 @@ struct MathParser {
         for column in a[row].indices { rows[row][column] = try sum(a[row][column], b[row][column]) }
       }
       return .matrix(rows)
-    default: throw Unreadable("it adds what are no numbers")
+    default: throw Unreadable("it adds what are not numbers")
     }
   }
 

@@ -85,7 +85,7 @@ struct MathReading {
     return digits >= 2 && (digits != 3 || (whole.count == 1 && whole.first == "0"))
   }
 
-  /// Letters and spaces alone, with a word among them that is no product of unknowns: east, Evelyn.
+  /// Letters and spaces alone, with a word among them that is not a product of unknowns: east, Evelyn.
   private static func isWords(_ text: String) -> Bool {
     guard
       text.unicodeScalars.allSatisfy({

@@ -5,7 +5,7 @@
 //           operand, as the 2 of 20 − 2, is none, nor is a bare number three times in a row.
 //
 // An answer that is a word (GSM-Plus: "None", where the question can't be answered) or a time is
-// compared as text with what is marked. Any other answer that is no number makes its row unscorable.
+// compared as text with what is marked. Any other answer that is not a number makes its row unscorable.
 //
 // Both are computed and logged as parts; `mode` says which is the score.
 import RewardKit
@@ -84,7 +84,7 @@ struct Numeric: BuiltInReward {
       return "\(stated.mark.counted(stated.repeats)) with the same answer, mark_limit \(markLimit)"
     }
     if isStrict, !stated.others.isEmpty { return "\(count) that differ, strict" }
-    return "what is marked is no number"
+    return "what is marked is not a number"
   }
 
   func goldCompletion(for problem: Problem) -> String? {
@@ -119,7 +119,7 @@ struct Numeric: BuiltInReward {
     var golds: [Gold] = []
     for answer in try problem.answers() {
       guard let gold = gold(answer) else {
-        throw Unscorable("answer '\(answer.prefix(60))' is no number: use math")
+        throw Unscorable("answer '\(answer.prefix(60))' is not a number: use math")
       }
       golds.append(gold)
     }

@@ -2,7 +2,7 @@ import Foundation
 // Whether a difference of two expressions is 0: by algebra where that decides, else by values.
 //
 // A polynomial over atoms that are independent of one another (unknowns, π, e, square roots of
-// numbers whose products are no squares, logarithms of primes) is 0 only where all its coefficients
+// numbers whose products are not squares, logarithms of primes) is 0 only where all its coefficients
 // are. Others, as sin²x + cos²x − 1, are evaluated where the unknowns have fixed "random" values; a
 // value below 1e−11 of the sum of the terms' magnitudes counts as 0 (after Schwartz and Zippel).
 import Rollouts

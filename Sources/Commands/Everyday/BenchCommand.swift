@@ -8,10 +8,10 @@ import Transformer
 struct BenchCommand: Command {
   static var specification: CommandSpecification {
     CommandSpecification(
-      name: "bench", summary: "tokens a second of sampling and updates, and peak memory",
+      name: "bench", summary: "tokens per second of sampling and updates, and peak memory",
       discussion: """
-        Makes a model of a shape with random weights and times whole steps: prefill (prompt tokens a \
-        second), sampling and update (completion tokens a second; sampling includes its prompts). \
+        Makes a model of a shape with random weights and times whole steps: prefill (prompt tokens per \
+        second), sampling and update (completion tokens per second; sampling includes its prompts). \
         Completions have exactly the given length. The first repeats only warm up; best and median of \
         the others are shown. Peak memory is that of the whole process.
 
@@ -26,7 +26,7 @@ struct BenchCommand: Command {
         OptionSpecification(
           "model", .path, valueName: "DIR",
           help: "take the shape of this model's config.json instead; its weights are not read"),
-        count("prompts", "prompts a step"), count("group", "completions a prompt"),
+        count("prompts", "prompts per step"), count("group", "completions per prompt"),
         count("prompt-length", "tokens of a prompt"),
         count("completion-length", "tokens of a completion"),
         OptionSpecification(

@@ -17,10 +17,10 @@ struct EvalCommand: Command {
         right where it gets the full reward.
 
         With --versus both models get the same problems and random numbers, and are compared problem \
-        by problem: an exact test (McNemar's with one completion a problem, otherwise the sign test) \
+        by problem: an exact test (McNemar's with one completion per problem, otherwise the sign test) \
         and the mean difference with its bootstrap interval.
 
-        One completion a problem is drawn greedily unless --temperature says otherwise.
+        One completion per problem is drawn greedily unless --temperature says otherwise.
         """,
       options: [
         .model,

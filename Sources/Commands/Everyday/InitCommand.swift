@@ -4,14 +4,14 @@ import Tensors
 import Training
 import Transformer
 
-/// `grpo init`: a model made from nothing.
+/// `grpo init`: a model randomly initialised.
 struct InitCommand: Command {
   static var specification: CommandSpecification {
     CommandSpecification(
       name: "init", summary: "make a model with random weights",
       discussion: """
         The shape is a small Llama's, or that of a config.json (--like); sizes given as options \
-        change it. The tokenizer is a token a character ('chars'), or copied from another model. \
+        change it. The tokenizer is one token per character ('chars'), or copied from another model. \
         The same words make the same bytes.
         """,
       positionals: [
@@ -24,7 +24,7 @@ struct InitCommand: Command {
         OptionSpecification(
           "tokenizer", valueName: "chars|none|DIR",
           defaultDescription: "that of --like if it has one; chars without --like",
-          help: "a token a character, none, or the folder of a tokenizer to copy"),
+          help: "a token per character, none, or the folder of a tokenizer to copy"),
         OptionSpecification(
           "alphabet", valueName: "TEXT", defaultDescription: "printable ASCII and the line feed",
           help: "the characters of 'chars', in the order of their ids"),

@@ -16,7 +16,7 @@ struct SampleCommand: Command {
         completion is written as it grows; several come in order, each below its number.
 
         The same seed gives the same completions, whatever the threads and the number asked for. \
-        With --json a line a completion, in the form that 'grpo score' and 'grpo train --rollouts' \
+        With --json a line per completion, in the form that 'grpo score' and 'grpo train --rollouts' \
         read, with the log-probability of each token and, under truncation, what it was drawn from.
         """,
       positionals: [

@@ -10,8 +10,8 @@ struct ScoreCommand: Command {
     CommandSpecification(
       name: "score", summary: "log-probabilities and entropies of given completions",
       discussion: """
-        Reads a JSON object a line with prompt_ids or prompt, and completion_ids or completion (the \
-        lines of 'grpo train --rollouts' will do), and writes one a line: logprobs, log π of each \
+        Reads a JSON object per line with prompt_ids or prompt, and completion_ids or completion (the \
+        lines of 'grpo train --rollouts' will do), and writes one per line: logprobs, log π of each \
         completion token, and entropies, of the distribution before it, both in nats. A model without \
         a tokenizer takes ids. A completion given as text is scored without an end token.
 

@@ -9,8 +9,8 @@ struct TrainCommand: Command {
     CommandSpecification(
       name: "train", summary: "train a policy with GRPO",
       discussion: """
-        With no arguments it runs the embedded job: a small policy made from nothing learns \
-        arithmetic, first by imitation (the cold start), then by reinforcement against the checked \
+        With no arguments it runs the embedded job: a small, randomly initialised policy learns \
+        arithmetic, first by supervised fine-tuning (the cold start), then by reinforcement against the checked \
         answer.
 
         A step is one rollout of prompts_per_step × num_generations completions; steps are counted by \

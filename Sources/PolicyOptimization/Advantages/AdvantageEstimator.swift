@@ -3,7 +3,7 @@
 //   1  KL in the reward      r_i −= β Σ_t k_it                      RewardKL.swift
 //   2  aggregation           several rewards → one number           OutcomeAdvantages.swift,
 //                                                                   DecoupledNormalization.swift
-//      or the steps' rewards → one number a token                   ProcessSupervision.swift
+//      or the steps' rewards → one number per token                   ProcessSupervision.swift
 //   3  clip                  A to ±advantage_clip
 //   4  KL in the return      A_it −= β Σ_(s≥t) k_is, or β k_it      RewardKL.swift
 //   5  whitening             over the step's tokens                 AdvantageWhitening.swift
@@ -91,7 +91,7 @@ public struct AdvantageEstimator: Sendable {
 
 /// The advantages of a step.
 public struct StepAdvantages: Sendable {
-  /// The advantages, one entry a completion.
+  /// The advantages, one entry per completion.
   public var advantages: [TokenAdvantages]
   /// The weighted sum of each completion's rewards, nil where it is unscorable.
   public var rewards: [Double?]

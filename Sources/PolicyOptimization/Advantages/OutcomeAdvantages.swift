@@ -1,4 +1,4 @@
-// Outcome supervision with one number a completion (DeepSeekMath §4.1.2; TRL's
+// Outcome supervision with one number per completion (DeepSeekMath §4.1.2; TRL's
 // `sum_then_normalize`):
 //
 //   A_i = (r_i − b_i) / scale,   r_i = Σ_k w_k R_ik

@@ -32,7 +32,7 @@ extension AdvantageEstimator {
     var sample: RewardStatistics.Sample
   }
 
-  /// The advantages of process supervision, one a token.
+  /// The advantages of process supervision, one per token.
   func processAdvantages(of completions: [RewardedCompletion], table: RewardTable)
     -> [TokenAdvantages]
   {

@@ -4,7 +4,7 @@
 
 /// The rewards of a step, by completion and by function.
 struct RewardTable {
-  /// Rewards of each function, one a completion, nil where unscorable.
+  /// Rewards of each function, one per completion, nil where unscorable.
   let columns: [[Double?]]
   /// The weighted sums, nil where unscorable; with KL in the reward, after it.
   let totals: [RewardStatistics.Sample?]

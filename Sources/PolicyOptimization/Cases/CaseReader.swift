@@ -12,16 +12,16 @@ struct CaseReader {
     return integer
   }
 
-  /// A table of numbers, one row a completion; nil where absent.
+  /// A table of numbers, one row per completion; nil where absent.
   func rows(_ key: String, lengths: [Int]? = nil) throws(CaseError) -> [[Double]]? {
     guard let value = object[key], !value.isNull else { return nil }
-    guard let rows = value.array else { throw CaseError("\(key) is no list of rows") }
+    guard let rows = value.array else { throw CaseError("\(key) is not a list of rows") }
     if let lengths, rows.count != lengths.count {
       throw CaseError("\(key) has \(rows.count) rows where policy_logps has \(lengths.count)")
     }
     var table: [[Double]] = []
     for (index, row) in rows.enumerated() {
-      guard let values = row.array else { throw CaseError("row \(index) of \(key) is no list") }
+      guard let values = row.array else { throw CaseError("row \(index) of \(key) is not a list") }
       if let lengths, values.count != lengths[index] {
         throw CaseError(
           "row \(index) of \(key) has \(values.count) numbers where policy_logps has \(lengths[index])"
@@ -30,7 +30,7 @@ struct CaseReader {
       var numbers: [Double] = []
       for (token, value) in values.enumerated() {
         guard let number = value.double else {
-          throw CaseError("\(key)[\(index)][\(token)] is no number")
+          throw CaseError("\(key)[\(index)][\(token)] is not a number")
         }
         numbers.append(number)
       }
@@ -72,7 +72,7 @@ struct CaseReader {
       guard !functions.isEmpty else { throw CaseError("rewards names no reward") }
       var columns: [[Double?]] = []
       for (name, value) in functions {
-        guard let values = value.array else { throw CaseError("reward \(name) is no list") }
+        guard let values = value.array else { throw CaseError("reward \(name) is not a list") }
         columns.append(try column(values, name: "reward \(name)", count: count))
       }
       return (functions.keys, columns)
@@ -126,10 +126,10 @@ struct CaseReader {
 
   func configs() throws(CaseError) -> [JSONObject]? {
     guard let value = object["configs"], !value.isNull else { return nil }
-    guard let list = value.array else { throw CaseError("configs is no list") }
+    guard let list = value.array else { throw CaseError("configs is not a list") }
     var configs: [JSONObject] = []
     for (index, entry) in list.enumerated() {
-      guard let config = entry.object else { throw CaseError("configs[\(index)] is no object") }
+      guard let config = entry.object else { throw CaseError("configs[\(index)] is not an object") }
       configs.append(config)
     }
     return configs

@@ -27,7 +27,7 @@ public struct CaseError: Error, Sendable, Hashable, CustomStringConvertible {
 public struct ObjectiveCase: Sendable {
   /// Completions in a group.
   public var groupSize: Int
-  /// log π, one row a completion.
+  /// log π, one row per completion.
   public var policy: [[Double]]
   /// log π_old.
   public var old: [[Double]]?
@@ -43,11 +43,11 @@ public struct ObjectiveCase: Sendable {
   public var isTruncated: [Bool]
   /// The names of the reward functions.
   public var rewardNames: [String]
-  /// The rewards of each function, one a completion.
+  /// The rewards of each function, one per completion.
   public var rewards: [[Double?]]
   /// The weight of each reward function.
   public var rewardWeights: [Double]
-  /// The steps of each function, one list a completion; empty without process supervision.
+  /// The steps of each function, one list per completion; empty without process supervision.
   public var steps: [[[StepReward]]]
   /// Settings other than the objective's that stand beside the numbers, such as
   /// `max_completion_length`.
@@ -104,7 +104,7 @@ public struct ObjectiveCase: Sendable {
           continue
         }
         guard let weight = value.double else {
-          throw CaseError("the weight of reward \(name) is no number")
+          throw CaseError("the weight of reward \(name) is not a number")
         }
         weights.append(weight)
       }

@@ -77,7 +77,7 @@ extension Preset {
         title: "Group Sequence Policy Optimization",
         source: "arXiv 2507.18071 v2, eq. 5 to 7, §5.1",
         words:
-          "One ratio a completion, the geometric mean of its tokens' ratios, clipped as a whole.",
+          "One ratio per completion, the geometric mean of its tokens' ratios, clipped as a whole.",
         information: [
           ("updates_per_rollout", "4"), ("epsilon, epsilon_high", "3e-4, 4e-4 (§5.1)"),
         ],

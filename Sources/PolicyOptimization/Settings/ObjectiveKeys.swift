@@ -3,7 +3,8 @@ extension ObjectiveKey {
   public static let all: [ObjectiveKey] = advantage + policy + kl + masks + entropy + iteration
 
   private static let advantage: [ObjectiveKey] = [
-    .choice("supervision", \.supervision, "one reward a completion, or one for each of its steps"),
+    .choice(
+      "supervision", \.supervision, "one reward per completion, or one for each of its steps"),
     .choice("advantage_baseline", \.baseline, "what is subtracted from a reward"),
     .scaleRewards,
     .choice("advantage_std", \.deviation, "how the standard deviation is estimated"),

@@ -16,9 +16,9 @@ import Foundation
 public struct CompletionEvaluation: Sendable {
   /// Its share of the loss; the update's loss is the sum over completions.
   public var loss: Double
-  /// d loss / d log π, one a token; 0 where masked.
+  /// d loss / d log π, one per token; 0 where masked.
   public var logProbabilityGradient: [Double]
-  /// d loss / d entropy, one a token; empty without an entropy bonus.
+  /// d loss / d entropy, one per token; empty without an entropy bonus.
   public var entropyGradient: [Double]
   /// The importance ratio of each token (the same for all at sequence level).
   public var ratios: [Float]

@@ -22,7 +22,7 @@ public enum TokenAdvantages: Sendable, Hashable {
   }
 }
 
-/// What is known of a completion before its update; all arrays have one element a token.
+/// What is known of a completion before its update; all arrays have one element per token.
 public struct CompletionInput: Sendable {
   /// The completion's group, an arbitrary number shared by the completions of one prompt.
   public var group: Int

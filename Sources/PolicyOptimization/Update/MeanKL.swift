@@ -1,7 +1,7 @@
 extension PreparedUpdate {
   /// The mean over a completion's tokens of the KL estimate to the reference, in nats; nil without a reference.
   ///
-  /// Masks and the importance correction of the loss are no part of it: it says how far the policy is from the
+  /// Masks and the importance correction of the loss are not part of it: it says how far the policy is from the
   /// reference on this completion, whatever of that the loss counts. It is the plain mean of `kl_estimator`.
   public func meanKL(_ index: Int, logProbabilities: [Float]) -> Double? {
     guard let references = completions[index].referenceLogProbabilities, !references.isEmpty else {

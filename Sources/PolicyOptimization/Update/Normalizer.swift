@@ -47,7 +47,7 @@ public enum Normalizer: String, SettingChoice {
   ///   - counts: the unmasked tokens n_i of each completion.
   ///   - groups: the group of each completion.
   ///   - context: the rollout that the update is part of.
-  /// - Returns: one weight a completion, to be multiplied with each of its token losses.
+  /// - Returns: one weight per completion, to be multiplied with each of its token losses.
   func weights(counts: [Int], groups: [Int], context: UpdateContext) -> [Double] {
     let share = 1 / Double(context.accumulationSteps)
     let completions = Double(counts.count)

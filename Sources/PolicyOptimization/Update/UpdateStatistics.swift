@@ -40,7 +40,7 @@ public struct UpdateStatistics: Sendable, Hashable {
   public var policyDriftSum = 0.0
   /// Tokens dropped by the off-policy or the top-entropy mask.
   public var droppedTokens = 0
-  /// Σ of VESPO's φ, one a completion; 1 each for other surrogates.
+  /// Σ of VESPO's φ, one per completion; 1 each for other surrogates.
   public var gammaSum = 0.0
   /// The sampler's correction: how many weights, their sum, least and greatest.
   public var samplerWeights = Extremes()
@@ -51,7 +51,7 @@ public struct UpdateStatistics: Sendable, Hashable {
   /// The greatest |r − 1|.
   public var mismatchRatioDeviation = 0.0
 
-  /// Starts from nothing.
+  /// Starts with no completion counted.
   public init() {}
 
   init(tokens: Int) {
@@ -70,7 +70,7 @@ public struct UpdateStatistics: Sendable, Hashable {
     /// The greatest of them.
     public var greatest = -Double.infinity
 
-    /// Starts from nothing.
+    /// Starts with no completion counted.
     public init() {}
 
     mutating func add(_ value: Double) {

@@ -79,7 +79,7 @@ struct Isolation: Sendable {
     return result
   }
 
-  /// The libraries that a package's executable was linked with, where they are no part of the system.
+  /// The libraries that a package's executable was linked with, where they are not part of the system.
   private static func swiftLibraries(of recipe: PluginRecipe) -> [String] {
     guard FileManager.default.fileExists(atPath: recipe.specification.use + "/Package.swift"),
       let compiler = program(named: "swift")

@@ -2,7 +2,7 @@ import Rollouts
 
 /// A step reward that is a program of its own: mark the type `@main`.
 ///
-/// It is called once a step with every completion, groups in order and the completions of each in order; with
+/// It is called once per step with every completion, groups in order and the completions of each in order; with
 /// `dynamic_sampling` once for each round of drawing, in evaluation once for each evaluation.
 ///
 /// ```swift

@@ -78,7 +78,7 @@ public struct RewardGreeting: Sendable, Equatable {
     }
     if let reads = value["reads"], !reads.isNull {
       guard let list = reads.array, list.allSatisfy({ $0.string != nil }) else {
-        throw WireFault("greets with \"reads\" that is no list of columns")
+        throw WireFault("greets with \"reads\" that is not a list of columns")
       }
       self.reads = list.compactMap(\.string)
     }
@@ -155,24 +155,26 @@ struct WireReply: Equatable {
     }
     guard let number = number.double else {
       return .failed(
-        error: "the score is \(WireFault.excerpt(number.jsonText)), which is no number")
+        error: "the score is \(WireFault.excerpt(number.jsonText)), which is not a number")
     }
     var score = Score(number)
     if let parts = value["parts"], !parts.isNull {
       guard let members = parts.object else {
-        return .failed(error: "the reply's parts are no object")
+        return .failed(error: "the reply's parts are not an object")
       }
       for (name, part) in members {
         guard let part = part.double else {
           return .failed(
             error: "the part \"\(WireFault.excerpt(name))\" is "
-              + "\(WireFault.excerpt(part.jsonText)), which is no number")
+              + "\(WireFault.excerpt(part.jsonText)), which is not a number")
         }
         score.parts[name] = part
       }
     }
     if let steps = value["steps"], !steps.isNull {
-      guard let list = steps.array else { return .failed(error: "the reply's steps are no list") }
+      guard let list = steps.array else {
+        return .failed(error: "the reply's steps are not a list")
+      }
       for (index, step) in list.enumerated() {
         guard let end = step["end"]?.integer, let number = step["score"]?.double else {
           return .failed(error: "step \(index) of the reply lacks a whole \"end\" or a \"score\"")
@@ -188,7 +190,7 @@ struct WireReply: Equatable {
     }
     if let metrics = value["metrics"], !metrics.isNull {
       guard let members = metrics.object, members.allSatisfy({ $0.value.double != nil }) else {
-        return .failed(error: "the reply's metrics are no object of numbers")
+        return .failed(error: "the reply's metrics are not an object of numbers")
       }
       if !members.isEmpty { score.log[Score.metricsKey] = metrics }
     }

@@ -1,10 +1,10 @@
 """How each kind of reward function is called, and what becomes of its answer.
 
-  TRL        def f(prompts, completions, **columns) -> list[float | None]        once a step
+  TRL        def f(prompts, completions, **columns) -> list[float | None]        once per step
   verl       def compute_score(data_source, solution_str, ground_truth, extra_info=None) -> float | dict
-             def compute_score_batched(data_sources, solution_strs, ground_truths, extra_infos)    once a step
+             def compute_score_batched(data_sources, solution_strs, ground_truths, extra_infos)    once per step
   verifiers  def f(completion, answer, **kwargs) -> float, by name: prompt, completion, answer, state, task, info
-             def f(completions, states, **kwargs) -> list[float]                 once a group
+             def f(completions, states, **kwargs) -> list[float]                 once per group
 
 Each may be async. They are told apart by their parameters.
 """

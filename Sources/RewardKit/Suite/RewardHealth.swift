@@ -168,7 +168,7 @@ struct RewardHealth {
       "ties", groups > 0 && groups == tied,
       "in all \(groups) groups of the last \(Self.steps) steps every completion got the same "
         + "reward, so that every advantage is 0 and nothing is learnt: easier or harder problems, "
-        + "more completions a group, or a reward with finer grades would help")
+        + "more completions per group, or a reward with finer grades would help")
   }
 
   private mutating func checkDominance() {

@@ -11,7 +11,7 @@ public struct DatasetFile: Sendable {
 
   /// How a file holds rows.
   public enum Form: Sendable, Hashable {
-    /// A JSON object a line.
+    /// A JSON object per line.
     case jsonLines
     /// A JSON list of objects.
     case jsonArray
@@ -100,7 +100,7 @@ public struct DatasetFile: Sendable {
     guard case .array(let elements) = value else {
       throw DatasetError(
         path: path,
-        reason: "is one JSON value; rows are a list of objects, or an object a line")
+        reason: "is one JSON value; rows are a list of objects, or an object per line")
     }
     var rows: [DatasetRow] = []
     rows.reserveCapacity(elements.count)
@@ -137,7 +137,7 @@ extension DatasetFile {
     let hasMark = beginning.starts(with: [0xEF, 0xBB, 0xBF])
     let text = beginning.dropFirst(hasMark ? 3 : 0)
     switch text.first(where: { ![0x20, 0x0A, 0x0D, 0x09].contains($0) }) {
-    case nil: throw refuse("is empty; a data set has a row a line, {\"prompt\": \"…\"}")
+    case nil: throw refuse("is empty; a data set has a row per line, {\"prompt\": \"…\"}")
     case UInt8(ascii: "["): return .jsonArray
     case UInt8(ascii: "{"): return isOneObject(text, name) ? .jsonArray : .jsonLines
     default:

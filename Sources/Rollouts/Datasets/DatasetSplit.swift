@@ -45,7 +45,7 @@ public enum DatasetSplit: Sendable, Hashable {
     let folder = hub.name.split(separator: "/").last.map(String.init) ?? hub.name
     let chosen = hub.configuration.map { ", '\($0)'" } ?? ""
     return """
-      is no file here and not in the hub's cache, but may be a data set of the Hugging Face hub; nothing \
+      is not a file here and not in the hub's cache, but may be a data set of the Hugging Face hub; nothing \
       is downloaded by itself; type: hf download --repo-type dataset \(hub.name) \
       and give the name again, or: python3 -c "import datasets; \
       datasets.load_dataset('\(hub.name)'\(chosen), split='train').to_json('\(folder).jsonl')" \

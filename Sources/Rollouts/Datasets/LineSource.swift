@@ -60,7 +60,8 @@ package struct LineSource: ~Copyable {
       if buffer.count > limit {
         throw DatasetError(
           path: path,
-          reason: "is longer than \(limit >> 20) MiB in one piece; write an object a line (.jsonl)")
+          reason:
+            "is longer than \(limit >> 20) MiB in one piece; write an object per line (.jsonl)")
       }
     }
     defer { position = buffer.count }

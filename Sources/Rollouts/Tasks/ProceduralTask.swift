@@ -23,7 +23,7 @@ package struct ProceduralProblem: Sendable, Hashable {
   package var prompt: String
   /// The right answer; of several right ones, an example.
   package var answer: String
-  /// A completion to imitate.
+  /// The completion of its SFT example.
   package var completion: String
   /// Other columns, for the reward.
   package var columns: JSONObject

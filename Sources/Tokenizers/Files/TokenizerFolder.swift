@@ -30,7 +30,7 @@ struct TokenizerFolder {
       let target = folder.appendingPathComponent(name).resolvingSymlinksInPath()
       let attributes = try FileManager.default.attributesOfItem(atPath: target.path)
       guard attributes[.type] as? FileAttributeType == .typeRegular else {
-        throw TokenizerError(file: path(name), reason: "this is no regular file")
+        throw TokenizerError(file: path(name), reason: "this is not a regular file")
       }
       let size = (attributes[.size] as? NSNumber)?.intValue ?? 0
       if size > Self.sizeLimit {

@@ -4,7 +4,7 @@ import Rollouts
 struct AddedToken: Sendable {
   var id: UInt32
   var content: [UInt8]
-  /// Whether it counts only between characters that are no part of a word.
+  /// Whether it counts only between characters that are not part of a word.
   var isSingleWord = false
   /// Whether it takes the white space before it along.
   var stripsLeft = false

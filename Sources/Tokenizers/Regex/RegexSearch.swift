@@ -158,7 +158,7 @@ struct RegexSearch {
     }
   }
 
-  /// Takes up the newest choice that has something left to try.
+  /// Returns to the newest choice that has something left to try.
   private mutating func backtrack(to base: Int, _ counter: inout Int, _ position: inout Int) -> Bool
   {
     while frames.count > base {

@@ -25,10 +25,10 @@ public final class Benchmark {
     /// Seconds of each repeat.
     public var seconds: [Double]
 
-    /// Tokens a second of the quickest repeat.
+    /// Tokens per second of the quickest repeat.
     public var best: Double { Double(tokens) / (seconds.min() ?? .infinity) }
 
-    /// Tokens a second of the median repeat.
+    /// Tokens per second of the median repeat.
     public var median: Double {
       let sorted = seconds.sorted()
       guard !sorted.isEmpty else { return 0 }

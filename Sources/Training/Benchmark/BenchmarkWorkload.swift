@@ -7,9 +7,9 @@ public struct BenchmarkWorkload: Sendable {
   public var name: String
   /// The content of the model's config.json.
   public var configuration: JSONObject
-  /// Prompts a step.
+  /// Prompts per step.
   public var prompts: Int
-  /// Completions a prompt.
+  /// Completions per prompt.
   public var group: Int
   /// Tokens of a prompt.
   public var promptLength: Int

@@ -21,7 +21,7 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
   public var clock: Int?
   /// The adaptive entropy coefficient.
   public var entropy: EntropyController
-  /// The fingerprint of the settings that the run began with: where its inputs lie now is no part of what it is.
+  /// The fingerprint of the settings that the run began with: where its inputs lie now is not part of what it is.
   public var configurationHash: String
   /// The program that wrote it.
   public var programVersion: String

@@ -192,7 +192,8 @@ package struct JSON5 {
     case "": throw start
     case let text where text == "NaN" || text == "Infinity":
       throw JSONError(
-        reason: "\(text) is no value that a setting takes", line: start.line, column: start.column)
+        reason: "\(text) is not a value that a setting takes", line: start.line,
+        column: start.column)
     case let text:
       throw JSONError(
         reason: "expected a value; a text stands in quotes: \"\(text)\"", line: start.line,

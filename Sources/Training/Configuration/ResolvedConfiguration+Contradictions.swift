@@ -148,7 +148,7 @@ private struct ContradictionCheck {
       "use_peft", "ref_model_mixup_alpha",
       unless: !values.usePeft || !objective.refreshesReference
         || objective.referenceMixupAlpha == 1,
-      "ref_model_mixup_alpha \(plain(objective.referenceMixupAlpha)) can't be had with use_peft "
+      "ref_model_mixup_alpha \(plain(objective.referenceMixupAlpha)) cannot be combined with use_peft "
         + "true: a mixture of two adapters is not an adapter; take 1, or leave sync_ref_model out")
     refuse(
       "use_peft", "reference_model",
@@ -197,7 +197,7 @@ private struct ContradictionCheck {
     refuse(
       "metric_for_best_model",
       unless: values.metricForBestModel.map(EvaluationReport.isMetric) ?? true,
-      "metric_for_best_model \(values.metricForBestModel ?? "") is no number of an evaluation; those are "
+      "metric_for_best_model \(values.metricForBestModel ?? "") is not a number of an evaluation; those are "
         + EvaluationReport.metricNames.joined(separator: ", ") + ", eval_pass@K and eval_maj@K")
   }
 

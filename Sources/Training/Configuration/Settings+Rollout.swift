@@ -20,7 +20,7 @@ extension SettingDeclaration {
       ]),
     .integer(
       "num_generations", \.numGenerations, 1...65_536, "Length of the run", unit: "completions",
-      "completions a prompt: the group",
+      "completions per prompt: the group",
       peers: [
         .verl("rollout.n"), .nemo("num_generations_per_prompt"),
         .openRLHF("n_samples_per_prompt"), .mlx("group_size"),
@@ -94,7 +94,8 @@ extension SettingDeclaration {
     .integer(
       "num_generations_eval", \.numGenerationsEval, 1...65_536,
       absent: "1 at temperature 0, else num_generations",
-      "Evaluation", unit: "completions", "completions a prompt in evaluation, for pass@k and maj@k",
+      "Evaluation", unit: "completions",
+      "completions per prompt in evaluation, for pass@k and maj@k",
       peers: [.verl("val_kwargs.n"), .openRLHF("eval_n_samples_per_prompt")]),
     .number(
       "eval_temperature", \.evalTemperature, 0...1000, absent: "temperature", "Evaluation",

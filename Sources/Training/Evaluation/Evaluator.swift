@@ -11,7 +11,7 @@ public struct EvaluationReport: Sendable {
   public var step: Int
   /// How many problems.
   public var problems: Int
-  /// Completions a problem.
+  /// Completions per problem.
   public var samples: Int
   /// Problems whose first completion got the full reward, with its Wilson interval.
   public var accuracy: ProportionInterval

@@ -12,7 +12,7 @@ public final class ModelEvaluation {
   public struct Settings: Sendable {
     /// What the draws are keyed by.
     public var seed: UInt64
-    /// Completions a problem.
+    /// Completions per problem.
     public var samples: Int
     /// How tokens are drawn; end tokens are the policy's.
     public var sampling: SamplingSettings

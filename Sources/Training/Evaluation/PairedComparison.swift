@@ -3,7 +3,7 @@
 //
 //   wins b, losses c over the n problems whose results differ:  p = min(1, 2 Σ_{i ≤ min(b,c)} C(n,i) 2⁻ⁿ)
 //
-// With one completion a problem this is McNemar's exact test, with several the sign test on the
+// With one completion per problem this is McNemar's exact test, with several the sign test on the
 // problems' mean rewards. Sources: McNemar 1947; Dixon and Mood 1946. The interval of the mean
 // difference is the percentile bootstrap over problems (Efron 1979).
 

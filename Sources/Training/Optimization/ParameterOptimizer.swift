@@ -119,7 +119,7 @@ public final class ParameterOptimizer {
     }
   }
 
-  /// Takes up where a checkpoint left: the moments were read into `state`.
+  /// Goes on where a checkpoint left off: the moments were read into `state`.
   public func resume(after updates: Int) { self.updates = updates }
 }
 

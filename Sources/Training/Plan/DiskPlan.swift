@@ -8,7 +8,7 @@ public struct DiskPlan: Sendable {
   public var checkpoints: Int
   /// `final/`.
   public var finalBytes: Int
-  /// The log, at about 30 bytes a token and 400 a completion.
+  /// The log, at about 30 bytes per token and 400 per completion.
   public var logBytes: Int
 
   /// All of it.

@@ -8,7 +8,7 @@ public struct MemoryDemand: Sendable {
   public var model: ModelConfiguration
   /// The lengths in tokens of the prompts of each step.
   public var steps: [[Int]]
-  /// Completions a prompt.
+  /// Completions per prompt.
   public var groupSize: Int
   /// The longest completion, in tokens.
   public var completionLength: Int
@@ -66,7 +66,7 @@ public struct MemoryDemand: Sendable {
 
   /// What the records of the completions in hand take: texts, scores, advantages, rows on their way to the log.
   ///
-  /// Measured on the embedded job with 256 to 2,048 completions a step and 50 and 500 evaluated ones.
+  /// Measured on the embedded job with 256 to 2,048 completions per step and 50 and 500 evaluated ones.
   var recordBytes: Int {
     let tokens = 48 *| completionLength
     let step = (steps.lazy.map(\.count).max() ?? 0) *| groupSize

@@ -16,7 +16,7 @@ import Transformer
 ///     logits                                4·min(targets, chunk)·V
 ///     cache while sampling                  the declared bytes of a block · blocks
 ///     sampling's own activations            4S·(a + C)
-///     records of completions in hand        a step's and an evaluation's, measured; 48 bytes a token
+///     records of completions in hand        a step's and an evaluation's, measured; 48 bytes per token
 public struct MemoryPlan: Sendable {
   /// One line of the plan.
   public struct Item: Sendable {

@@ -27,7 +27,7 @@ struct AdapterChoice {
     settings.usePeft ? source?.adapter?.adapter ?? adapter : nil
   }
 
-  /// Refuses what a model can't do; a model made from nothing is the embedded job's.
+  /// Refuses what a model can't do; a randomly initialised model is the embedded job's.
   /// - Throws: `ModelError` with every fault.
   func check(_ source: ModelSource?) throws(ModelError) {
     if let found = source?.adapter {

@@ -4,13 +4,13 @@ import Tensors
 import Tokenizers
 import Transformer
 
-/// A model made from nothing: a shape, words, and weights drawn by a seed.
+/// A randomly initialised model: a shape, words, and weights drawn by a seed.
 public struct NewModel {
   /// Where text becomes tokens.
   public enum Words: Sendable {
     /// No tokenizer: the model takes ids.
     case none
-    /// A token a character.
+    /// A token per character.
     case characters([Character])
     /// The tokenizer of another model's folder.
     case folder(URL)

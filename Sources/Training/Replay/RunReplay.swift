@@ -69,7 +69,7 @@ public final class RunReplay {
     let compute = Compute(threads: settings.threads)
     policy = try Policy(
       folder: found.url, compute: compute, training: AdapterChoice(resolved).trainedPart)
-    let recorded = RunCircumstances(run.record.host)
+    let recorded = RunHost(run.record.host)
     encoder = try settings.promptEncoder(for: policy, clock: recorded?.clock ?? 0)
     sampler = settings.groupSampler(
       policy, engine: GenerationEngine(policy.model), encoder: encoder)
@@ -93,7 +93,7 @@ public final class RunReplay {
   }
 
   /// Says from where the replay sets out, and what is different from when the run was made.
-  private func tell(_ recorded: RunCircumstances?, microBatchTokens: Int, _ run: LoggedRun) {
+  private func tell(_ recorded: RunHost?, microBatchTokens: Int, _ run: LoggedRun) {
     let redone = max(0, steps.upperBound -| start.step -| (isLastUpdateCompared ? 0 : 1))
     let what =
       steps.lowerBound == steps.upperBound
@@ -103,7 +103,7 @@ public final class RunReplay {
       .note(
         "replaying \(what) from the checkpoint of step \(start.step)"
           + (redone > 0 ? "; \(updates) are redone from the log" : "")))
-    let now = RunCircumstances(
+    let now = RunHost(
       now: policy.model.compute, microBatchTokens: microBatchTokens, clock: recorded?.clock ?? 0)
     for sentence in recorded?.differences(to: now) ?? [] { observer.observe(.warning(sentence)) }
     if run.record.programVersion != ProgramVersion.current {

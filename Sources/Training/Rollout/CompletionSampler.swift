@@ -45,7 +45,7 @@ public final class CompletionSampler {
 
   /// Draws completions.
   /// - Parameters:
-  ///   - count: Completions a request.
+  ///   - count: Completions per request.
   ///   - written: Pieces of text that are settled, as they come; nil spares the work.
   ///   - completed: Each completion in order of finishing.
   /// - Returns: Whether all were drawn; false where `isCancelled` said so.

@@ -4,7 +4,7 @@ import Rollouts
 import TrajectoryStore
 
 extension RecordedRollouts {
-  /// Reads a file of rollouts (DESIGN: a JSON line a completion) into steps.
+  /// Reads a file of rollouts (DESIGN: a JSON line per completion) into steps.
   ///
   /// Lines of one `group` belong together wherever they stand. With `step` a group belongs to that step; without
   /// it, groups in order of their first line fill steps of `promptsPerStep`.

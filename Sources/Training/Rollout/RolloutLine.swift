@@ -25,7 +25,7 @@ public struct RolloutLine: Sendable, Hashable {
   public var rewards: [Reward]?
   /// The step in which it is learnt from, from 1.
   public var step: Int?
-  /// An advantage to be taken as it is: one for all tokens, or one a token.
+  /// An advantage to be taken as it is: one for all tokens, or one per token.
   public var advantage: Advantage?
   /// Other columns of the problem.
   public var columns: JSONObject
@@ -53,7 +53,7 @@ public struct RolloutLine: Sendable, Hashable {
   public enum Advantage: Sendable, Hashable {
     /// The same for all tokens.
     case completion(Double)
-    /// One a token.
+    /// One per token.
     case tokens([Double])
   }
 

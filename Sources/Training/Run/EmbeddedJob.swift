@@ -4,7 +4,7 @@ import Tensors
 import Tokenizers
 import Transformer
 
-/// The job that runs where no model is named: a small policy made from nothing learns arithmetic.
+/// The job that runs where no model is named: a small, randomly initialised policy learns arithmetic.
 ///
 /// A supervised cold start teaches the form and part of the sums; reinforcement against the checked answer does
 /// the rest. Held-out problems are seen by neither stage.
@@ -49,7 +49,7 @@ public enum EmbeddedJob {
     return Dataset(name: names[0], Array(rows.prefix(limit ?? .max)))
   }
 
-  /// The job's rows to imitate, where they are asked for by name.
+  /// The job's SFT examples, where they are asked for by name.
   static func supervised(_ name: String) throws -> SupervisedDataset? {
     guard name == datasetName else { return nil }
     let problems = try ArithmeticTask.embeddedDataset().train

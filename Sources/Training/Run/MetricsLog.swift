@@ -3,7 +3,7 @@ import Rollouts
 import TrajectoryStore
 import Transformer
 
-/// `metrics.jsonl`: one line a step, and one an evaluation, in order; the same numbers in `tensorboard/`.
+/// `metrics.jsonl`: one line per step, and one per evaluation, in order; the same numbers in `tensorboard/`.
 ///
 /// Everything but members under `time/` is a function of the run's inputs. After a resume the file is
 /// cut back to the step that training continues from, so that no step stands twice; the evaluation

@@ -15,7 +15,7 @@ struct PhaseClock {
     last = now
   }
 
-  /// Tokens a second in a phase.
+  /// Tokens per second in a phase.
   func rate(_ tokens: Int, _ name: String) -> Double {
     let seconds = phases.first { $0.name == name }?.seconds ?? 0
     return seconds > 0 ? Double(tokens) / seconds : 0

@@ -22,7 +22,7 @@ struct PlannedSteps: Equatable {
 
   /// What a log says of its run's plans; nil where it says nothing.
   init?(_ run: LoggedRun, in reader: TrajectoryReader) throws(StoreError) {
-    guard let first = RunCircumstances(run.record.host)?.plannedSteps else { return nil }
+    guard let first = RunHost(run.record.host)?.plannedSteps else { return nil }
     self.init(first)
     for event in try reader.events(run: run.id) {
       guard let steps = event.detail[Self.name]?.integer, let after = event.step else { continue }

@@ -15,7 +15,7 @@ struct RewardOwnMetrics {
     }
   }
 
-  /// The means by name; a mean that is no number is left out.
+  /// The means by name; a mean that is not a number is left out.
   var means: [String: Double] {
     sums.mapValues { $0.sum / Double($0.count) }.filter(\.value.isFinite)
   }

@@ -3,7 +3,7 @@ import PolicyOptimization
 import Tokenizers
 import Transformer
 
-/// The parts that settings make of a policy: the same for a run, for the run taken up, and for its replay.
+/// The parts that settings make of a policy: the same for a run, for the resumed run, and for its replay.
 extension RunConfiguration {
   /// What turns prompts into tokens and completions into text.
   /// - Parameter clock: The time that chat templates print, in seconds since 1970.
@@ -63,7 +63,7 @@ extension RunConfiguration {
       learningRate: learningRatePlan(steps: steps))
   }
 
-  /// The course of the learning rate of a run of so many steps.
+  /// The learning-rate schedule of a run of so many steps.
   func learningRatePlan(steps: Int) -> LearningRatePlan {
     LearningRatePlan(
       lrSchedulerType, warmupUpdates: warmupSteps,

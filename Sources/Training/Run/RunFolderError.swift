@@ -42,7 +42,7 @@ public enum RunFolderError: Error, CustomStringConvertible {
         + "\(steps) are in \(folder.checkpoints.path), if they were saved"
     case .inputsChanged(let folder, let changes):
       return
-        "\(folder.url.path) can't be taken up, since what it was made of is another now: "
+        "\(folder.url.path) can't be resumed, since what it was made from has changed: "
         + changes.joined(separator: "; ") + "; put it back, or begin a new run"
     case .nothingToTrainOn(let name):
       return

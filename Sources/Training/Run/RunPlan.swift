@@ -19,7 +19,7 @@ public struct RunPlan {
   /// Makes the plan of a prepared run.
   /// - Parameters:
   ///   - prompts: What is known of the prompts' lengths.
-  ///   - recordedRows: The rows of a micro-batch that the run was begun with, where it is taken up again.
+  ///   - recordedRows: The rows of a micro-batch that the run was begun with, where it is resumed.
   /// - Throws: `PlanError` where the run can't fit into its memory, `ModelError` where a file of weights can't be
   ///   read.
   init(

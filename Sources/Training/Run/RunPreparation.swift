@@ -20,7 +20,7 @@ public struct RunPreparation {
   let evaluation: Dataset?
   let supervised: [SupervisedDataset]
   let specifications: [RewardSpecification]
-  /// The model, or the adapter with its base; nil where a model is made from nothing.
+  /// The model, or the adapter with its base; nil where a model is randomly initialised.
   let source: ModelSource?
   /// The rollouts to train from instead of sampling.
   let recorded: RecordedSource?

@@ -130,7 +130,7 @@ extension RunPreparation {
     _ model: ModelConfiguration
   ) throws -> (Problem, _ dataset: String) throws -> Int? {
     guard let source else {
-      // The embedded job's tokenizer gives a token a character.
+      // The embedded job's tokenizer gives one token per character.
       return { problem, _ in
         guard case .text(let text) = problem.prompt else { return nil }
         return text.count
@@ -153,7 +153,7 @@ extension RunPreparation {
     return 5 * (size ?? 0)
   }
 
-  /// What the rows take: measured bytes a row, and a multiple of their text.
+  /// What the rows take: measured bytes per row, and a multiple of their text.
   var dataBytes: Int {
     let problems = train.problems + (evaluation?.problems ?? [])
     let rows = problems.reduce(0) { $0 + 600 + $1.textLength * 3 / 2 }

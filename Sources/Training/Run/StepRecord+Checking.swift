@@ -28,7 +28,7 @@ extension StepRecord {
   fileprivate static let ordinals = 0..<(1 << 31)
 
   /// Checks that every prompt has tokens, that every token is one of the vocabulary, and that every array has an
-  /// element a token.
+  /// element per token.
   func check(vocabularySize: Int) throws(UnfitStep) {
     var draws: Set<Int> = []
     for group in groups {

@@ -33,7 +33,7 @@ final class Trainer {
     var provenance: JSONObject
     var configurationHash: String
     var warnings: () -> [String]
-    /// The course of the learning rate of a run of so many steps.
+    /// The learning-rate schedule of a run of so many steps.
     var learningRate: (_ steps: Int) -> LearningRatePlan
     /// Whether the run computes as it did when it began, so that what is redone must come out the same.
     var repeatsExactly: Bool
@@ -349,7 +349,7 @@ final class Trainer {
     try FileManager.default.createDirectory(
       at: parts.folder.checkpoints, withIntermediateDirectories: true)
     try metricsLog.synchronize()
-    // A resumed run takes up after this step: what its updates add must be in the log.
+    // A resumed run goes on after this step: what its updates add must be in the log.
     try finishLogging()
     let movedReference = parts.estimator.settings.refreshesReference ? parts.reference : nil
     try parts.checkpoints.write(

@@ -26,7 +26,7 @@ public struct SupervisedProgress: Sendable {
   public var update: Int
   /// Updates of the stage.
   public var total: Int
-  /// Mean loss in nats a token.
+  /// Mean loss in nats per token.
   public var loss: Double
   /// Seconds since the stage began.
   public var seconds: Double

@@ -16,7 +16,7 @@ extension TrainingRun {
     var epoch: Int
     /// Steps that it is enough for.
     var steps: Int
-    /// Steps that the run is planned to have, on which the course of the learning rate depends.
+    /// Steps that the run is planned to have, on which the learning-rate schedule depends.
     var planned: PlannedSteps
     var prompts: PromptLengths
     /// The longest completion that there may be.

@@ -8,10 +8,10 @@ import Transformer
 extension TrainingRun {
   /// Records the run, or where it is recorded says what is different now.
   func begin(_ means: Means) throws {
-    let circumstances = circumstances(of: means)
+    let host = host(of: means)
     if let recordedRun {
       try check(means, against: recordedRun.record)
-      for sentence in recorded?.differences(to: circumstances) ?? [] {
+      for sentence in recorded?.differences(to: host) ?? [] {
         observer.observe(.warning(sentence))
       }
       if !changes.isEmpty {
@@ -27,7 +27,7 @@ extension TrainingRun {
         name: folder.url.lastPathComponent, seed: settings.seed,
         programVersion: ProgramVersion.current,
         configuration: lastingSettings,
-        model: settings.model ?? "made from nothing",
+        model: settings.model ?? "randomly initialised",
         modelHash: try weightsHash(of: means.policy.source),
         dataset: preparation.train.name, datasetHash: preparation.train.contentHash,
         provenance: provenance,
@@ -36,12 +36,12 @@ extension TrainingRun {
             RewardRecord(means.rewards.rewards[$0], asGiven: settings.reward[$0])
           } ?? RewardRecord(name: reward.name, weight: reward.weight, kind: "recorded")
         },
-        host: circumstances.json))
+        host: host.json))
   }
 
   /// What this process computes under.
-  func circumstances(of means: Means) -> RunCircumstances {
-    RunCircumstances(
+  func host(of means: Means) -> RunHost {
+    RunHost(
       now: preparation.compute, microBatchTokens: means.plan.cut.rows, clock: clock,
       plannedSteps: means.material.planned.latest)
   }
@@ -75,7 +75,7 @@ extension TrainingRun {
     }
   }
 
-  /// The settings but the name of the folder, which is no part of what a run does.
+  /// The settings but the name of the folder, which is not part of what a run does.
   var lastingSettings: JSONObject {
     var settings = preparation.resolved.json.object ?? [:]
     settings["run"] = nil
@@ -100,7 +100,7 @@ extension TrainingRun {
     [
       "program": .string("grpo \(ProgramVersion.current)"),
       "seed": .integer(Int64(settings.seed)),
-      "parent_model": .string(settings.model ?? "made from nothing"),
+      "parent_model": .string(settings.model ?? "randomly initialised"),
       "dataset": .string(preparation.train.name),
       "dataset_sha256": .string(preparation.train.contentHash),
       "configuration": .object(lastingSettings),

@@ -17,7 +17,7 @@ public final class TrainingRun {
   /// What the log says of the run, where it is resumed.
   let recordedRun: LoggedRun?
   /// What the run was begun under, where it is resumed.
-  let recorded: RunCircumstances?
+  let recorded: RunHost?
   /// How many steps it was planned to have, where that is recorded.
   let recordedPlan: PlannedSteps?
   /// What is another setting now than the log says: changed now, or by a process that stopped before it said so.
@@ -68,7 +68,7 @@ public final class TrainingRun {
     preparation.folder.removeUnfinished()
     let reader = try TrajectoryReader(readOnly: preparation.folder.log)
     recordedRun = try reader.runs().last
-    recorded = recordedRun.flatMap { RunCircumstances($0.record.host) }
+    recorded = recordedRun.flatMap { RunHost($0.record.host) }
     recordedPlan = try recordedRun.flatMap { run throws(StoreError) in
       try PlannedSteps(run, in: reader)
     }
@@ -233,7 +233,7 @@ public final class TrainingRun {
         rewards.takeWarnings() + ((material.source as? RecordedRollouts)?.takeWarnings() ?? [])
       },
       learningRate: { [settings] in settings.learningRatePlan(steps: $0) },
-      repeatsExactly: recorded?.differences(to: circumstances(of: means)).isEmpty ?? true,
+      repeatsExactly: recorded?.differences(to: host(of: means)).isEmpty ?? true,
       iterationHook: try iterationHook(rewards))
   }
 

@@ -7,7 +7,7 @@ import Transformer
 ///
 ///     ref ← α · policy + (1 − α) · ref          every `syncSteps` optimiser updates
 ///
-/// Where adapters are trained from nothing the reference is the policy's own base with them off: it
+/// Where adapters are new, the reference is the policy's own base with them off: it
 /// holds no weights. Source: DeepSeekMath Algorithm 1 (α = 1, iterative GRPO); TR-DPO, arXiv 2404.09656
 /// (0 < α < 1).
 final class ReferenceModel {

@@ -3,7 +3,7 @@ import Rollouts
 
 /// The canonical text of a log: what "the same log" means.
 ///
-/// One line a row, tables in the order of the schema, rows in the order of their keys, columns in
+/// One line per row, tables in the order of the schema, rows in the order of their keys, columns in
 /// the order of the table, without what the schema marks as nondeterministic. Blobs are hexadecimal
 /// digits; a number that JSON lacks is the string `inf`, `-inf` or `nan`.
 public struct CanonicalExport {

@@ -85,7 +85,7 @@ struct ImportedLine {
 
   var columns: JSONObject { object["columns"]?.object ?? [:] }
 
-  /// The members that are no part of a rollout.
+  /// The members that are not part of a rollout.
   var others: JSONObject {
     var read: Set<String> = [
       "step", "group", "prompt_ids", "completion_ids", "advantage", "old_logprobs", "kept_sets",

@@ -11,7 +11,7 @@ public struct RolloutImport {
   private var step: Int?
   private var groups: [String: Int] = [:]
   private var record = StepRecord(step: 0, policyStep: 0, groups: [])
-  /// The members of each completion's line that are no part of a rollout, beside `record.groups`.
+  /// The members of each completion's line that are not part of a rollout, beside `record.groups`.
   private var others: [[JSONObject]] = []
   private var problems: [String: Int] = [:]
   private var lines = 0
@@ -121,7 +121,7 @@ public struct RolloutImport {
     return place
   }
 
-  /// Sorts the members that are no part of a rollout: what all lines of a group agree on is a column of its
+  /// Sorts the members that are not part of a rollout: what all lines of a group agree on is a column of its
   /// problem, the rest is kept with each completion's first score.
   private mutating func placeOthers() {
     for (place, lines) in others.enumerated() {

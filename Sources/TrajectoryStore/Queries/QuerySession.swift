@@ -200,7 +200,7 @@ public final class QuerySession {
 public struct QueryResult: Sendable, Equatable {
   /// The names of the columns.
   public var columns: [String]
-  /// The rows, a value a column.
+  /// The rows, a value per column.
   public var rows: [[QueryValue]]
 }
 

@@ -174,7 +174,7 @@ public final class TrajectoryReader {
 
   func object(_ statement: Statement, _ column: Int32) throws(StoreError) -> JSONObject {
     guard let object = try json(statement, column).object else {
-      throw damaged("JSON that is no object")
+      throw damaged("JSON that is not an object")
     }
     return object
   }

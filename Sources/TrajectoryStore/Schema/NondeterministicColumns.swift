@@ -13,7 +13,7 @@ struct NondeterministicColumns: Equatable {
   /// The words that open a mark; the second is that of logs of format 1.
   private static let marks = ["[nondeterministic", "[circumstance"]
 
-  /// Reads the marks of a CREATE TABLE statement, one column definition a line.
+  /// Reads the marks of a CREATE TABLE statement, one column definition per line.
   init(of statement: String) {
     for line in statement.split(separator: "\n") {
       guard let dashes = line.firstRange(of: "--"),

@@ -16,7 +16,7 @@
 /// Whoever changes this adds the same change to `LogFormat.migrations`; a test holds the one against the
 /// other.
 let currentSchema = #"""
-  -- One row a run. A log that a trainer writes holds one run, or a cold start and the run after it;
+  -- One row per run. A log that a trainer writes holds one run, or a cold start and the run after it;
   -- `grpo log merge` puts runs of several logs into one file.
   CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
@@ -65,7 +65,7 @@ let currentSchema = #"""
     UNIQUE (run_id, dataset, problem_index, variant)
   ) STRICT;
 
-  -- One row a step: a rollout of some groups, and the updates that learn from it.
+  -- One row per step: a rollout of some groups, and the updates that learn from it.
   -- The summaries count the groups that were kept.
   CREATE TABLE steps (
     id INTEGER PRIMARY KEY,
@@ -229,7 +229,7 @@ let currentSchema = #"""
     PRIMARY KEY (step_id, update_index, name)
   ) STRICT, WITHOUT ROWID;
 
-  -- One row an evaluation, its metrics and its trajectories.
+  -- One row per evaluation, its metrics and its trajectories.
   CREATE TABLE evaluations (
     id INTEGER PRIMARY KEY,
     run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -355,7 +355,7 @@ let currentSchema = #"""
     JOIN steps ON steps.id = groups.step_id
     GROUP BY problems.id;
 
-  -- What SQLite's planner should expect: the shape of a long run with 8 groups of 8 a step, not
+  -- What SQLite's planner should expect: the shape of a long run with 8 groups of 8 per step, not
   -- measured, so that a log's plans and bytes don't depend on when somebody ran ANALYZE.
   ANALYZE sqlite_schema;
   INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES

@@ -7,9 +7,9 @@ import Rollouts
 /// (Zipf's law), one token per word; rewards are 0 or 1, improving over the run, with a second reward
 /// for brevity; policies drift, so that entropies fall and ratios leave 1 in the second update.
 public struct SyntheticRun: Sendable {
-  /// Groups a step.
+  /// Groups per step.
   public var groups: Int
-  /// Completions a group.
+  /// Completions per group.
   public var groupSize: Int
   /// Tokens of the longest completions; the shortest have half as many.
   public var length: Int
@@ -17,7 +17,7 @@ public struct SyntheticRun: Sendable {
   public var steps: Int
   /// Rows of the dataset.
   public var problems: Int
-  /// Updates a step; from the second on ratios differ from 1.
+  /// Updates per step; from the second on ratios differ from 1.
   public var updates: Int
   /// The seed.
   public var seed: UInt64

@@ -15,7 +15,7 @@ public enum LogMerge {
     let writer = try LogWriter(path: url.path, creating: true)
     let connection = writer.connection
     for source in sources {
-      // Says what is wrong with a file that is no log, or a newer one.
+      // Says what is wrong with a file that is not a log, or a newer one.
       let state = try LogFormat.state(of: try TrajectoryReader.connection(to: source.path))
       guard state == .log(version: LogFormat.current) else {
         throw StoreError(

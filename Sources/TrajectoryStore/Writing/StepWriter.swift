@@ -58,7 +58,8 @@ extension LogWriter {
         }
         for score in completion.scores where run.rewards[score.reward] == nil {
           throw StoreError(
-            .refused, "\(place) has a score of '\(score.reward)', which is no reward of the run.")
+            .refused, "\(place) has a score of '\(score.reward)', which is not a reward of the run."
+          )
         }
       }
     }

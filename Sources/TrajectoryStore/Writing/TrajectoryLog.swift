@@ -117,7 +117,7 @@ struct LogWriter {
     run = try Self.lastRun(in: connection)
   }
 
-  /// Bytes a page: a trajectory of 64 tokens with its arrays is about 1 kB, so that few pages are
+  /// Bytes per page: a trajectory of 64 tokens with its arrays is about 1 kB, so that few pages are
   /// touched a completion and little is wasted at their ends.
   static let pageSize = 8192
 

@@ -109,7 +109,7 @@ struct ModelCommandsTests {
     #expect(report["models"]?.array?.first?["maj_at_k"]?["4"] != nil)
   }
 
-  @Test("Imitation lowers the loss; stopped and resumed it ends in the same bytes")
+  @Test("Supervised fine-tuning lowers the loss; stopped and resumed it ends in the same bytes")
   func sft() throws {
     let model = run.smallModel()
     let rows = (0..<40).map { "{\"prompt\":\"\($0)+1=\",\"completion\":\"\($0 + 1)\"}\n" }

@@ -32,7 +32,7 @@ struct JSON5Tests {
       ("{a: 1} x", "line 1, column 8: unexpected text after the value"),
       ("{\n# no\n}", "line 2, column 1: '#' begins no comment in JSON5; use //"),
       ("/* no end", "line 1, column 1: this comment has no end"),
-      ("[NaN]", "line 1, column 2: NaN is no value that a setting takes"),
+      ("[NaN]", "line 1, column 2: NaN is not a value that a setting takes"),
       ("[1e999]", "line 1, column 2: the number 1e999 is too large"),
       ("[1.2.3]", "line 1, column 2: '1.2.3' is not a number"),
       ("[-]", "line 1, column 2: expected a number"),

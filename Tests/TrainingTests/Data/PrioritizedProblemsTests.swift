@@ -51,7 +51,7 @@ struct PrioritizedProblemsTests {
     #expect(Set(all) == Set(0..<10) && all.count == 25)
   }
 
-  @Test("a run that is taken up draws what the uninterrupted one did")
+  @Test("a resumed run draws what the uninterrupted one did")
   func resumes() throws {
     var whole = chooser()
     var drawn: [[Int]] = []

@@ -5,14 +5,14 @@ import TrajectoryStore
 
 @testable import Training
 
-@Suite("Plans, steps and settings of a run that is taken up")
+@Suite("Plans, steps and settings of a resumed run")
 struct PlannedStepsTests {
   @Test("a step has the plan that was made last among those that begin before it")
   func plans() {
     var planned = PlannedSteps(6)
     planned.change(to: 9, after: 4)
     #expect((1...9).map { planned[$0] } == [6, 6, 6, 6, 9, 9, 9, 9, 9])
-    // Taken up once more, from an earlier checkpoint.
+    // Resumed once more, from an earlier checkpoint.
     planned.change(to: 8, after: 2)
     #expect((1...6).map { planned[$0] } == [6, 6, 8, 8, 8, 8])
     #expect(planned.latest == 8)

@@ -213,14 +213,14 @@ struct RunFilesTests {
     #expect(try reason().contains("trainer.json"))
   }
 
-  // MARK: Circumstances
+  // MARK: Host
 
-  @Test("circumstances come back, and what is different now is said once")
-  func circumstances() throws {
-    let begun = RunCircumstances(
+  @Test("the record of the host comes back, and what is different now is said once")
+  func hostRecord() throws {
+    let begun = RunHost(
       threads: 2, compute: "threads: 2\ninstruction set: avx2", microBatchTokens: 2048, clock: 17)
-    #expect(RunCircumstances(begun.json) == begun)
-    #expect(RunCircumstances(["threads": 2]) == nil)
+    #expect(RunHost(begun.json) == begun)
+    #expect(RunHost(["threads": 2]) == nil)
     #expect(begun.differences(to: begun).isEmpty)
     var now = begun
     now.compute = "threads: 4\ninstruction set: avx2"
@@ -229,7 +229,7 @@ struct RunFilesTests {
     #expect(sentence.contains("threads was 2 and is 4"))
     #expect(sentence.contains("micro_batch_tokens was 2048 and is 512"))
     #expect(!sentence.contains("avx2"))
-    // Of a record that is older than a circumstance, nothing can be said.
+    // Of a record that is older than a fact, nothing can be said.
     now = begun
     now.processor = "another"
     #expect(begun.differences(to: now).isEmpty)

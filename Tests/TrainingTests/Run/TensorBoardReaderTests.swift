@@ -20,7 +20,7 @@ private enum TensorBoardLibrary {
 
 @Suite("metrics.jsonl in TensorBoard's files")
 struct TensorBoardReaderTests {
-  /// The files of a run that stopped after step 3 and was taken up again at step 2.
+  /// The files of a run that stopped after step 3 and was resumed at step 2.
   private func resumedRun() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
     func log(from step: Int) throws -> MetricsLog {

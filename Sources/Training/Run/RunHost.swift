@@ -2,14 +2,14 @@ import Foundation
 import Rollouts
 import Tensors
 
-/// What a run was begun under beyond its settings and data, and its bits may depend on.
+/// The host of a run, and what else its bits may depend on beyond its settings and data.
 ///
-/// It is recorded when the run begins. Taking the run up again uses the same micro-batch and the same
+/// It is recorded when the run begins. Resuming the run uses the same micro-batch and the same
 /// clock, and says what else is different.
-struct RunCircumstances: Equatable {
+struct RunHost: Equatable {
   /// Threads of the numerical work.
   var threads: Int
-  /// Threads, instruction set, OpenBLAS and the processor it was built for, a line each.
+  /// Threads, instruction set, OpenBLAS and the processor it was built for, one per line.
   var compute: String
   /// The processor's model and the C library's version; nil where the system doesn't tell, or the record is
   /// older than they are in it.
@@ -70,7 +70,7 @@ struct RunCircumstances: Equatable {
   }
 
   /// A sentence where something is different now, so that the bits may be.
-  func differences(to now: RunCircumstances) -> [String] {
+  func differences(to now: RunHost) -> [String] {
     let present = now.things
     let changed = things.compactMap { name, value -> String? in
       guard let other = present.first(where: { $0.name == name })?.value, other != value else {
@@ -80,7 +80,7 @@ struct RunCircumstances: Equatable {
     }
     guard !changed.isEmpty else { return [] }
     return [
-      "the run was begun under other circumstances, so that from here its bits may differ from those "
+      "the run was begun under other conditions, so that from here its bits may differ from those "
         + "of a run that was never interrupted: \(changed.joined(separator: "; "))"
     ]
   }
