@@ -110,7 +110,10 @@ public struct RunFolder: Sendable, Equatable {
     }
   }
 
-  /// Removes what a run that was killed had begun to write, but for what a living process may be writing.
+  /// Removes what a run that was killed had begun to write.
+  ///
+  /// For whoever has the folder: another that is beginning a run in it finds its settings aside gone, and is told
+  /// that the folder is taken.
   func removeUnfinished() {
     for folder in [initial, final] { FolderPublisher.recover(folder) }
     for folder in [url, checkpoints] {
@@ -119,18 +122,10 @@ public struct RunFolder: Sendable, Equatable {
         let whole = name.dropLast(FolderPublisher.oldEnding.count)
         FolderPublisher.recover(folder.appendingPathComponent(String(whole)))
       }
-      for name in names where Self.isUnfinished(name) && !Self.isAnothers(name) {
+      for name in names where Self.isUnfinished(name) {
         try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
       }
     }
-  }
-
-  /// Whether a name says by its number, as in `config.json.4711.partial`, that another living process writes it.
-  private static func isAnothers(_ name: String) -> Bool {
-    guard let number = name.split(separator: ".").compactMap({ pid_t($0) }).last, number > 0,
-      number != getpid()
-    else { return false }
-    return kill(number, 0) == 0 || errno == EPERM
   }
 }
 

@@ -28,15 +28,20 @@ public enum AtomicFile {
   public static func create(
     _ text: String, at url: URL, named: () -> Void = {}
   ) throws(FileError) -> Bool {
-    let aside = URL(fileURLWithPath: "\(url.path).\(getpid()).partial")
-    try write(text, to: aside)
+    // Not a process's number: of two containers that share a folder, both may be process 1.
+    let aside = URL(fileURLWithPath: "\(url.path).\(UUID().uuidString).partial")
+    do { try write(text, to: aside) } catch {
+      // Whoever has the file may remove what others wrote aside.
+      if WholeFile.exists(url) { return false }
+      throw error
+    }
     defer { unlink(aside.path) }
     var code = link(aside.path, url.path) == 0 ? 0 : errno
     if code == EPERM || code == ENOTSUP || code == ENOSYS {
       // The file system has no links: between this look and the renaming another may come first.
       code = WholeFile.exists(url) ? EEXIST : rename(aside.path, url.path) == 0 ? 0 : errno
     }
-    if code == EEXIST { return false }
+    if code == EEXIST || code == ENOENT && WholeFile.exists(url) { return false }
     guard code == 0 else { throw FileError(path: url.path, action: "make the file", code: code) }
     named()
     do throws(SystemFailure) { try syncFolder(url.deletingLastPathComponent()) } catch {

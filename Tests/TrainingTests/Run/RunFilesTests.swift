@@ -1,6 +1,7 @@
 import Foundation
 import PolicyOptimization
 import Rollouts
+import Synchronization
 import Testing
 import TrajectoryStore
 import Transformer
@@ -117,20 +118,15 @@ struct RunFilesTests {
     #expect(try text(1) == "old" && text(2) == "new")
   }
 
-  @Test("settings that were written aside go, unless a living process writes them")
+  @Test("settings that were written aside go, whatever process or container wrote them")
   func aside() throws {
     let root = try TemporaryFolder()
-    // Process 1 lives; the largest number is nobody's.
-    for name in [
-      "config.json.1.partial", "config.json.2147483647.partial", "config.json.\(getpid()).partial",
-    ] {
+    // Process 1 lives, and so may one that has got the number of a killed one.
+    for name in ["config.json.1.partial", "config.json.7A.partial", "config.json.partial.partial"] {
       try Data().write(to: root[name])
     }
     RunFolder(root.url).removeUnfinished()
-    #expect(
-      try FileManager.default.contentsOfDirectory(atPath: root.url.path) == [
-        "config.json.1.partial"
-      ])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: root.url.path) == [])
   }
 
   @Test("a folder is taken where anything whole is in it")
@@ -156,6 +152,27 @@ struct RunFilesTests {
     #expect(try !AtomicFile.create("second", at: root["file"]))
     #expect(try String(contentsOf: root["file"], encoding: .utf8) == "first")
     #expect(try FileManager.default.contentsOfDirectory(atPath: root.url.path) == ["file"])
+  }
+
+  @Test("those that had begun to make it are told that it is taken, though theirs is removed")
+  func exclusiveFileUnderRemoval() throws {
+    for _ in 0..<20 {
+      let root = try TemporaryFolder()
+      let made = Mutex(0)
+      let failures = Mutex<[String]>([])
+      DispatchQueue.concurrentPerform(iterations: 8) { index in
+        do {
+          guard try AtomicFile.create("\(index)", at: root["config.json"]) else { return }
+          made.withLock { $0 += 1 }
+          RunFolder(root.url).removeUnfinished()
+        } catch {
+          failures.withLock { $0.append("\(error)") }
+        }
+      }
+      #expect(made.withLock { $0 } == 1)
+      #expect(failures.withLock { $0 } == [])
+      #expect(try FileManager.default.contentsOfDirectory(atPath: root.url.path) == ["config.json"])
+    }
   }
 
   @Test("what is no run is refused in a sentence")
