@@ -104,7 +104,8 @@ let package = Package(
         "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
       ], swiftSettings: tests),
     .testTarget(
-      name: "CommandsTests", dependencies: ["Commands", "Training", "Rollouts", "TestSupport"],
+      name: "CommandsTests",
+      dependencies: ["Commands", "Training", "TrajectoryStore", "Rollouts", "TestSupport"],
       exclude: ["Snapshots"],
       swiftSettings: tests),
     .testTarget(

@@ -4,6 +4,7 @@ import Synchronization
 
 @testable import Commands
 @testable import Training
+@testable import TrajectoryStore
 
 /// Runs whole command lines in this process, which is a child of the test's: a trap ends it, and what it was at
 /// stands in `GRPO_FUZZ_CASE` or, failing that, in a file of the temporary folder.
@@ -13,6 +14,8 @@ struct CommandFuzz {
     var path: String
     /// Legal words after the command's own; those drawn come after and win.
     var words: [String]
+    /// Words drawn anew for each line.
+    var drawn: @Sendable (inout BoundaryWords) -> [String] = { _ in [] }
     /// Words that come last.
     var last: [String] = []
     /// The greatest whole number worth trying.
@@ -26,33 +29,86 @@ struct CommandFuzz {
     "--prompts-per-step", "1", "--num-generations", "2", "--max-completion-length", "2",
   ]
 
-  static let subjects = [
-    // A step of a million prompts is legal, and planning it takes seconds.
-    Subject(path: "train", words: tiny, last: ["--dry-run"], longest: 10_000),
+  static let subjects =
+    [
+      // A step of a million prompts is legal, and planning it takes seconds.
+      Subject(path: "train", words: tiny, last: ["--dry-run"], longest: 10_000),
+      Subject(
+        path: "train", words: ["--rollouts", "r.jsonl", "--model", "tiny"], last: ["--dry-run"]),
+      Subject(path: "sft", words: ["--model", "tiny", "--dataset", "s.jsonl", "--run", "taken"]),
+      Subject(path: "init", words: ["new", "--layers", "1", "--hidden-size", "8"], longest: 64),
+      Subject(
+        path: "sample", words: ["--model", "tiny", "1+", "--max-new-tokens", "2"], longest: 300),
+      Subject(path: "score", words: ["--model", "tiny", "--input", "r.jsonl"]),
+      Subject(
+        path: "eval",
+        words: [
+          "--model", "tiny", "--dataset", "d.jsonl", "--reward", reward, "--max-new-tokens", "2",
+        ], longest: 300),
+      Subject(path: "reward test", words: ["length", "--input", "r.jsonl"], longest: 8),
+      Subject(path: "reward check", words: ["numeric", "--dataset", "d.jsonl"], longest: 8),
+      Subject(path: "reward list", words: []),
+      Subject(path: "objective", words: ["case.json"]),
+      Subject(path: "replay", words: ["taken"]),
+      Subject(path: "export", words: ["taken"]),
+      Subject(path: "data inspect", words: ["d.jsonl"]),
+      Subject(path: "data make", words: ["sums"], longest: 300),
+      Subject(
+        path: "bench", words: ["--prompts", "1", "--group", "1", "--repeats", "1"], longest: 4),
+      Subject(path: "settings", words: []),
+    ] + ofLogs
+
+  /// Commands that read logs, on logs that others wrote.
+  private static let ofLogs = [
     Subject(
-      path: "train", words: ["--rollouts", "r.jsonl", "--model", "tiny"], last: ["--dry-run"]),
-    Subject(path: "sft", words: ["--model", "tiny", "--dataset", "s.jsonl", "--run", "taken"]),
-    Subject(path: "init", words: ["new", "--layers", "1", "--hidden-size", "8"], longest: 64),
+      path: "query", words: ["--time-limit=1"],
+      drawn: { draw in
+        let report = draw.one(of: Report.all)
+        let question =
+          draw.below(3) == 0
+          ? [draw.one(of: HostileLogs.questions)]
+          : [report.name]
+            + [draw.one(of: ["0", "1", "2"] + runs), draw.word(.text)].prefix(draw.below(3))
+        return [draw.one(of: runs)] + question
+      }),
     Subject(
-      path: "sample", words: ["--model", "tiny", "1+", "--max-new-tokens", "2"], longest: 300),
-    Subject(path: "score", words: ["--model", "tiny", "--input", "r.jsonl"]),
+      path: "report", words: [], drawn: { draw in [draw.one(of: runs), draw.one(of: runs)] },
+      last: ["--output=-"]),
     Subject(
-      path: "eval",
-      words: [
-        "--model", "tiny", "--dataset", "d.jsonl", "--reward", reward, "--max-new-tokens", "2",
-      ], longest: 300),
-    Subject(path: "reward test", words: ["length", "--input", "r.jsonl"], longest: 8),
-    Subject(path: "reward check", words: ["numeric", "--dataset", "d.jsonl"], longest: 8),
-    Subject(path: "reward list", words: []),
-    Subject(path: "objective", words: ["case.json"]),
-    Subject(path: "replay", words: ["taken"]),
-    Subject(path: "export", words: ["taken"]),
-    Subject(path: "data inspect", words: ["d.jsonl"]),
-    Subject(path: "data make", words: ["sums"], longest: 300),
+      path: "log export", words: [], drawn: { draw in [draw.one(of: runs)] }, last: ["--output=-"]),
     Subject(
-      path: "bench", words: ["--prompts", "1", "--group", "1", "--repeats", "1"], longest: 4),
-    Subject(path: "settings", words: []),
+      path: "log import", words: [],
+      drawn: { draw in [draw.one(of: files + ["export.jsonl", "hostile.jsonl"]), "new"] }),
+    Subject(
+      path: "log merge", words: [], drawn: { draw in [draw.one(of: runs), draw.one(of: runs)] },
+      last: ["--output=new"]),
+    Subject(path: "log prune", words: [], drawn: { draw in [draw.one(of: runs)] }),
+    Subject(path: "log migrate", words: [], drawn: { draw in [draw.one(of: runs)] }),
+    Subject(path: "log schema", words: []),
+    Subject(path: "log bench", words: ["new", "--completions=64", "--length=2"], longest: 100),
+    Subject(
+      path: "doctor", words: [],
+      drawn: { draw in
+        draw.below(2) == 0
+          ? ["--same", draw.one(of: runs), draw.one(of: runs)]
+          : [
+            "--verify",
+            draw.one(of: runs + ["tiny", "taken/checkpoints/step-000002", "taken/final"]),
+          ]
+      }),
+    Subject(
+      path: "reward rescore", words: ["--reward", reward], drawn: { draw in [draw.one(of: runs)] },
+      last: ["--into=new"], longest: 8),
+    Subject(path: "replay", words: [], drawn: { draw in [draw.one(of: runs)] }),
+    Subject(
+      path: "train", words: ["--threads=1"], drawn: { draw in ["--resume", draw.one(of: runs)] },
+      longest: 8),
+    Subject(
+      path: "train", words: ["--threads=1", "--run=new", "--memory-limit=300MiB"],
+      drawn: { draw in ["--rollouts", draw.one(of: runs)] }, longest: 8),
   ]
+
+  private static let runs = ["./taken"] + HostileLogs.runs
 
   /// Makes the files that the command lines name, in the current folder.
   static func prepare() throws {
@@ -77,6 +133,15 @@ struct CommandFuzz {
       "train", "--model", "tiny", "--dataset", "d.jsonl", "--reward", reward, "--max-steps", "2",
       "--prompts-per-step", "1", "--num-generations", "2", "--max-completion-length", "2", "--run",
       "./taken", "--threads", "1")
+    run("log", "export", "./taken", "--output", "export.jsonl")
+    let hostile = [
+      #"{"prompt":"a","completion":"b","reward":1,"step":9223372036854775807,"x":-9223372036854775808}"#,
+      #"{"prompt":"a","completion":"","reward":{"r":1e308,"s":-1e308},"step":-9223372036854775808}"#,
+      #"{"prompt_ids":[],"completion_ids":[2147483647],"old_logprobs":[1e400],"reward":null}"#,
+      #"{"prompt":[],"completion":"\u001b[2J","advantage":5e-324,"group":1e308,"steps":[[1,1]]}"#,
+    ]
+    try Data(hostile.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: "hostile.jsonl"))
+    try HostileLogs.make(from: "./taken")
   }
 
   static let files = ["tiny", "d.jsonl", "s.jsonl", "r.jsonl", "case.json", "deep.json", "./taken"]
@@ -90,7 +155,7 @@ struct CommandFuzz {
     else { preconditionFailure("there is no command \(subject.path)") }
     let specification = call.command.specification
     let options = specification.options.filter {
-      !["output", "interactive", "preset"].contains($0.name)
+      !["output", "interactive", "preset", "follow"].contains($0.name)
     }
     var draw = BoundaryWords(seed: seed, files: files)
     draw.longest = subject.longest
@@ -98,6 +163,7 @@ struct CommandFuzz {
     for round in 0..<rounds {
       if Date().timeIntervalSince(start) > seconds { return round }
       var words = subject.path.split(separator: " ").map(String.init) + subject.words
+      words += subject.drawn(&draw)
       if subject.path == "train", draw.below(3) == 0 {
         words += config(&draw)
       }
@@ -117,7 +183,9 @@ struct CommandFuzz {
         polls.add(1, ordering: .relaxed).newValue > 40
       })
       _ = runCommandLine(words, context: context)
-      for name in ["new", "runs"] { try? FileManager.default.removeItem(atPath: name) }
+      for name in ["new", "new-wal", "new-shm", "runs"] {
+        try? FileManager.default.removeItem(atPath: name)
+      }
     }
     return rounds
   }

@@ -12,18 +12,39 @@ struct CommandFuzzTests {
     ByteMutator.rounds > 2000 ? ByteMutator.rounds : 2000 / CommandFuzz.subjects.count
   }
 
-  @Test(arguments: CommandFuzz.subjects.indices)
-  func commandLines(index: Int) async throws {
+  /// How long a command may be tried: what takes long in the short run is left to the long one.
+  private static var seconds: Double { ByteMutator.rounds > 2000 ? 60 : 5 }
+
+  @Test func commandLines() async throws {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("command-fuzz-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    // A process of its own, which a trap may end; SIGALRM ends what hangs.
-    await #expect(processExitsWith: .success) {
-      [place = folder.path as String, rounds = Self.rounds as Int, index = index as Int] in
+    let files = folder.appendingPathComponent("files")
+    try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)
+    await #expect(processExitsWith: .success) { [place = files.path as String] in
       _ = FileManager.default.changeCurrentDirectoryPath(place)
       try CommandFuzz.prepare()
-      let count = CommandFuzz.run(index, seed: UInt64(index) + 1, rounds: rounds, seconds: 60) {
+    }
+    for index in CommandFuzz.subjects.indices {
+      let place = folder.appendingPathComponent("subject-\(index)")
+      try FileManager.default.copyItem(at: files, to: place)
+      try await commandLines(index: index, in: place)
+      try FileManager.default.removeItem(at: place)
+    }
+  }
+
+  private func commandLines(index: Int, in folder: URL) async throws {
+    let start = ContinuousClock.now
+    // A process of its own, which a trap may end; SIGALRM ends what hangs.
+    await #expect(processExitsWith: .success) {
+      [
+        place = folder.path as String, rounds = Self.rounds as Int, index = index as Int,
+        seconds = Self.seconds as Double
+      ] in
+      _ = FileManager.default.changeCurrentDirectoryPath(place)
+      let count = CommandFuzz.run(index, seed: UInt64(index) + 1, rounds: rounds, seconds: seconds)
+      {
         words in
         alarm(20)
         try? Data(words.joined(separator: "\u{0}").utf8).write(to: URL(fileURLWithPath: "case"))
@@ -31,8 +52,9 @@ struct CommandFuzzTests {
       try Data("\(count)".utf8).write(to: URL(fileURLWithPath: "count"))
     }
     let count = try? String(contentsOf: folder.appendingPathComponent("count"), encoding: .utf8)
-    if ByteMutator.rounds > 2000 {
-      print("fuzz", CommandFuzz.subjects[index].path, count ?? "stopped")
+    if ProcessInfo.processInfo.environment["GRPO_FUZZ"] != nil {
+      print(
+        "fuzz", CommandFuzz.subjects[index].path, count ?? "stopped", ContinuousClock.now - start)
     }
     if count == nil {
       let config = try? String(
