@@ -73,7 +73,7 @@ struct SmallPolicy {
       model.parameters, compute: model.compute, settings: ParameterOptimizer.Settings(),
       rules: ParameterRule.rules(
         for: model.parameters, base: ParameterRule(learningRate: learningRate, weightDecay: 0),
-        groups: []))
+        exempt: .normsAndBiases, groups: []))
     let updater = PolicyUpdater(
       model, optimizer: optimizer,
       settings: PolicyUpdater.Settings(

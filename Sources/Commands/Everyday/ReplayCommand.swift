@@ -66,7 +66,8 @@ struct ReplayCommand: Command {
     let folder = try RunFolder.find(arguments.positional(0) ?? "latest")
     let threads = arguments.integer("threads").map { ["threads": ["\($0)"]] }
     let settings = try ResolvedConfiguration.resolve(
-      options: threads ?? [:], files: [folder.configuration.path], preset: TrainCommand.preset)
+      options: threads ?? [:], files: [folder.configuration.path], preset: TrainCommand.preset,
+      isOfRun: true)
     return try RunReplay(
       of: folder, settings: settings,
       scope: RunReplay.Scope(

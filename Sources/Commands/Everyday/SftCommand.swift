@@ -55,10 +55,10 @@ struct SftCommand: Command {
       }
       let asked = try ResolvedConfiguration.resolve(
         options: Self.words(arguments), files: own + arguments.strings("config"),
-        preset: TrainCommand.preset)
+        preset: TrainCommand.preset, isOfRun: folder != nil)
       if let folder {
         let recorded = try ResolvedConfiguration.resolve(
-          options: [:], files: own, preset: TrainCommand.preset)
+          options: [:], files: own, preset: TrainCommand.preset, isOfRun: true)
         let faults = ResumedSettings(recorded: recorded, asked: asked).faults(of: "sft", in: folder)
         guard faults.isEmpty else { throw UsageError(faults.joined(separator: "\n")) }
       }

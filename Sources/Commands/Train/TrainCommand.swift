@@ -74,7 +74,7 @@ struct TrainCommand: Command {
     let folder = try refusing { try RunFolder.find(name) }
     func resolve(_ options: [String: [String]]) throws -> ResolvedConfiguration {
       try ResolvedConfiguration.resolve(
-        options: options, files: [folder.configuration.path], preset: Self.preset)
+        options: options, files: [folder.configuration.path], preset: Self.preset, isOfRun: true)
     }
     let resolved = try arguments.reportingAllFaults { () throws in
       try resolve(Self.settings(of: arguments))

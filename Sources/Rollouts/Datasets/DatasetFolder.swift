@@ -96,7 +96,7 @@ struct DatasetFolder {
   private func json(_ name: String) -> JSONValue? {
     let file = path + "/" + name
     guard let size = try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int,
-      size < 16 << 20, let bytes = FileManager.default.contents(atPath: file)
+      size < 16 << 20, let bytes = RegularFile.bytes(at: URL(fileURLWithPath: file))
     else { return nil }
     return try? JSONValue.parse(bytes: Array(bytes))
   }
@@ -173,7 +173,8 @@ struct HubDataset {
   private func snapshot(_ environment: [String: String]) -> String? {
     guard let cache = Self.cacheFolder(environment) else { return nil }
     let folder = cache + "/datasets--" + name.replacing("/", with: "--")
-    guard let bytes = FileManager.default.contents(atPath: folder + "/refs/main") else {
+    let reference = URL(fileURLWithPath: folder + "/refs/main")
+    guard let bytes = RegularFile.bytes(at: reference) else {
       return nil
     }
     let revision = String(decoding: bytes.prefix(128), as: UTF8.self)

@@ -56,7 +56,7 @@ public struct FolderVerification: Sendable {
     _ name: String, in folder: URL
   ) -> (name: String, files: [String: String], isSealed: Bool)? {
     let url = folder.appendingPathComponent(name)
-    guard let text = try? String(contentsOf: url, encoding: .utf8),
+    guard let text = RegularFile.bytes(at: url).map({ String(decoding: $0, as: UTF8.self) }),
       let record = try? JSONValue.parse(text).object, let files = record["files"]?.object,
       !files.isEmpty
     else { return nil }

@@ -40,11 +40,12 @@ extension ResolvedConfiguration {
   ///   - preset: The values of a preset by name; nil where there is no such preset.
   ///   - recordedRun: The settings of a run whose log is trained from, or scored, again.
   ///   - embeddedJob: The values that hold where no model is named.
+  ///   - isOfRun: Whether the first file is a run's own `config.json`, which has every setting that there was.
   /// - Throws: `ConfigurationError` with every fault of all of them.
   public static func resolve(
     options: [String: [String]], files: [String] = [],
     preset: (String) -> JSONObject? = { _ in nil }, recordedRun: JSONObject = [:],
-    embeddedJob: JSONObject = [:]
+    embeddedJob: JSONObject = [:], isOfRun: Bool = false
   ) throws(ConfigurationError) -> ResolvedConfiguration {
     var resolver = ConfigurationResolver()
     var opened: [ConfigurationFile] = []
@@ -60,6 +61,8 @@ extension ResolvedConfiguration {
     resolver.apply(options: options)
     resolver.applyLayersBelow(
       preset: preset, recordedRun: recordedRun, embeddedJob: embeddedJob)
+    let recorded = isOfRun ? opened.first.map { $0.settings.map(\.name) } : Array(recordedRun.keys)
+    resolver.applyOlderMeanings(recorded: recorded ?? [])
     return try resolver.finish()
   }
 }
@@ -107,6 +110,18 @@ private struct ConfigurationResolver {
     if resolved.values.model == nil, !faultyNames.contains("model") {
       fill(SettingLayer(embeddedJob, origin: .embeddedJob))
     }
+  }
+
+  /// Gives what a run's record doesn't have, since its program had no such setting, the meaning that held then:
+  /// a resumed run, a replay and a retraining come to what that program came to.
+  mutating func applyOlderMeanings(recorded: [String]) {
+    guard !recorded.isEmpty else { return }
+    let meanings: [(String, JSONValue)] = [
+      ("weight_decay_exempt", .string(WeightDecayExemption.none.rawValue)),
+      ("continue_final_message", .bool(false)),
+    ]
+    let older = meanings.filter { !recorded.contains($0.0) }
+    fill(SettingLayer(JSONObject(older), origin: .recordedRun))
   }
 
   /// Sets what no higher layer has set.

@@ -97,6 +97,7 @@ public struct RunConfiguration: Sendable, Hashable {
   package var adamBeta2 = 0.999
   package var adamEpsilon = 1e-8
   package var weightDecay = 0.0
+  package var weightDecayExempt = WeightDecayExemption.normsAndBiases
   package var maxGradNorm = 1.0
   package var parameterGroups: [ParameterGroup] = []
 
@@ -157,6 +158,14 @@ public enum NonfiniteResponse: String, Sendable, CaseIterable {
   case stop
   /// The update is left out, and counted.
   case skip
+}
+
+/// Which parameters do not decay.
+public enum WeightDecayExemption: String, Sendable, CaseIterable {
+  /// Norms and biases, as in transformers' and TRL's trainers.
+  case normsAndBiases = "norms_and_biases"
+  /// Nothing: every trained parameter decays.
+  case none
 }
 
 /// How the learning rate moves over the optimiser updates, after `warmup_steps` of rising from 0.

@@ -138,8 +138,12 @@ extension SettingDeclaration {
       "number that keeps AdamW's division finite"),
     .number(
       "weight_decay", \.weightDecay, 0...1, "Optimiser",
-      "decoupled weight decay; norms and biases are exempt unless parameter_groups names them",
+      "decoupled weight decay",
       peers: [.verl("optim.weight_decay")]),
+    .choice(
+      "weight_decay_exempt", \.weightDecayExempt, "Optimiser",
+      "what does not decay unless parameter_groups gives it a weight_decay; TRL: norms_and_biases, verl: none"
+    ),
     .number(
       "max_grad_norm", \.maxGradNorm, 0 ... .unbounded, "Optimiser",
       "largest norm of the whole gradient; a longer one is scaled down; 0 for no limit",

@@ -126,15 +126,16 @@ public final class ParameterOptimizer {
 extension ParameterRule {
   /// The rules of a model's tensors: the first group whose pattern matches a name wins.
   ///
-  /// Norms and biases don't decay unless a group says so, as in transformers' and TRL's trainers.
+  /// What is exempt doesn't decay unless a group has a weight decay.
   /// Patterns are globs: `*` matches any run of characters, `?` one.
   public static func rules(
-    for parameters: Parameters, base: ParameterRule,
+    for parameters: Parameters, base: ParameterRule, exempt: WeightDecayExemption,
     groups: [(pattern: String, learningRate: Double?, weightDecay: Double?)]
   ) -> [ParameterRule] {
     parameters.trained.map { tensor in
       let group = groups.first { Glob($0.pattern).matches(tensor.name) }
-      let decay = isExemptFromDecay(tensor.name) ? 0 : base.weightDecay
+      let isExempt = exempt == .normsAndBiases && isNormOrBias(tensor.name)
+      let decay = isExempt ? 0 : base.weightDecay
       return ParameterRule(
         learningRate: group?.learningRate ?? base.learningRate,
         weightDecay: group?.weightDecay ?? decay)
@@ -144,7 +145,7 @@ extension ParameterRule {
   /// Whether a tensor is a norm or a bias by its name.
   ///
   /// transformers' patterns: `bias`, `layernorm`, `rmsnorm`, `(?:^|\.)norm(?:$|\.)`, `_norm(?:$|\.)`.
-  static func isExemptFromDecay(_ name: String) -> Bool {
+  static func isNormOrBias(_ name: String) -> Bool {
     let name = name.lowercased()
     if ["bias", "layernorm", "rmsnorm"].contains(where: name.contains) { return true }
     return name.split(separator: ".").contains { $0 == "norm" || $0.hasSuffix("_norm") }

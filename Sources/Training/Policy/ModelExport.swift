@@ -66,7 +66,7 @@ public struct ModelExport {
 
   private var provenance: JSONObject {
     let url = source.folder.appendingPathComponent(Provenance.name)
-    guard let text = try? String(contentsOf: url, encoding: .utf8),
+    guard let text = RegularFile.bytes(at: url).map({ String(decoding: $0, as: UTF8.self) }),
       let object = try? JSONValue.parse(text).object
     else { return [:] }
     return object

@@ -46,6 +46,7 @@ extension RunConfiguration {
       rules: ParameterRule.rules(
         for: model.parameters,
         base: ParameterRule(learningRate: learningRate, weightDecay: weightDecay),
+        exempt: weightDecayExempt,
         groups: parameterGroups.map { ($0.match, $0.learningRate, $0.weightDecay) }))
   }
 

@@ -271,4 +271,32 @@ struct ConfigurationTests {
         "run.json5, line 1: parameter_groups says neither learning_rate nor weight_decay for 'a'"
       ])
   }
+
+  @Test("what a run's record doesn't have means what it meant to its program")
+  func olderRecords() throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("grpo-config-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("config.json")
+    func values(_ text: String, isOfRun: Bool = true) throws -> RunConfiguration {
+      try Data(text.utf8).write(to: file)
+      return try ResolvedConfiguration.resolve(
+        options: [:], files: [file.path], isOfRun: isOfRun
+      ).values
+    }
+    let older = try values(#"{"weight_decay": 0.1}"#)
+    #expect(older.weightDecayExempt == .none && !older.continueFinalMessage)
+    let newer = try values(
+      #"{"weight_decay_exempt": "norms_and_biases", "continue_final_message": true}"#)
+    #expect(newer.weightDecayExempt == .normsAndBiases && newer.continueFinalMessage)
+    // A config file by itself, and a run without a record, mean what they mean now.
+    let plain = try values(#"{"weight_decay": 0.1}"#, isOfRun: false)
+    #expect(plain.weightDecayExempt == .normsAndBiases && plain.continueFinalMessage)
+    let retrained = try ResolvedConfiguration.resolve(
+      options: ["weight_decay_exempt": ["norms_and_biases"]],
+      recordedRun: ["weight_decay": .number(0.1)]
+    ).values
+    #expect(retrained.weightDecayExempt == .normsAndBiases && !retrained.continueFinalMessage)
+  }
 }

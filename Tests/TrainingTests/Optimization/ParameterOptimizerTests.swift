@@ -67,6 +67,7 @@ struct ParameterOptimizerTests {
       beta1: 0.8, beta2: 0.95, epsilon: 1e-6, maxGradientNorm: limit)
     let rules = ParameterRule.rules(
       for: parameters, base: ParameterRule(learningRate: 1e-2, weightDecay: 0.1),
+      exempt: .normsAndBiases,
       groups: [
         (pattern: "*norm*", learningRate: nil, weightDecay: 0),
         (pattern: "model.layers.0.*", learningRate: 3e-2, weightDecay: nil),
@@ -131,11 +132,13 @@ struct ParameterOptimizerTests {
   @Test("norms and biases don't decay, unless a group says so")
   func exemptFromDecay() throws {
     let parameters = try SmallPolicy().model.parameters
-    func decays(_ groups: [(pattern: String, learningRate: Double?, weightDecay: Double?)])
-      -> [String: Double]
-    {
+    func decays(
+      _ groups: [(pattern: String, learningRate: Double?, weightDecay: Double?)],
+      exempt: WeightDecayExemption = .normsAndBiases
+    ) -> [String: Double] {
       let rules = ParameterRule.rules(
-        for: parameters, base: ParameterRule(learningRate: 1, weightDecay: 0.1), groups: groups)
+        for: parameters, base: ParameterRule(learningRate: 1, weightDecay: 0.1), exempt: exempt,
+        groups: groups)
       return Dictionary(
         uniqueKeysWithValues: zip(parameters.trained.map(\.name), rules.map(\.weightDecay)))
     }
@@ -144,6 +147,7 @@ struct ParameterOptimizerTests {
     }
     #expect(decays([("model.norm.weight", nil, 0.2)])["model.norm.weight"] == 0.2)
     #expect(decays([("*", 3, nil)])["model.norm.weight"] == 0)
+    #expect(Set(decays([], exempt: .none).values) == [0.1])
   }
 
   @Test(
@@ -158,7 +162,7 @@ struct ParameterOptimizerTests {
       ("model.layers.0.self_attn.sinks", false), ("base.q_proj.lora_A.weight", false),
     ])
   func exemptNames(name: String, isExempt: Bool) {
-    #expect(ParameterRule.isExemptFromDecay(name) == isExempt)
+    #expect(ParameterRule.isNormOrBias(name) == isExempt)
   }
 
   @Test(

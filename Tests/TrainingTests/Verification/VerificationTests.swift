@@ -70,6 +70,10 @@ struct VerificationTests {
   func folder() throws {
     let root = try TemporaryFolder()
     #expect(throws: CheckpointError.self) { try FolderVerification(of: root.url) }
+    // A named pipe that nobody writes to is no record, and is not waited for.
+    for name in ["provenance.json", "trainer.json"] { mkfifo(root[name].path, 0o600) }
+    #expect(throws: CheckpointError.self) { try FolderVerification(of: root.url) }
+    for name in ["provenance.json", "trainer.json"] { unlink(root[name].path) }
     try Data("weights".utf8).write(to: root["model.safetensors"])
     try Data("words".utf8).write(to: root["tokenizer.json"])
     try Provenance.write(["seed": 7], to: root.url)
