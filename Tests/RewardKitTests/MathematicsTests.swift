@@ -38,6 +38,17 @@ extension Scoring {
     #expect(paid.isEmpty, "\(paid)")
   }
 
+  @Test("numbers at the ends of Int trap nothing")
+  func extremes() throws {
+    for answer in [
+      "2e-9223372036854775808", "x^{-9223372036854775808}", "2^{9223372036854775807}",
+      "-9223372036854775808 \\ln 2 + 4611686018427387904 \\ln 4 + 1",
+      "\\frac{\\ln 3}{9223372036854775807} - \\ln 2",
+    ] {
+      #expect(try !judged("\\ln 5", answer).isPaid, "\(answer)")
+    }
+  }
+
   @Test("equality goes both ways for whole numbers, powers and fractions")
   func symmetry() throws {
     for (gold, answer) in MathCases.equal {
