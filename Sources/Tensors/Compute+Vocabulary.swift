@@ -5,7 +5,7 @@
 
 import CKernels
 
-/// What the softmax of rows of logits comes to, a value a row.
+/// What the softmax of rows of logits comes to, a value per row.
 public struct LogitStatistics: Equatable, Sendable {
   /// log Σ e^z.
   public var logSumExp: [Float] = []

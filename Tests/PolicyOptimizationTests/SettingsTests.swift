@@ -26,7 +26,9 @@ struct ObjectiveKeyTests {
     case .integer: other = 3
     case .boolean: other = .bool(key.defaultValue == .bool(false))
     case .choice(let names):
-      other = .string(names.last(where: { .string($0) != key.defaultValue }) ?? "")
+      // `true` and `false` are other words for names, which are written.
+      other = .string(
+        names.last { .string($0) != key.defaultValue && !["true", "false"].contains($0) } ?? "")
     case .optionalChoice(let names): other = .string(names[0])
     }
     try key.set(other, in: &settings)

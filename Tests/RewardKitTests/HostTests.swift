@@ -58,7 +58,7 @@ import Testing
     let expected: [(String, String?)] = [
       ("crash", "signal 11"), ("good", nil), ("exit", "status 3"), ("hang", "longer than the 3 s"),
       ("garbage", "no JSON"), ("silent id", "without an \"id\""), ("wrong id", "not asked"),
-      ("good", nil), ("word", "no number"), ("nan", "no JSON"), ("steps", "must ascend"),
+      ("good", nil), ("word", "not a number"), ("nan", "no JSON"), ("steps", "must ascend"),
       ("beyond", "6 Unicode scalars"), ("error", "judge is down"), ("close", "standard output"),
       ("long", "4 MiB"), ("stderr", nil), ("good", nil),
     ]

@@ -379,15 +379,15 @@ struct AttentionTests {
     }
     let h: Float = 1.0 / 512
     for index in stride(from: 0, to: group.rows * c.keyWidth, by: 7) {
-      func slope(_ change: (inout ([Float], [Float], [Float]), Float) -> Void) -> Double {
+      func derivative(_ change: (inout ([Float], [Float], [Float]), Float) -> Void) -> Double {
         var (up, down) = (values, values)
         change(&up, h)
         change(&down, -h)
         return (loss(up.0, up.1, up.2) - loss(down.0, down.1, down.2)) / Double(2 * h)
       }
-      #expect(abs(slope { $0.0[index] += $1 } - gradient.dq[index]) < 1e-3)
-      #expect(abs(slope { $0.1[index] += $1 } - gradient.dk[index]) < 1e-3)
-      #expect(abs(slope { $0.2[index] += $1 } - gradient.dv[index]) < 1e-3)
+      #expect(abs(derivative { $0.0[index] += $1 } - gradient.dq[index]) < 1e-3)
+      #expect(abs(derivative { $0.1[index] += $1 } - gradient.dk[index]) < 1e-3)
+      #expect(abs(derivative { $0.2[index] += $1 } - gradient.dv[index]) < 1e-3)
     }
   }
 

@@ -18,8 +18,8 @@ func expectGradient(
       moved[index] += offset
       return zip(evaluate(moved), projection).reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }
-    let slope = (value(step) - value(-step)) / Double(2 * step)
-    #expect(abs(slope - Double(gradient[index])) < 2e-3 * Double(size) + 1e-3, name)
+    let derivative = (value(step) - value(-step)) / Double(2 * step)
+    #expect(abs(derivative - Double(gradient[index])) < 2e-3 * Double(size) + 1e-3, name)
   }
 }
 

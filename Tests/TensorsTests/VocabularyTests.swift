@@ -94,8 +94,8 @@ struct VocabularyTests {
             moved, ids: all, inverseTemperature: Double(inverseTemperature), target: target)
           return Double(dLogProbability) * r.logProbability + Double(dEntropy) * r.entropy
         }
-        let slope = (loss(1.0 / 64) - loss(-1.0 / 64)) * 32
-        #expect(abs(slope - expected[id]) < 1e-4)
+        let derivative = (loss(1.0 / 64) - loss(-1.0 / 64)) * 32
+        #expect(abs(derivative - expected[id]) < 1e-4)
       }
     }
   }

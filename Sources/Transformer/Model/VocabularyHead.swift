@@ -4,7 +4,7 @@ import Tensors
 /// What the policy says of tokens: natural logarithms and nats, under the distribution they were
 /// drawn from.
 public struct TokenStatistics: Sendable {
-  /// log π(token), one a token.
+  /// log π(token), one per token.
   public var logProbabilities: [Float]
   /// Entropy of the distribution before the token, nats.
   public var entropies: [Float]

@@ -87,13 +87,13 @@ struct WholeModelGradientTests {
       let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
       #expect(norm > 0, "\(tensor.name) has no gradient")
       let direction = Self.direction(count: gradient.count, stream: index)
-      let slope = zip(gradient, direction).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+      let derivative = zip(gradient, direction).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
       let measured = Self.difference(of: tensor, along: direction) { loss.value(scoring) }
       // The loss is a sum of about 80 float32 numbers, each good to 1e-6: 1e-5 over 2h = 0.04.
-      let size = max(abs(slope), norm / Double(gradient.count).squareRoot())
+      let size = max(abs(derivative), norm / Double(gradient.count).squareRoot())
       #expect(
-        abs(measured - slope) <= 4e-3 * size + 1e-3,
-        "\(tensor.name): \(slope) against \(measured)")
+        abs(measured - derivative) <= 4e-3 * size + 1e-3,
+        "\(tensor.name): \(derivative) against \(measured)")
     }
   }
 
