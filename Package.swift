@@ -19,7 +19,7 @@ let package = Package(
   ],
   targets: [
     // The program: parse, call, exit.
-    .executableTarget(name: "grpo", dependencies: ["Commands"], swiftSettings: swift),
+    .executableTarget(name: "grpo", dependencies: ["Commands", "RewardKit"], swiftSettings: swift),
     .target(
       name: "Commands",
       dependencies: [

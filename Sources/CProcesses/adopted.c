@@ -2,7 +2,8 @@
 //
 // Such an orphan is told from this process's other children by its session. Supervisors and workers
 // begin sessions of their own, and no process can come back to an older one; other children (a
-// compiler, say) share this process's.
+// compiler, say) share this process's. Only a process that is the program's own inherits: within a test
+// runner, orphans of others would stay as zombies that its own waiting for any child never gets past.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -20,10 +21,15 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pid_t supervisors[CAPACITY];
 static int supervisors_count;
 
-void begin_starting(void) {
+static int inherits;
+
+void cprocesses_inherit_orphans(void) {
   pthread_mutex_lock(&lock);
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  inherits = prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+  pthread_mutex_unlock(&lock);
 }
+
+void begin_starting(void) { pthread_mutex_lock(&lock); }
 
 void end_starting(pid_t supervisor) {
   if (supervisor > 0 && supervisors_count < CAPACITY) supervisors[supervisors_count++] = supervisor;
@@ -63,7 +69,7 @@ void cprocesses_kill_adopted(void) {
   if (!children) return;
   pthread_mutex_lock(&lock);
   // A supervisor is known until it is reaped; with the table full none may be taken for an orphan.
-  if (supervisors_count < CAPACITY)
+  if (inherits && supervisors_count < CAPACITY)
     for (int round = 0; round < ROUNDS && kill_orphans(children, children + CAPACITY) > 0; round++)
       usleep(REST_MICROSECONDS);
   pthread_mutex_unlock(&lock);

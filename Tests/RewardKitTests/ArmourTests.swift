@@ -32,31 +32,6 @@ import Testing
     #expect(processes(mentioning: folder.url.path).isEmpty)
   }
 
-  @Test("a plugin that kills its supervisor leaves nothing behind, a setsid grandchild neither")
-  func killedSupervisor() throws {
-    let folder = try PluginFolder()
-    let marker = folder.url.path + "/sleeper.py"
-    _ = try folder.file("sleeper.py", "import time\ntime.sleep(600)\n")
-    let path = try folder.plugin(
-      """
-      if text == "kill":
-          for _ in range(3):
-              if os.fork() == 0:
-                  os.setsid()
-                  if os.fork() == 0: os.execv(sys.executable, [sys.executable, "\(marker)"])
-                  os.execv(sys.executable, [sys.executable, "\(marker)"])
-          time.sleep(0.2)
-          os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)
-      reply(id=rid, score=1)
-      """)
-    let suite = try suite([["use": .string(path), "failure_limit": 1]])
-    let scored = try suite.score([request(0, "kill"), request(1, "good")])
-    #expect(scored[0].error?.contains("its supervisor was killed") == true, "\(scored[0].outcomes)")
-    #expect(scored[1].total == 1)
-    suite.shutDown()
-    #expect(processes(mentioning: folder.url.path).isEmpty)
-  }
-
   @Test("a program that is run to its end is ended when it is cancelled, with all that it started")
   func supervisedProgram() throws {
     let folder = try PluginFolder()

@@ -78,7 +78,11 @@ int32_t cprocesses_reap(int32_t supervisor);
 // Sends SIGKILL to a supervisor that doesn't answer.
 void cprocesses_kill(int32_t supervisor);
 
-// Kills what was left to this process by supervisors that died, with all its descendants.
+// Makes this process the sub-reaper of last resort: for the program's own process, at its start.
+void cprocesses_inherit_orphans(void);
+
+// Kills what was left to this process by supervisors that died, with all its descendants; nothing where
+// it doesn't inherit.
 void cprocesses_kill_adopted(void);
 
 // Blocks SIGPIPE in the calling thread, so that writing to a closed pipe is EPIPE.
