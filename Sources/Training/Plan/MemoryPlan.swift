@@ -84,7 +84,7 @@ public struct MemoryPlan: Sendable {
       Item(name: "keys and values", bytes: blocks *| model.cacheBytesPerBlock),
       Item(
         name: "activations, sampling",
-        bytes: 4 *| rows *| (costs.savedOfLargestLayer +| model.hiddenSize)),
+        bytes: 4 *| rows *| (costs.savedInTurn +| model.hiddenSize)),
       Item(name: "logits, sampling", bytes: 4 *| atOnce *| model.vocabularySize),
     ]
   }
@@ -96,7 +96,7 @@ public struct MemoryPlan: Sendable {
     let rows = batch.rows
     let kept =
       demand.cut.recomputesActivations
-      ? model.layerCount *| costs.layerInput +| costs.savedOfLargestLayer
+      ? model.layerCount *| costs.layerInput +| costs.savedInTurn
       : costs.savedOfLayers.saturatingSum
     // The stream after the last layer and its gradient stand beside the parts' scratch.
     let backward = costs.backwardScratch +| costs.passingKeysAndValues +| 2 *| model.hiddenSize
@@ -115,7 +115,7 @@ public struct MemoryPlan: Sendable {
     if demand.hasReference {
       // The reference scores with a layer's activations and a head of its own.
       let passing =
-        costs.savedOfLargestLayer +| costs.forwardScratch +| costs.passingKeysAndValues
+        costs.savedInTurn +| costs.forwardScratch +| costs.passingKeysAndValues
         +| model.hiddenSize
       items.append(
         Item(

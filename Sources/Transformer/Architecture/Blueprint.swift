@@ -23,6 +23,8 @@ struct Blueprint: Sendable {
   let scratch: [ScratchDeclaration]
   /// The rotations of all layers.
   let rotations: [Rotation]
+  /// The routers of the layers that have experts, from the first up.
+  let routers: [ExpertRouting]
   let layers: [Layer]
   let embedding: ParameterID
   let finalNorm: Norm
@@ -47,6 +49,7 @@ struct Blueprint: Sendable {
     adapterTensors = declaration.adapterTensors
     scratch = declaration.scratch
     rotations = declaration.rotations
+    routers = declaration.routers
   }
 
   private static func layer(
@@ -67,6 +70,9 @@ struct Blueprint: Sendable {
     return Layer(
       blocks: [attention, feedForward], attention: made, savedColumns: declaration.savedColumns)
   }
+
+  /// How many experts a token is sent to, all layers together.
+  var routeWidth: Int { routers.reduce(0) { $0 + $1.chosenCount } }
 
   /// Floating-point operations of a token's forward pass that sees `context` positions, the head aside.
   func flops(context: Int) -> Int {

@@ -1,3 +1,6 @@
+import Rollouts
+import Tensors
+
 /// What the parts of a model declare, from the embedding up: tensors, slots, rotations.
 ///
 /// A part's initialiser declares and keeps what it was given for each declaration; nothing else knows a part's shape.
@@ -13,6 +16,8 @@ struct Declaration {
   private(set) var savedColumns: [Int] = []
   private(set) var scratch: [ScratchDeclaration] = []
   private(set) var rotations: [Rotation] = []
+  /// The routers from the first layer up.
+  private(set) var routers: [ExpertRouting] = []
 
   init(adapter: AdapterConfiguration?) { self.adapter = adapter }
 
@@ -41,16 +46,25 @@ struct Declaration {
   private mutating func lowRankAdapter(
     of layer: String, inputs: Int, outputs: Int
   ) -> LowRankAdapter? {
+    guard let adapter,
+      let (a, b) = adapterTensors(of: layer, inputs: inputs, outputs: outputs)
+    else { return nil }
+    return LowRankAdapter(
+      a: a, b: b, rank: adapter.rank, scale: adapter.scale, reduced: saved(adapter.rank),
+      dReduced: scratch("an adapter's gradient", adapter.rank, isBackward: true))
+  }
+
+  /// A [r, inputs] and B [outputs, r] of a layer, where it is adapted.
+  mutating func adapterTensors(
+    of layer: String, inputs: Int, outputs: Int
+  ) -> (a: ParameterID, b: ParameterID)? {
     guard let adapter, adapter.adapts(layer) else { return nil }
     let first = adapterTensors.count
     adapterTensors += [
       TensorSpecification(AdapterConfiguration.tensorA(of: layer), [adapter.rank, inputs]),
       TensorSpecification(AdapterConfiguration.tensorB(of: layer), [outputs, adapter.rank]),
     ]
-    return LowRankAdapter(
-      a: .adapter(first), b: .adapter(first + 1), rank: adapter.rank, scale: adapter.scale,
-      reduced: saved(adapter.rank),
-      dReduced: scratch("an adapter's gradient", adapter.rank, isBackward: true))
+    return (.adapter(first), .adapter(first + 1))
   }
 
   /// A norm of rows, or of each of their segments.
@@ -68,20 +82,33 @@ struct Declaration {
   mutating func beginLayer() { savedColumns = [] }
 
   /// A slot that the layer's backward pass reads.
-  mutating func saved(_ columns: Int) -> Slot {
-    savedColumns.append(columns)
-    return Slot(lifetime: .saved, index: savedColumns.count - 1, columns: columns)
+  /// - Parameter rowsPerToken: How many rows of `columns` numbers a token has.
+  mutating func saved(_ columns: Int, rowsPerToken: Int = 1) -> Slot {
+    savedColumns.append(columns *| rowsPerToken)
+    return Slot(
+      lifetime: .saved, index: savedColumns.count - 1, columns: columns, rowsPerToken: rowsPerToken)
   }
 
   /// A slot that lasts while a part runs; parts that ask for one name share the memory, in turn.
-  mutating func scratch(_ name: String, _ columns: Int, isBackward: Bool = false) -> Slot {
+  mutating func scratch(
+    _ name: String, _ columns: Int, rowsPerToken: Int = 1, isBackward: Bool = false
+  ) -> Slot {
     let index = scratch.firstIndex { $0.name == name } ?? scratch.count
     if index == scratch.count {
       scratch.append(ScratchDeclaration(name: name, columns: 0, isBackward: isBackward))
     }
-    scratch[index].columns = max(scratch[index].columns, columns)
+    scratch[index].columns = max(scratch[index].columns, columns *| rowsPerToken)
     scratch[index].isBackward = scratch[index].isBackward && isBackward
-    return Slot(lifetime: .scratch, index: index, columns: columns)
+    return Slot(
+      lifetime: .scratch, index: index, columns: columns, rowsPerToken: rowsPerToken)
+  }
+
+  // MARK: Experts
+
+  /// Where a router's choices stand among those of all layers.
+  mutating func router(_ rule: ExpertRouting) -> Int {
+    routers.append(rule)
+    return routers.dropLast().reduce(0) { $0 + $1.chosenCount }
   }
 
   // MARK: Positions

@@ -44,13 +44,15 @@ struct LayerRun {
   let cache: KeyValueBlocks
   /// What the layer keeps for its backward pass.
   let saved: SlotMemory
+  /// Where routers write what they choose.
+  var routes: RouteRecord?
 
   var compute: Compute { model.compute }
   var parameters: Parameters { model.parameters }
   var rows: Int { tokens.count }
 
   /// Room in a slot for all rows, with whatever it held.
-  func reserve(_ slot: Slot) -> Tensor { memory(slot).reserve(slot, rows: rows) }
+  func reserve(_ slot: Slot) -> Tensor { memory(slot).reserve(slot, tokens: rows) }
 
   /// What was last reserved in a slot.
   subscript(slot: Slot) -> Tensor { memory(slot).tensor(slot) }
@@ -66,4 +68,11 @@ struct LayerRun {
       x, heads: heads, positions: tokens.positions, by: model.rotaryTables[rotation],
       pairs: model.blueprint.rotations[rotation].pairs, inverse: inverse)
   }
+}
+
+/// The routes of rows as they pass through the layers.
+final class RouteRecord {
+  var table: RouteTable
+
+  init(rows: Int, width: Int) { table = RouteTable(rows: rows, width: width) }
 }

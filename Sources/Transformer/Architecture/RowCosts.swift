@@ -7,6 +7,8 @@ import Tensors
 public struct RowCosts: Sendable, Equatable {
   /// What each layer keeps for its backward pass, its input included.
   public let savedOfLayers: [Int]
+  /// What a layer's slots take where all layers use them in turn: in each the most that any layer keeps in it.
+  public let savedInTurn: Int
   /// A layer's input: what it keeps where the backward pass runs it again.
   public let layerInput: Int
   /// What parts need while they run forward, shared by all layers.
@@ -16,11 +18,13 @@ public struct RowCosts: Sendable, Equatable {
   /// The keys and values of rows that pass through once, shared by all layers of one shape.
   public let passingKeysAndValues: Int
 
-  /// The most that a layer keeps.
-  public var savedOfLargestLayer: Int { savedOfLayers.max() ?? 0 }
-
   init(_ blueprint: Blueprint) {
     savedOfLayers = blueprint.layers.map { $0.savedColumns.saturatingSum }
+    let slots = blueprint.layers.map(\.savedColumns.count).max() ?? 0
+    savedInTurn =
+      (0..<slots).map { slot in
+        blueprint.layers.map { slot < $0.savedColumns.count ? $0.savedColumns[slot] : 0 }.max() ?? 0
+      }.saturatingSum
     layerInput = blueprint.design.hiddenSize
     func sum(_ isBackward: Bool) -> Int {
       blueprint.scratch.filter { $0.isBackward == isBackward }.reduce(0) { $0 + $1.columns }

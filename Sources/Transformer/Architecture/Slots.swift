@@ -1,6 +1,6 @@
 import Tensors
 
-/// A matrix with a row for each token that a part fills while it runs.
+/// A matrix with a row, or several, for each token that a part fills while it runs.
 ///
 /// A part declares its slots, and has memory for nothing else: what a layer keeps, what all layers share and what the
 /// memory plan counts are one list.
@@ -17,11 +17,14 @@ struct Slot: Sendable {
   /// Its place among the layer's saved slots, or among the model's scratch.
   let index: Int
   let columns: Int
+  /// How many rows a token has: one for each expert that it is sent to, where rows are sorted by expert.
+  var rowsPerToken = 1
 }
 
-/// Scratch that layers share under a name; it is as wide as the widest that asks for it.
+/// Scratch that layers share under a name; it is as large as the largest that asks for it.
 struct ScratchDeclaration: Sendable {
   var name: String
+  /// Numbers for each token.
   var columns: Int
   /// Whether only the backward pass needs it.
   var isBackward: Bool
@@ -39,9 +42,9 @@ final class SlotMemory {
     memory = [TensorScratch()] + other.memory.dropFirst()
   }
 
-  /// Room for rows, with whatever it held.
-  func reserve(_ slot: Slot, rows: Int) -> Tensor {
-    memory[slot.index].reserve(rows: rows, columns: slot.columns)
+  /// Room for tokens' rows, with whatever it held.
+  func reserve(_ slot: Slot, tokens: Int) -> Tensor {
+    memory[slot.index].reserve(rows: tokens * slot.rowsPerToken, columns: slot.columns)
   }
 
   /// What was reserved last.

@@ -34,12 +34,16 @@ public enum TensorRole: Sendable, Hashable {
   case scale(initially: Float)
   /// What is added to a product.
   case bias
+  /// A matrix whose outputs are gates or choices, which LoRA leaves alone.
+  case router
+  /// What is added to experts' scores where they are chosen: no gradient reaches it.
+  case selectionBias
 
   /// Whether weight decay shrinks it: matrices, as the field does it, and no norms and biases.
   public var decays: Bool {
     switch self {
-    case .embedding, .product, .residualProduct, .head: true
-    case .scale, .bias: false
+    case .embedding, .product, .residualProduct, .head, .router: true
+    case .scale, .bias, .selectionBias: false
     }
   }
 

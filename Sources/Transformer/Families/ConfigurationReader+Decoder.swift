@@ -166,13 +166,18 @@ extension ConfigurationReader {
     activation: Activation = .silu
   ) -> GatedFeedForward.Design {
     let intermediateSize = integer("intermediate_size", in: 1...Limits.intermediateSize)
-    let names = Self.names(of: activation)
-    if let name = string(key), !names.contains(name) {
-      note(key, "expected '\(names[0])', found \(quoted(name))")
-    }
+    requireActivation(activation, key: key)
     return GatedFeedForward.Design(
       hiddenSize: sizes.hiddenSize, intermediateSize: intermediateSize, hasBias: hasBias,
       activation: activation)
+  }
+
+  /// Notes an activation that is not the family's.
+  mutating func requireActivation(_ activation: Activation, key: String) {
+    let names = Self.names(of: activation)
+    if let name = string(key), !names.contains(name), !isFaulty(key) {
+      note(key, "expected '\(names[0])', found \(quoted(name))")
+    }
   }
 
   /// Transformers' names of an activation, the commonest first.

@@ -48,17 +48,21 @@ public final class LanguageModel {
   ///   - caches: The keys and values of each layer.
   ///   - kept: The activations of each layer; one entry where nothing is kept.
   ///   - stream: The residual stream after the last layer, [R, C].
+  /// - Returns: Where the rows were sent, for a model with experts.
+  @discardableResult
   func runLayers(
     _ tokens: TokenRows, caches: [KeyValueBlocks], keeping kept: [SlotMemory],
     into stream: TensorScratch
-  ) {
+  ) -> RouteTable? {
+    let width = blueprint.routeWidth
+    let routes = width > 0 ? RouteRecord(rows: tokens.count, width: width) : nil
     let highest = Int(tokens.positions.max() ?? 0)
     for table in rotaryTables { table.reserve(positions: highest + 1) }
     let layers = blueprint.layers
     func run(_ index: Int) -> LayerRun {
       LayerRun(
         model: self, tokens: tokens, cache: caches[index],
-        saved: kept[kept.count == 1 ? 0 : index])
+        saved: kept[kept.count == 1 ? 0 : index], routes: routes)
     }
     func input(of index: Int) -> Tensor {
       index == layers.count
@@ -69,6 +73,7 @@ public final class LanguageModel {
     for (index, layer) in layers.enumerated() {
       forward(layer, run(index), into: input(of: index + 1))
     }
+    return routes?.table
   }
 
   /// x₀ = s · E[token], [R, C].

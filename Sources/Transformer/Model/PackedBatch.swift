@@ -53,6 +53,8 @@ struct TokenRows {
   var attention = AttentionPlan()
   /// The rows of each group, for the backward pass of attention; none while sampling.
   var groups: [PackedGroup] = []
+  /// Where rows are sent whatever the routers would choose; nil where these choose.
+  var givenRoutes: RouteTable?
 
   /// How many rows there are.
   var count: Int { tokens.count }
@@ -88,6 +90,12 @@ public struct PackedBatch {
   /// Lays out groups.
   public init(_ inputs: [TokenGroup]) {
     for input in inputs { append(input) }
+  }
+
+  /// Where rows are sent whatever the routers would choose, a row for each of the batch's; nil where these choose.
+  public var givenRoutes: RouteTable? {
+    get { rows.givenRoutes }
+    set { rows.givenRoutes = newValue }
   }
 
   /// How many rows there are.

@@ -86,13 +86,13 @@ extension Parameters {
       let stream = Philox(seed: seed, purpose: .initialisation, step: index)
       let count = tensor.storage.count
       switch tensor.role {
-      case .embedding, .product, .head:
+      case .embedding, .product, .head, .router:
         tensor.storage.fill(from: stream.normals(count, deviation: base))
       case .residualProduct:
         tensor.storage.fill(from: stream.normals(count, deviation: residual))
       case .scale(let initial):
         tensor.storage.fill(from: [Float](repeating: initial, count: count))
-      case .bias: break
+      case .bias, .selectionBias: break
       }
     }
   }

@@ -17,6 +17,8 @@ public final class TrainingPass {
   private let stream = TensorScratch()
   private let dStream = TensorScratch()
   private let blocks = PassingBlocks()
+  /// Where the rows of the last forward pass were sent, for a model with experts.
+  public private(set) var routes: RouteTable?
   private var current: (batch: PackedBatch, distribution: Distribution)?
 
   /// Makes a pass of a model, with gradients of its own.
@@ -37,7 +39,7 @@ public final class TrainingPass {
   public func forward(
     _ batch: PackedBatch, under distribution: Distribution = Distribution()
   ) -> TokenStatistics {
-    model.runLayers(
+    routes = model.runLayers(
       batch.rows, caches: blocks.reserve(batch.blockCount, for: model.blueprint), keeping: saved,
       into: stream)
     current = (batch, distribution)

@@ -17,6 +17,8 @@ struct GatedFeedForward: FeedForwardPart {
     var hiddenSize: Int
     var intermediateSize: Int
     var hasBias = false
+    /// Put before the names of its tensors, with a dot.
+    var name = "mlp"
     var activation = Activation.silu
     /// Whether W_gate and W_up are one tensor, `gate_up_proj`, the outputs of the gate first.
     var isFused = false
@@ -38,7 +40,7 @@ struct GatedFeedForward: FeedForwardPart {
     let (inner, outer) = (design.intermediateSize, design.hiddenSize)
     entrance = Entrance(design, &declaration)
     down = declaration.linear(
-      "mlp.down_proj", inputs: inner, outputs: outer, hasBias: design.hasBias,
+      design.name + ".down_proj", inputs: inner, outputs: outer, hasBias: design.hasBias,
       role: .residualProduct)
     hidden = declaration.scratch("hidden", inner)
     dHidden = declaration.scratch("gradient of hidden", inner, isBackward: true)
@@ -84,7 +86,7 @@ private enum Entrance: Sendable {
     let (inner, outer) = (design.intermediateSize, design.hiddenSize)
     func linear(_ name: String, _ outputs: Int, _ declaration: inout Declaration) -> Linear {
       declaration.linear(
-        "mlp.\(name)", inputs: outer, outputs: outputs, hasBias: design.hasBias)
+        "\(design.name).\(name)", inputs: outer, outputs: outputs, hasBias: design.hasBias)
     }
     if design.isFused {
       let map = linear("gate_up_proj", 2 * inner, &declaration)

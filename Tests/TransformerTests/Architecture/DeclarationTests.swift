@@ -25,7 +25,7 @@ struct DeclarationTests {
       let layers = model.configuration.layerCount
       let expected =
         recomputes
-        ? (layers - 1) * costs.layerInput + costs.savedOfLargestLayer
+        ? (layers - 1) * costs.layerInput + costs.savedInTurn
         : costs.savedOfLayers.reduce(0, +)
       #expect(saved == batch.rowCount * expected)
       let scratch = model.scratch.memory.reduce(0) { $0 + $1.capacity }

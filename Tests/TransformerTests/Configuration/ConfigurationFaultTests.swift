@@ -80,7 +80,7 @@ struct ConfigurationFaultTests {
     "What is sound but not supported is refused by name",
     arguments: [
       (["model_type": "gemma3"], "it takes images"),
-      (["model_type": "mixtral"], "mixture of experts"),
+      (["model_type": "dbrx"], "mixture of experts"),
       (["model_type": "my\u{1B}[31m"], "'my\\u{1B}[31m'"),
       (["architectures": ["LlamaForSequenceClassification"]], "LlamaForSequenceClassification"),
       (["quantization_config": ["quant_method": "gptq"]], "'gptq'"),

@@ -16,7 +16,8 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
   var testDescription: String { name }
 
   static let all = [
-    llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed, gemma2, gemma3, phi3,
+    llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed, gemma2, gemma3, phi3, experts,
+    sharedExpert, sigmoidExperts,
   ]
 
   static let llama = SmallModel(
@@ -57,6 +58,50 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
       "sliding_window": 21, "sliding_window_pattern": 2, "query_pre_attn_scalar": 4,
       "rope_local_base_freq": 50, "num_key_value_heads": 1,
     ])
+
+  /// Experts on the second layer alone, weights normalised over the chosen.
+  static let experts = SmallModel(
+    "routed experts", "qwen3_moe",
+    [
+      "num_experts": 7, "num_experts_per_tok": 3, "moe_intermediate_size": 19,
+      "norm_topk_prob": true, "decoder_sparse_step": 2,
+    ])
+
+  /// A shared expert behind a gate, weights that are not normalised, and a norm behind the part.
+  static var sharedExpert: SmallModel {
+    var model = experts
+    model.name = "a shared expert behind a gate"
+    model.json["norm_topk_prob"] = false
+    model.change = { design in
+      design.changeExperts {
+        $0.shared = GatedFeedForward.Design(
+          hiddenSize: $0.hiddenSize, intermediateSize: 23, name: "mlp.shared_expert")
+        $0.sharedGate = "mlp.shared_expert_gate"
+      }
+      design.layers[1].aroundFeedForward.normAfter = NormDesign(
+        name: "after_mlp_norm", columns: design.hiddenSize, epsilon: 1e-4)
+    }
+    return model
+  }
+
+  /// Sigmoid scores with a selection bias, groups, a shared expert without a gate: DeepSeek V3's.
+  static var sigmoidExperts: SmallModel {
+    var model = experts
+    model.name = "sigmoid routing in groups, biased"
+    model.json["num_experts"] = 8
+    model.json["decoder_sparse_step"] = 1
+    model.change = { design in
+      design.changeExperts {
+        $0.routing.scores = .sigmoid
+        $0.routing.groups = .init(count: 4, chosen: 2, addsTopTwo: true)
+        $0.routing.scale = 1.5
+        $0.hasSelectionBias = true
+        $0.shared = GatedFeedForward.Design(
+          hiddenSize: $0.hiddenSize, intermediateSize: 50, name: "mlp.shared_experts")
+      }
+    }
+    return model
+  }
 
   /// Norms around one before and after the parts, multipliers everywhere, neighbours rotated in a part of each head.
   static var framed: SmallModel {
@@ -117,6 +162,7 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
     let keyValueHeads = integer(1...3, 0)
     let families = [
       "llama", "qwen2", "qwen3", "mistral", "smollm3", "olmo2", "gemma2", "gemma3_text", "phi3",
+      "qwen3_moe",
     ]
     let family = families[integer(0...families.count - 1, 1)]
     self.init(
@@ -132,6 +178,9 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
         "tie_word_embeddings": .bool(integer(0...1, 8) == 1),
         "sliding_window": .integer(Int64(integer(1...60, 9))),
         "use_sliding_window": true,
+        "num_experts": .integer(Int64(integer(4...20, 10))),
+        "num_experts_per_tok": .integer(Int64(integer(1...4, 11))),
+        "moe_intermediate_size": .integer(Int64(integer(1...60, 12))),
       ])
   }
 
@@ -168,6 +217,14 @@ extension SmallModel {
 }
 
 extension ModelDesign {
+  fileprivate mutating func changeExperts(_ change: (inout RoutedExperts.Design) -> Void) {
+    for layer in layers.indices {
+      guard var design = layers[layer].feedForward as? RoutedExperts.Design else { continue }
+      change(&design)
+      layers[layer].feedForward = design
+    }
+  }
+
   fileprivate mutating func changeAttention(
     _ layer: Int, _ change: (inout GroupedQueryAttention.Design) -> Void
   ) {
