@@ -24,13 +24,13 @@ let package = Package(
       name: "Commands",
       dependencies: [
         "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
-        "BuiltInRewards", "TrajectoryStore", "Rollouts",
+        "BuiltInRewards", "TrajectoryStore", "Processes", "Rollouts",
       ], swiftSettings: swift),
     .target(
       name: "Training",
       dependencies: [
         "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
-        "BuiltInRewards", "TrajectoryStore", "Rollouts",
+        "BuiltInRewards", "TrajectoryStore", "Processes", "Rollouts",
       ], swiftSettings: swift),
 
     // Libraries, each ignorant of what the others are about.
@@ -61,6 +61,8 @@ let package = Package(
       name: "grpo-http-reward", dependencies: ["RewardKit"], path: "Rewards/HTTP",
       swiftSettings: swift),
     .target(name: "TrajectoryStore", dependencies: ["Rollouts", "CSQLite"], swiftSettings: swift),
+    // Several processes as ranks of one run, over an MPI library that is found at run time.
+    .target(name: "Processes", dependencies: ["Tensors", "CMessagePassing"], swiftSettings: swift),
     .target(
       name: "Rollouts", resources: [.embedInCode("Datasets/convert_rows.py")],
       swiftSettings: swift),
@@ -68,16 +70,20 @@ let package = Package(
     // C: numerical kernels and process control; system libraries.
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m")]),
     .target(name: "CProcesses"),
+    .target(name: "CMessagePassing", linkerSettings: [.linkedLibrary("dl")]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
     // Tests mirror the sources; EndToEndTests runs the built command.
     .target(
-      name: "TestSupport", dependencies: ["Rollouts"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Processes", "Rollouts"], path: "Tests/TestSupport",
       swiftSettings: swift),
     .testTarget(
       name: "RolloutsTests", dependencies: ["Rollouts", "TestSupport"], swiftSettings: tests),
+    .testTarget(
+      name: "ProcessesTests", dependencies: ["Processes", "Tensors", "TestSupport"],
+      swiftSettings: tests),
     .testTarget(
       name: "PolicyOptimizationTests", dependencies: ["PolicyOptimization", "TestSupport"],
       swiftSettings: tests),

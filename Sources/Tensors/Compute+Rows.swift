@@ -239,12 +239,34 @@ extension Compute {
 
   // MARK: - Sums
 
+  /// How many values are summed in one go: sums over more are sums of such blocks, in order.
+  public static let sumBlock = 4096
+
+  /// How many blocks a number of values makes.
+  public static func sumBlocks(_ count: Int) -> Int { (count + sumBlock - 1) / sumBlock }
+
+  /// Σ x² of each block of a contiguous tensor, in double precision: their sum in order is `squaredNorm`.
+  public func squaredNorms(_ x: Tensor) -> [Double] {
+    let (count, values) = (sharedCount(x), x.start)
+    let blocks = Self.sumBlocks(count)
+    return [Double](unsafeUninitializedCapacity: blocks) { sums, written in
+      parallelRanges(blocks, cost: Double(Self.sumBlock) * 0.25) { begin, end in
+        for index in begin..<end {
+          let start = index * Self.sumBlock
+          let part = min(Self.sumBlock, count - start)
+          sums[index] = kernels.pointee.dot(values + start, values + start, part)
+        }
+      }
+      written = blocks
+    }
+  }
+
   /// Σ a·b in double precision, over fixed parts of 4096 values, of contiguous tensors.
   public func dot(_ a: Tensor, _ b: Tensor) -> Double {
     let count = sharedCount(a, b)
     let (left, right) = (a.start, b.start)
-    let part = 4096
-    let parts = (count + part - 1) / part
+    let part = Self.sumBlock
+    let parts = Self.sumBlocks(count)
     guard parts > 1 else { return kernels.pointee.dot(left, right, count) }
     return withUnsafeTemporaryAllocation(of: Double.self, capacity: parts) { sums in
       parallelRanges(parts, cost: Double(part) * 0.25) { begin, end in

@@ -267,6 +267,18 @@ struct RowsTests {
     #expect(isSame)
   }
 
+  @Test(arguments: [0, 1, 4095, 4096, 4097, 20_000]) func blocksAddUpToTheSquaredNorm(count: Int) {
+    let compute = Compute(threads: 2)
+    let x = Tensor((0..<count).map { Float(($0 * 7919) % 1013) * 0.37 - 150 })
+    let blocks = compute.squaredNorms(x)
+    #expect(blocks.count == Compute.sumBlocks(count))
+    #expect(blocks.reduce(0, +) == compute.squaredNorm(x))
+    for (index, sum) in blocks.enumerated() {
+      let start = index * Compute.sumBlock
+      #expect(sum == compute.squaredNorm(x.elements(start..<min(count, start + Compute.sumBlock))))
+    }
+  }
+
   @Test("sums in double precision do not depend on threads or table")
   func sums() {
     let (a, b) = (TestValues.normal(50_001, stream: 46), TestValues.normal(50_001, stream: 47))

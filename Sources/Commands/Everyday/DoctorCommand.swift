@@ -16,6 +16,10 @@ struct DoctorCommand: Command {
         With --verify it computes the SHA-256 of a folder's files again and compares them with those \
         recorded when they were written; exit 1 where one is damaged or missing. With --same it compares two runs \
         byte for byte: metrics outside time/, weights, optimiser; exit 1 names the first difference.
+
+        With --mpi, under mpirun or srun, it says what the ranks of a run would find: the MPI library, the \
+        hosts, the processors that each rank is bound to, the time of a message and the bandwidth, and that what \
+        arrives is what was sent. Another library than the launcher's is exit 2.
         """,
       positionals: [
         PositionalSpecification("RUN2", .path, help: "the second run of --same", isRequired: false)
@@ -27,11 +31,13 @@ struct DoctorCommand: Command {
         OptionSpecification(
           "same", .path, valueName: "RUN",
           help: "compare this run with a second, given after it", repeats: true),
+        .flag("mpi", help: "join the ranks that a launcher started, and say how they stand"),
         .json,
       ],
       examples: [
         .init("grpo doctor", "a report to paste into an issue"),
         .init("grpo doctor --same RUN1 RUN2", "are two runs identical, and if not, where first?"),
+        .init("mpirun -n 4 grpo doctor --mpi", "can these ranks work together, and how fast?"),
         .init("grpo doctor --verify runs/NAME/final", "are the files what was written?"),
       ])
   }
@@ -43,6 +49,9 @@ struct DoctorCommand: Command {
     if arguments.isGiven("same") {
       let names = arguments.strings("same") + [arguments.positional(0)].compactMap { $0 }
       return try Self.same(names, context)
+    }
+    if arguments.flag("mpi") {
+      return try RanksReport.print(asJSON: arguments.flag("json"), context)
     }
     let findings = Self.findings(context.environment)
     if arguments.flag("json") {

@@ -5,7 +5,7 @@
 import Foundation
 
 /// What one or more completions contribute to the metrics of an update.
-public struct UpdateStatistics: Sendable, Hashable {
+public struct UpdateStatistics: Sendable, Hashable, BitwiseCopyable {
   /// Unmasked tokens.
   public var tokens = 0
   /// Completions, masked ones included.
@@ -60,7 +60,7 @@ public struct UpdateStatistics: Sendable, Hashable {
   }
 
   /// A count, sum, least and greatest.
-  public struct Extremes: Sendable, Hashable {
+  public struct Extremes: Sendable, Hashable, BitwiseCopyable {
     /// How many numbers.
     public var count = 0
     /// Their sum.

@@ -27,6 +27,16 @@ public struct ArenaLayout: Sendable, Equatable {
     count = next
   }
 
+  /// Where each block of numbers begins that is summed in one go, ascending, and where the last ends.
+  ///
+  /// Blocks begin with every tensor anew; what lies between two tensors belongs to the last block of the first.
+  public var blocks: [Int] {
+    ranges.reversed().flatMap {
+      stride(from: $0.lowerBound, to: $0.upperBound, by: Compute.sumBlock)
+    }
+      + [count]
+  }
+
   /// The tensors' parts of an arena, by their place.
   public func parts(of arena: Tensor) -> [Tensor] { ranges.map { arena.elements($0) } }
 }
