@@ -9,14 +9,15 @@ import CKernels
 extension Compute {
   /// Stores the (rotated) keys and the values of spans in their blocks.
   ///
-  /// Shapes: k and v [R, K × D].
+  /// Shapes: k [R, K × D], v [R, K × V]; no v where keys hold their values.
   public func store(
-    keys k: Tensor, values v: Tensor, spans: [AttentionSpan], table: [Int32],
+    keys k: Tensor, values v: Tensor?, spans: [AttentionSpan], table: [Int32],
     into blocks: KeyValueBlocks
   ) {
     let shape = blocks.shape
     precondition(
-      k.columns == shape.heads * shape.headSize && v.columns == k.columns,
+      k.columns == shape.heads * shape.keySize
+        && v?.columns == (shape.sharesValues ? nil : shape.heads * shape.valueSize),
       "keys and values of another shape than their blocks'")
     let kernelSpans = spans.map(\.kernelSpan)
     let tokens = spans.reduce(0) { $0 + Int($1.count) }
@@ -25,8 +26,8 @@ extension Compute {
       kernelSpans.withUnsafeBufferPointer { spans in
         guard let entries = table.baseAddress, let first = spans.baseAddress else { return }
         let arguments = StoreArguments(
-          k: k.start, k_stride: k.stride, v: v.start, v_stride: v.stride, table: entries,
-          blocks: blocks.kernelBlocks)
+          k: k.start, k_stride: k.stride, v: v.map { UnsafePointer($0.start) },
+          v_stride: v?.stride ?? 0, table: entries, blocks: blocks.kernelBlocks)
         let cost = width * Double(tokens) / Double(spans.count)
         parallelRanges(spans.count, cost: cost) { begin, end in
           withUnsafePointer(to: arguments) {
@@ -39,22 +40,23 @@ extension Compute {
 
   /// Attends from the queries of spans to the keys of their sequences.
   ///
-  /// Shapes: q and out [R, H × D], logSumExp [R, H]. H is a multiple of K; query head h reads
+  /// Shapes: q [R, H × D], out [R, H × V], logSumExp [R, H]. H is a multiple of K; query head h reads
   /// key-value head h / (H/K). Key j is seen by query p where p − window < j ≤ p; the keys up to p
   /// must have been stored. Scores s are replaced by cap · tanh(s / cap) where there is a cap. `out` may not be `q`.
-  /// Complexity: 4·D flops a pair of query head and visible key.
+  /// Complexity: 2·(D + V) flops a pair of query head and visible key.
   public func attend(
     _ q: Tensor, spans: [AttentionSpan], table: [Int32], blocks: KeyValueBlocks, heads: Int,
     scale: Float, cap: Float? = nil, window: Int = .max, into out: Tensor, logSumExp: Tensor? = nil
   ) {
     let kernelSpans = spans.map(\.kernelSpan)
-    let (kvHeads, headSize) = (blocks.shape.heads, blocks.shape.headSize)
+    let shape = blocks.shape
+    let kvHeads = shape.heads
     let perKeyHead = heads / kvHeads
     precondition(
       perKeyHead * kvHeads == heads,
       "\(heads) query heads cannot share \(kvHeads) key-value heads evenly")
     precondition(
-      q.columns == heads * headSize && out.columns == q.columns,
+      q.columns == heads * shape.keySize && out.columns == heads * shape.valueSize,
       "queries of another shape than their heads'")
     guard window > 0 else { preconditionFailure("an attention window must hold a key") }
 
@@ -73,8 +75,8 @@ extension Compute {
     let tiles = firstTiles[spans.count]
     let tasks = tiles * kvHeads
     guard tasks > 0 else { return }
-    let scratchCount = kernels.pointee.attend_scratch(headSize, longest)
-    let cost = work / Double(tiles) * Double(headSize) * 4 / 40
+    let scratchCount = kernels.pointee.attend_scratch(shape.keySize, longest)
+    let cost = work / Double(tiles) * Double(shape.keySize + shape.valueSize) * 2 / 40
     let pieces = self.pieces(count: tasks, cost: cost)
 
     table.withUnsafeBufferPointer { table in
@@ -111,44 +113,47 @@ extension Compute {
   /// q and k are rotated, k and v row-major as they were projected. Rows of no group are left alone.
   /// With p = exp(s − lse) and δ = Σ_d dOut·out: dv_j = Σ p dOut, ds = p(dOut·v_j − δ)·scale,
   /// dq = Σ_j ds k_j, dk_j = Σ ds q; with capped scores s = cap · tanh(t), ds has the factor 1 − tanh²(t) too.
-  /// Shapes: q, out, dOut, dq [R, H × D]; k, v, dk, dv [R, K × D]; logSumExp [R, H].
+  /// Shapes: q, dq [R, H × D]; out, dOut [R, H × V]; k, dk [R, K × D]; v, dv [R, K × V]; logSumExp [R, H].
+  /// Where values are the keys' first numbers, v names them, and what they owe is dk and dv together.
   /// Source: Dao 2023 (FlashAttention-2), section 3.1.2.
   public func attendBackward(
     q: Tensor, k: Tensor, v: Tensor, out: Tensor, dOut: Tensor, logSumExp: Tensor,
     groups: [PackedGroup], heads: Int, kvHeads: Int, scale: Float, cap: Float? = nil,
     window: Int = .max, dq: Tensor, dk: Tensor, dv: Tensor
   ) {
-    let headSize = q.columns / heads
+    let (keySize, valueSize) = (q.columns / heads, v.columns / kvHeads)
     precondition(
-      headSize * heads == q.columns && headSize * kvHeads == k.columns,
-      "queries and keys of other shapes than their heads'")
+      keySize * heads == q.columns && keySize * kvHeads == k.columns
+        && valueSize * kvHeads == v.columns && valueSize * heads == out.columns,
+      "queries, keys and values of other shapes than their heads'")
     let (keyGradients, valueGradients) = (dk.start, dv.start)
     let arguments = AttentionGradientArguments(
       q: q.start, k: k.start, v: v.start, out: out.start, d_out: dOut.start,
       q_stride: q.stride, k_stride: k.stride, v_stride: v.stride, out_stride: out.stride,
       d_out_stride: dOut.stride, log_sum_exp: logSumExp.start, heads: heads, kv_heads: kvHeads,
-      head_size: headSize, scale: scale, cap: cap ?? 0, window: window, dq: dq.start,
-      dk: keyGradients,
-      dv: valueGradients, dq_stride: dq.stride, dk_stride: dk.stride, dv_stride: dv.stride)
+      head_size: keySize, value_size: valueSize, scale: scale, cap: cap ?? 0, window: window,
+      dq: dq.start, dk: keyGradients, dv: valueGradients, dq_stride: dq.stride,
+      dk_stride: dk.stride, dv_stride: dv.stride)
     let parts = groups.enumerated().flatMap { Self.parts(of: $1, index: $0) }
-    let partials = layOutPartials(parts, groups: groups, width: kvHeads * headSize)
+    let width = keySize + valueSize
+    let partials = layOutPartials(parts, groups: groups, width: kvHeads * width)
     let longest =
       groups.map { group in
         group.promptCount + (group.completions.map(\.count).max() ?? 0) + 2
           * PackedLayout.panelWidth
       }.max() ?? 0
-    let scratchCount = kernels.pointee.attention_gradient_scratch(headSize, longest)
+    let scratchCount = kernels.pointee.attention_gradient_scratch(keySize, valueSize, longest)
     parallel(parts.count * kvHeads) { task, worker in
       let (part, head) = (parts[task / kvHeads], task % kvHeads)
       let group = groups[part.group]
       let scratch = self.scratch(worker: worker, count: scratchCount)
-      let partial = partials[task / kvHeads].map { $0 + head * 2 * headSize * group.promptCount }
+      let partial = partials[task / kvHeads].map { $0 + head * width * group.promptCount }
       part.completions.withUnsafeBufferPointer { pairs in
         let kernelGroup = KernelGroup(
           prompt_start: group.promptStart, prompt_count: group.promptCount,
           completion_count: pairs.count / 2, completions: pairs.baseAddress,
           with_prompt_queries: partial == nil ? 1 : 0, prompt_dk: partial,
-          prompt_dv: partial.map { $0 + headSize * group.promptCount })
+          prompt_dv: partial.map { $0 + keySize * group.promptCount })
         withUnsafePointer(to: arguments) { arguments in
           withUnsafePointer(to: kernelGroup) {
             kernels.pointee.attention_gradient(arguments, $0, head, scratch)
@@ -159,17 +164,17 @@ extension Compute {
     for (part, partial) in zip(parts, partials) {
       guard let partial else { continue }
       let group = groups[part.group]
-      let block = headSize * group.promptCount
-      parallelRanges(group.promptCount, cost: Double(kvHeads * headSize) * 0.4) { begin, end in
+      parallelRanges(group.promptCount, cost: Double(kvHeads * width) * 0.2) { begin, end in
         for row in begin..<end {
           for head in 0..<kvHeads {
-            let source = partial + head * 2 * block + row * headSize
+            let keys = partial + head * width * group.promptCount
+            let values = keys + keySize * group.promptCount
             let target = group.promptStart + row
-            let column = head * headSize
             kernels.pointee.add(
-              source, keyGradients + target * dk.stride + column, 0, headSize)
+              keys + row * keySize, keyGradients + target * dk.stride + head * keySize, 0, keySize)
             kernels.pointee.add(
-              source + block, valueGradients + target * dv.stride + column, 0, headSize)
+              values + row * valueSize, valueGradients + target * dv.stride + head * valueSize, 0,
+              valueSize)
           }
         }
       }
@@ -197,11 +202,12 @@ extension Compute {
     }
   }
 
-  /// Memory [K][2][promptCount, D] for the sums of each part but a group's first.
+  /// Memory [K]([promptCount, D], [promptCount, V]) for the sums of each part but a group's first.
+  /// - Parameter width: K × (D + V).
   private func layOutPartials(
     _ parts: [GroupPart], groups: [PackedGroup], width: Int
   ) -> [UnsafeMutablePointer<Float>?] {
-    let counts = parts.map { $0.isFirst ? 0 : 2 * groups[$0.group].promptCount * width }
+    let counts = parts.map { $0.isFirst ? 0 : groups[$0.group].promptCount * width }
     var next = sharedScratch.ensure(count: counts.reduce(0, +))
     return zip(parts, counts).map { part, count in
       defer { next += count }

@@ -43,8 +43,9 @@ extension Compute {
           Job(
             ProductArguments(
               x: x[row: range.lowerBound], x_stride: x.stride, panels: weight.panels,
-              format: weight.storedFormat, inputs: weight.columns, outputs: weight.rows, y: target,
-              y_stride: y.stride, bias: product.biases.map { UnsafePointer($0[row: expert]) },
+              format: weight.storedFormat, inputs: weight.columns, outputs: weight.rows, first: 0,
+              y: target, y_stride: y.stride,
+              bias: product.biases.map { UnsafePointer($0[row: expert]) },
               residual: accumulating ? UnsafePointer(target) : nil, residual_stride: y.stride),
             rows: range.count, panels: weight.layout.panels, inner: weight.columns))
       }
@@ -73,7 +74,7 @@ extension Compute {
         Job(
           InputGradientArguments(
             dy: dy[row: range.lowerBound], dy_stride: dy.stride, panels: weight.panels,
-            format: weight.storedFormat, inputs: weight.columns, outputs: weight.rows,
+            format: weight.storedFormat, inputs: weight.columns, outputs: weight.rows, first: 0,
             dx: dx[row: range.lowerBound], dx_stride: dx.stride,
             accumulating: accumulating ? 1 : 0),
           rows: range.count,
@@ -105,7 +106,8 @@ extension Compute {
           WeightGradientArguments(
             dy: dy[row: range.lowerBound], dy_stride: dy.stride, x: x[row: range.lowerBound],
             x_stride: x.stride, rows: range.count, inputs: layout.columns, outputs: layout.rows,
-            dw: target.start), rows: range.count, panels: layout.panels, inner: layout.columns,
+            first: 0, dw: target.start), rows: range.count, panels: layout.panels,
+          inner: layout.columns,
           cutsRows: false))
     }
     run(jobs) { arguments, share, worker in

@@ -62,7 +62,7 @@ extension Compute {
       "a product of other shapes than its weight's")
     return ProductArguments(
       x: x.start, x_stride: x.stride, panels: weight.panels, format: weight.storedFormat,
-      inputs: weight.columns, outputs: weight.rows, y: y.start, y_stride: y.stride,
+      inputs: weight.columns, outputs: weight.rows, first: 0, y: y.start, y_stride: y.stride,
       bias: bias.map { UnsafePointer($0.start) },
       residual: residual.map { UnsafePointer($0.start) }, residual_stride: residual?.stride ?? 0)
   }
@@ -119,7 +119,7 @@ extension Compute {
     guard rows > 0 else { return }
     let arguments = InputGradientArguments(
       dy: dy.start, dy_stride: dy.stride, panels: weight.panels, format: weight.storedFormat,
-      inputs: weight.columns, outputs: weight.rows, dx: dx.start, dx_stride: dx.stride,
+      inputs: weight.columns, outputs: weight.rows, first: 0, dx: dx.start, dx_stride: dx.stride,
       accumulating: accumulating ? 1 : 0)
     let panels = (weight.columns + PackedLayout.panelWidth - 1) / PackedLayout.panelWidth
     let flops = Double(rows * 2 * weight.rows * PackedLayout.panelWidth)
@@ -149,7 +149,7 @@ extension Compute {
     guard rows > 0 else { return }
     let arguments = WeightGradientArguments(
       dy: dy.start, dy_stride: dy.stride, x: x.start, x_stride: x.stride, rows: rows,
-      inputs: layout.columns, outputs: layout.rows, dw: dw.start)
+      inputs: layout.columns, outputs: layout.rows, first: 0, dw: dw.start)
     let flops = Double(rows * 2 * layout.columns * PackedLayout.panelWidth)
     let wanted = pieces(
       count: layout.panels * layout.columns,
@@ -171,10 +171,10 @@ extension Compute {
   }
 
   /// A multiple of every table's tile.
-  private static var stripWidth: Int { 48 }
+  static var stripWidth: Int { 48 }
 
   /// About what one core does; it decides only how finely work is cut.
-  private var flopsPerNanosecond: Double { 100 }
+  var flopsPerNanosecond: Double { 100 }
 
   /// Cuts a product into pieces by panels and, where these are few, by rows.
   private func cut(rows: Int, panels: Int, cost: Double) -> (pieces: Int, rowPieces: Int) {

@@ -54,24 +54,25 @@ public final class RotaryTable {
 }
 
 extension Compute {
-  /// Rotates the first 2 × pairs numbers of each head by its row's position, in place; `inverse` rotates back, which is
+  /// Rotates 2 × pairs numbers of each head by its row's position, in place; `inverse` rotates back, which is
   /// the gradient.
   ///
-  /// Shapes: x [R, heads × D], positions [R], D at least twice the table's pairs. What lies behind the pairs stays as
-  /// it is. The table must have been reserved for the positions.
+  /// Shapes: x [R, heads × D], positions [R], D at least `first` and twice the table's pairs. What lies before the
+  /// head's number `first` and behind the pairs stays as it is. The table must have been reserved for the positions.
   /// Complexity: 6 flops for each pair.
   public func rotate(
     _ x: Tensor, heads: Int, positions: [Int32], by table: RotaryTable,
-    pairs: RotaryPairs = .halves, inverse: Bool = false
+    pairs: RotaryPairs = .halves, first: Int = 0, inverse: Bool = false
   ) {
     let headSize = heads > 0 ? x.columns / heads : 0
     let rotated = 2 * table.frequencies.count
     precondition(
-      positions.count == x.rows && headSize * heads == x.columns && rotated <= headSize,
+      positions.count == x.rows && headSize * heads == x.columns && first >= 0
+        && first + rotated <= headSize,
       "a position for each row, and heads that hold the pairs")
     precondition(
       Int(positions.max() ?? 0) < table.positions, "the table has no angles for a position")
-    let (values, cosines, sines) = (x.start, table.cosines.start, table.sines.start)
+    let (values, cosines, sines) = (x.start + first, table.cosines.start, table.sines.start)
     positions.withUnsafeBufferPointer { positions in
       guard let positions = positions.baseAddress else { return }
       parallelRanges(x.rows, cost: Double(heads * rotated) * 0.15) { begin, end in

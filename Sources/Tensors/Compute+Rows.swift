@@ -198,12 +198,11 @@ extension Compute {
 
   // MARK: - Elements
 
-  /// Adds a contiguous tensor to another: b += a.
+  /// Adds a tensor to another of its shape: b += a.
   public func add(_ a: Tensor, to b: Tensor) {
-    let count = sharedCount(a, b)
     let (source, target) = (a.start, b.start)
-    parallelRanges(count, cost: 0.2, alignment: 16) { begin, end in
-      kernels.pointee.add(source, target, begin, end)
+    parallelStretches(cost: 0.2, a, b) { row, begin, end in
+      kernels.pointee.add(source + row * a.stride, target + row * b.stride, begin, end)
     }
   }
 

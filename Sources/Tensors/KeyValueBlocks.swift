@@ -4,31 +4,45 @@ import CKernels
 public struct KeyValueShape: Equatable, Sendable {
   /// Key-value heads K.
   public var heads: Int
-  /// Head size D.
-  public var headSize: Int
+  /// D, the numbers of a key.
+  public var keySize: Int
+  /// V, the numbers of a value.
+  public var valueSize: Int
+  /// Whether a key's first V numbers are its value, which is then cached once.
+  public var sharesValues: Bool
 
-  /// A shape of keys and values.
+  /// Keys and values of one size, cached both.
   public init(heads: Int, headSize: Int) {
     self.heads = heads
-    self.headSize = headSize
+    (keySize, valueSize) = (headSize, headSize)
+    sharesValues = false
   }
 
-  /// D, filled up to whole vectors.
-  var valueWidth: Int { (headSize + 15) / 16 * 16 }
+  /// Keys whose first `valueSize` numbers are their values.
+  public init(heads: Int, keySize: Int, sharingValuesOf valueSize: Int) {
+    precondition(valueSize <= keySize, "a value of \(valueSize) in a key of \(keySize)")
+    self.heads = heads
+    self.keySize = keySize
+    self.valueSize = valueSize
+    sharesValues = true
+  }
+
+  /// V, filled up to whole vectors.
+  var valueWidth: Int { (valueSize + 15) / 16 * 16 }
 
   /// Bytes of a block of positions.
   public var blockBytes: Int { 4 * (keyCount + valueCount) }
 
   /// Floats of a block's keys and of its values.
-  var keyCount: Int { heads * headSize * KeyValueBlocks.positions }
-  var valueCount: Int { heads * valueWidth * KeyValueBlocks.positions }
+  var keyCount: Int { heads * keySize * KeyValueBlocks.positions }
+  var valueCount: Int { sharesValues ? 0 : heads * valueWidth * KeyValueBlocks.positions }
 }
 
 /// The keys and values of one layer, in blocks of 16 positions of a sequence.
 ///
 /// A sequence's position p lies in block `table[tableStart + p / 16]` of its own table, so sequences
 /// may share the blocks of a common prompt. Keys are [block][K][D][16], so that 16 scores grow side
-/// by side; values [block][K][16][D].
+/// by side; values [block][K][16][V]. Where keys hold their values, there is nothing else.
 ///
 /// Storing position 0 of a block clears its other positions: what a masked key reads is zero, never
 /// what another sequence left.
@@ -64,8 +78,8 @@ public final class KeyValueBlocks {
 
   var kernelBlocks: KernelBlocks {
     KernelBlocks(
-      keys: keys.start, values: values.start, kv_heads: shape.heads, head_size: shape.headSize,
-      value_width: shape.valueWidth)
+      keys: keys.start, values: shape.sharesValues ? nil : values.start, kv_heads: shape.heads,
+      head_size: shape.keySize, value_size: shape.valueSize, value_width: shape.valueWidth)
   }
 }
 

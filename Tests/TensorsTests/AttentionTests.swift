@@ -10,12 +10,21 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
   var headSize: Int
   var window = Int.max
   var cap: Float?
+  /// The first numbers of a key that are its value; nil for values of their own, as wide as keys.
+  var sharedValueSize: Int?
+  var valueSize: Int { sharedValueSize ?? headSize }
   var scale: Float { 1 / Float(headSize).squareRoot() }
   var queryWidth: Int { heads * headSize }
   var keyWidth: Int { kvHeads * headSize }
-  var cache: KeyValueShape { KeyValueShape(heads: kvHeads, headSize: headSize) }
+  var valueWidth: Int { kvHeads * valueSize }
+  var outWidth: Int { heads * valueSize }
+  var cache: KeyValueShape {
+    sharedValueSize.map { KeyValueShape(heads: kvHeads, keySize: headSize, sharingValuesOf: $0) }
+      ?? KeyValueShape(heads: kvHeads, headSize: headSize)
+  }
   var testDescription: String {
     "\(heads)/\(kvHeads) heads of \(headSize)" + (window == .max ? "" : ", window \(window)")
+      + (sharedValueSize.map { ", the first \($0) of keys as values" } ?? "")
       + (cap.map { ", capped at \($0)" } ?? "")
   }
 
@@ -27,6 +36,9 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
     AttentionCase(heads: 2, kvHeads: 2, headSize: 40, window: 1),
     AttentionCase(heads: 14, kvHeads: 1, headSize: 24, window: 33),
     AttentionCase(heads: 4, kvHeads: 2, headSize: 20, window: 25, cap: 3),
+    AttentionCase(heads: 5, kvHeads: 1, headSize: 24, sharedValueSize: 16),
+    AttentionCase(heads: 4, kvHeads: 2, headSize: 23, window: 30, sharedValueSize: 21),
+    AttentionCase(heads: 13, kvHeads: 1, headSize: 88, sharedValueSize: 72),
   ]
 
   func capped(_ score: Double) -> Double {
@@ -47,9 +59,9 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
     }
     let largest = scores.max() ?? 0
     let sum = scores.reduce(0) { $0 + exp($1 - largest) }
-    let out = (0..<headSize).map { d in
+    let out = (0..<valueSize).map { d in
       zip(scores, keyRows).reduce(0.0) {
-        $0 + exp($1.0 - largest) / sum * Double(v[$1.1 * keyWidth + kvHead * headSize + d])
+        $0 + exp($1.0 - largest) / sum * Double(v[$1.1 * valueWidth + kvHead * valueSize + d])
       }
     }
     return (out, largest + log(sum))
@@ -68,7 +80,21 @@ struct AttentionTests {
     init(_ c: AttentionCase, rows: Int) {
       q = Tensor(TestValues.normal(rows * c.queryWidth, stream: 100, scale: 2))
       k = Tensor(TestValues.normal(rows * c.keyWidth, stream: 101))
-      v = Tensor(TestValues.normal(rows * c.keyWidth, stream: 102))
+      guard c.sharedValueSize != nil else {
+        v = Tensor(TestValues.normal(rows * c.keyWidth, stream: 102))
+        return
+      }
+      v = Tensor(rows: rows, columns: c.valueWidth)
+      Compute(threads: 1).copyHeads(
+        HeadColumns(
+          k.reshaped(columns: c.keyWidth),
+          HeadRange(heads: c.kvHeads, step: c.headSize, count: c.valueSize)),
+        into: HeadColumns(v, HeadRange(heads: c.kvHeads, step: c.valueSize, count: c.valueSize)))
+    }
+
+    /// What is stored beside the keys.
+    func values(_ c: AttentionCase) -> Tensor? {
+      c.sharedValueSize == nil ? v.reshaped(columns: c.valueWidth) : nil
     }
   }
 
@@ -84,15 +110,15 @@ struct AttentionTests {
       let table = (0..<Int32(count)).map { Int32(count) - 1 - $0 }
       compute.store(
         keys: inputs.k.reshaped(columns: c.keyWidth),
-        values: inputs.v.reshaped(columns: c.keyWidth),
+        values: inputs.values(c),
         spans: spans, table: table, into: blocks)
       let (out, lse) = (
-        Tensor(count: length * c.queryWidth), Tensor(count: length * c.heads)
+        Tensor(count: length * c.outWidth), Tensor(count: length * c.heads)
       )
       compute.attend(
         inputs.q.reshaped(columns: c.queryWidth), spans: spans, table: table, blocks: blocks,
         heads: c.heads, scale: c.scale, cap: c.cap, window: c.window,
-        into: out.reshaped(columns: c.queryWidth),
+        into: out.reshaped(columns: c.outWidth),
         logSumExp: lse)
       var expected: [Double] = []
       var expectedLSE: [Double] = []
@@ -177,7 +203,7 @@ struct AttentionTests {
       for copy in copies { blocks.copy(block: copy.from, to: copy.to) }
       run(compute, Array(all.dropFirst()), store: true, table, blocks, nil, nil)
       let (out, lse) = (
-        Tensor(count: rows * c.queryWidth), Tensor(count: rows * c.heads)
+        Tensor(count: rows * c.outWidth), Tensor(count: rows * c.heads)
       )
       run(compute, all, store: false, table, blocks, out, lse)
       return (out, lse)
@@ -187,7 +213,7 @@ struct AttentionTests {
     func decoded(_ compute: Compute, promptPiece: Int) -> (out: Tensor, lse: Tensor) {
       let (blocks, table, starts, copies) = layout()
       let (out, lse) = (
-        Tensor(count: rows * c.queryWidth), Tensor(count: rows * c.heads)
+        Tensor(count: rows * c.outWidth), Tensor(count: rows * c.heads)
       )
       for first in stride(from: 0, to: promptCount, by: promptPiece) {
         let piece = AttentionSpan(
@@ -203,7 +229,7 @@ struct AttentionTests {
           rowStart: 0, count: KeyValueBlocks.positions, firstPosition: 0, tableStart: 0)
         compute.store(
           keys: garbage.reshaped(columns: c.keyWidth),
-          values: garbage.reshaped(columns: c.keyWidth),
+          values: c.sharedValueSize == nil ? garbage.reshaped(columns: c.keyWidth) : nil,
           spans: [span], table: [Int32(block)], into: blocks)
       }
       for copy in copies { blocks.copy(block: copy.from, to: copy.to) }
@@ -225,14 +251,14 @@ struct AttentionTests {
       if store {
         compute.store(
           keys: inputs.k.reshaped(columns: c.keyWidth),
-          values: inputs.v.reshaped(columns: c.keyWidth),
+          values: inputs.values(c),
           spans: spans, table: table, into: blocks)
       }
       guard let out, let lse else { return }
       compute.attend(
         inputs.q.reshaped(columns: c.queryWidth), spans: spans, table: table, blocks: blocks,
         heads: c.heads, scale: c.scale, cap: c.cap, window: c.window,
-        into: out.reshaped(columns: c.queryWidth),
+        into: out.reshaped(columns: c.outWidth),
         logSumExp: lse)
     }
   }
@@ -283,7 +309,7 @@ struct AttentionTests {
     let c = group.c
     let (dq, dk, dv) = (
       Tensor(count: group.rows * c.queryWidth), Tensor(count: group.rows * c.keyWidth),
-      Tensor(count: group.rows * c.keyWidth)
+      Tensor(count: group.rows * c.valueWidth)
     )
     for tensor in [dq, dk, dv] { compute.fill(tensor, with: .nan) }
     var row = group.promptCount
@@ -295,14 +321,14 @@ struct AttentionTests {
     compute.attendBackward(
       q: group.inputs.q.reshaped(columns: c.queryWidth),
       k: group.inputs.k.reshaped(columns: c.keyWidth),
-      v: group.inputs.v.reshaped(columns: c.keyWidth), out: out.reshaped(columns: c.queryWidth),
-      dOut: dOut.reshaped(columns: c.queryWidth), logSumExp: lse,
+      v: group.inputs.v.reshaped(columns: c.valueWidth), out: out.reshaped(columns: c.outWidth),
+      dOut: dOut.reshaped(columns: c.outWidth), logSumExp: lse,
       groups: [
         PackedGroup(promptStart: 0, promptCount: group.promptCount, completions: completions)
       ],
       heads: c.heads, kvHeads: c.kvHeads, scale: c.scale, cap: c.cap, window: c.window,
       dq: dq.reshaped(columns: c.queryWidth), dk: dk.reshaped(columns: c.keyWidth),
-      dv: dv.reshaped(columns: c.keyWidth))
+      dv: dv.reshaped(columns: c.valueWidth))
     return (dq.values, dk.values, dv.values)
   }
 
@@ -320,14 +346,14 @@ struct AttentionTests {
         let kvHead = head / (c.heads / c.kvHeads)
         let (out, lse) = c.reference(q: q, k: k, v: v, row: row, head: head, keyRows: visible)
         let at = row * c.queryWidth + head * c.headSize
-        let delta = (0..<c.headSize).reduce(0.0) { $0 + Double(dOut[at + $1]) * out[$1] }
+        let outAt = row * c.outWidth + head * c.valueSize
+        let delta = (0..<c.valueSize).reduce(0.0) { $0 + Double(dOut[outAt + $1]) * out[$1] }
         for key in visible {
           let keyAt = key * c.keyWidth + kvHead * c.headSize
           var (score, product) = (0.0, 0.0)
-          for d in 0..<c.headSize {
-            score += Double(q[at + d]) * Double(k[keyAt + d])
-            product += Double(dOut[at + d]) * Double(v[keyAt + d])
-          }
+          let valueAt = key * c.valueWidth + kvHead * c.valueSize
+          for d in 0..<c.headSize { score += Double(q[at + d]) * Double(k[keyAt + d]) }
+          for d in 0..<c.valueSize { product += Double(dOut[outAt + d]) * Double(v[valueAt + d]) }
           let capped = c.capped(score * Double(c.scale))
           let rise = c.cap.map { 1 - (capped / Double($0)) * (capped / Double($0)) } ?? 1
           let p = exp(capped - lse)
@@ -335,8 +361,8 @@ struct AttentionTests {
           for d in 0..<c.headSize {
             dq[at + d] += ds * Double(k[keyAt + d])
             dk[keyAt + d] += ds * Double(q[at + d])
-            dv[keyAt + d] += p * Double(dOut[at + d])
           }
+          for d in 0..<c.valueSize { dv[valueAt + d] += p * Double(dOut[outAt + d]) }
         }
       }
     }

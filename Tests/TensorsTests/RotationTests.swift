@@ -9,7 +9,9 @@ struct RotationTests {
     /// How much of a head is rotated.
     var size: Int
     var pairs: RotaryPairs
-    var testDescription: String { "\(size) of \(headSize), \(pairs)" }
+    /// Where it begins in a head.
+    var first = 0
+    var testDescription: String { "\(size) of \(headSize) from \(first) on, \(pairs)" }
   }
 
   static let cases = [
@@ -18,6 +20,8 @@ struct RotationTests {
     Case(headSize: 40, size: 34, pairs: .halves), Case(headSize: 12, size: 4, pairs: .halves),
     Case(headSize: 6, size: 6, pairs: .neighbours),
     Case(headSize: 70, size: 64, pairs: .neighbours),
+    Case(headSize: 24, size: 8, pairs: .neighbours, first: 16),
+    Case(headSize: 70, size: 64, pairs: .halves, first: 6),
   ]
 
   @Test(
@@ -31,10 +35,10 @@ struct RotationTests {
     table.reserve(positions: 8)
     let x = TestValues.normal(rows * heads * c.headSize, stream: 43)
     let y = Tensor(rows: rows, columns: heads * c.headSize, values: x)
-    compute.rotate(y, heads: heads, positions: positions, by: table, pairs: c.pairs)
+    compute.rotate(y, heads: heads, positions: positions, by: table, pairs: c.pairs, first: c.first)
     let expected = x.indices.map { index -> Double in
-      let (row, d) = (index / (heads * c.headSize), index % c.headSize)
-      guard d < c.size else { return Double(x[index]) }
+      let (row, d) = (index / (heads * c.headSize), index % c.headSize - c.first)
+      guard 0..<c.size ~= d else { return Double(x[index]) }
       let (pair, isFirst, step) =
         c.pairs == .halves ? (d % half, d < half, half) : (d / 2, d % 2 == 0, 1)
       let angle = Double(positions[row]) * frequencies[pair]
@@ -42,10 +46,12 @@ struct RotationTests {
       return 1.25 * (Double(x[index]) * cos(angle) + (isFirst ? -1 : 1) * other * sin(angle))
     }
     #expect(relativeError(y.values, expected) < 4e-7)
-    compute.rotate(y, heads: heads, positions: positions, by: table, pairs: c.pairs, inverse: true)
+    compute.rotate(
+      y, heads: heads, positions: positions, by: table, pairs: c.pairs, first: c.first,
+      inverse: true)
     // The amplitude is no rotation: there and back it counts twice.
     let back = x.indices.map { index in
-      Double(x[index]) * (index % c.headSize < c.size ? 1.25 * 1.25 : 1)
+      Double(x[index]) * (0..<c.size ~= index % c.headSize - c.first ? 1.25 * 1.25 : 1)
     }
     #expect(relativeError(y.values, back) < 8e-7)
   }
@@ -61,7 +67,7 @@ struct RotationTests {
         let x = Tensor(
           rows: 3, columns: 5 * c.headSize, values: TestValues.normal(15 * c.headSize, stream: 44))
         Compute(threads: threads, instructionSet: set)
-          .rotate(x, heads: 5, positions: positions, by: table, pairs: c.pairs)
+          .rotate(x, heads: 5, positions: positions, by: table, pairs: c.pairs, first: c.first)
         seen = seen ?? x.values.bits
         let isSame = x.values.bits == seen
         #expect(isSame, "\(set), \(threads) threads")

@@ -16,13 +16,13 @@ enum { STORED_FLOAT32 = 0, STORED_BFLOAT16 = 1 };
 /// What a gate is passed through.
 enum { ACTIVATION_SILU = 0, ACTIVATION_GELU_TANH = 1 };
 
-/// y[R, N] = residual + (x[R, K] Wᵀ + bias); W in panels [N/32][K][32].
+/// y[R, N] = residual + (x[R, K] Wᵀ + bias); W in panels [N/32][K][32], or N of its rows from `first` on.
 typedef struct {
   const float *_Nonnull x;
   long x_stride;
   const void *_Nonnull panels;
   int format;
-  long inputs, outputs;
+  long inputs, outputs, first;
   float *_Nonnull y;
   long y_stride;
   const float *_Nullable bias;
@@ -30,25 +30,25 @@ typedef struct {
   long residual_stride;
 } ProductArguments;
 
-/// dx[R, K] (+)= dy[R, N] W.
+/// dx[R, K] (+)= dy[R, N] W, W or N of its rows from `first` on.
 typedef struct {
   const float *_Nonnull dy;
   long dy_stride;
   const void *_Nonnull panels;
   int format;
-  long inputs, outputs;
+  long inputs, outputs, first;
   float *_Nonnull dx;
   long dx_stride;
   int accumulating;
 } InputGradientArguments;
 
-/// dW += dyᵀ x, dW in panels as W.
+/// dW += dyᵀ x, dW in panels as W, or N of its rows from `first` on.
 typedef struct {
   const float *_Nonnull dy;
   long dy_stride;
   const float *_Nonnull x;
   long x_stride;
-  long rows, inputs, outputs;
+  long rows, inputs, outputs, first;
   float *_Nonnull dw;
 } WeightGradientArguments;
 
@@ -58,17 +58,18 @@ typedef struct {
   int32_t row_start, count, first_position, table_start;
 } KernelSpan;
 
-/// Keys [block][K][D][16] and values [block][K][16][value_width], value_width = D rounded up to 16.
+/// Keys [block][K][D][16] and values [block][K][16][value_width], value_width = V rounded up to 16;
+/// without `values` a key's first V numbers are its value.
 typedef struct {
   float *_Nonnull keys;
-  float *_Nonnull values;
-  long kv_heads, head_size, value_width;
+  float *_Nullable values;
+  long kv_heads, head_size, value_size, value_width;
 } KernelBlocks;
 
 typedef struct {
   const float *_Nonnull k;
   long k_stride;
-  const float *_Nonnull v;
+  const float *_Nullable v; // null where values are keys' first numbers
   long v_stride;
   const int32_t *_Nonnull table;
   KernelBlocks blocks;
@@ -89,8 +90,8 @@ typedef struct {
 } AttentionArguments;
 
 /// A part of a group's queries: those of some completions, and of the prompt where asked for. All
-/// read the prompt's keys; the gradients of these go to `prompt_dk` and `prompt_dv` [prompt_count, D],
-/// or, where those are null, to the prompt's rows. Starts are packed rows.
+/// read the prompt's keys; the gradients of these go to `prompt_dk` [prompt_count, D] and `prompt_dv`
+/// [prompt_count, V], or, where those are null, to the prompt's rows. Starts are packed rows.
 typedef struct {
   long prompt_start, prompt_count, completion_count;
   const long *_Nullable completions; // pairs (start, count)
@@ -102,7 +103,7 @@ typedef struct {
   const float *_Nonnull q, *_Nonnull k, *_Nonnull v, *_Nonnull out, *_Nonnull d_out;
   long q_stride, k_stride, v_stride, out_stride, d_out_stride;
   const float *_Nonnull log_sum_exp; // [R, H]
-  long heads, kv_heads, head_size;
+  long heads, kv_heads, head_size, value_size;
   float scale;
   float cap;
   long window;
@@ -127,7 +128,7 @@ typedef struct {
 typedef struct {
   const char *_Nonnull name;
 
-  // Products. The rows and panels of a call are ranges; scratch is the caller's own.
+  // Products. The rows and panels of a call are ranges, panels those of W; scratch is the caller's own.
   void (*_Nonnull multiply)(
       const ProductArguments *_Nonnull, long row_begin, long row_end, long panel_begin,
       long panel_end);
@@ -191,7 +192,7 @@ typedef struct {
   void (*_Nonnull attention_gradient)(
       const AttentionGradientArguments *_Nonnull, const KernelGroup *_Nonnull, long kv_head,
       float *_Nonnull scratch);
-  long (*_Nonnull attention_gradient_scratch)(long head_size, long keys); // floats
+  long (*_Nonnull attention_gradient_scratch)(long head_size, long value_size, long keys); // floats
 
   // Vocabulary.
   void (*_Nonnull summarize)(

@@ -61,12 +61,14 @@ struct LayerRun {
     slot.lifetime == .saved ? saved : model.scratch
   }
 
-  /// Rotates each head of rows by its token's position, in place; `inverse` is the gradient.
-  func rotate(_ x: Tensor, heads: Int, by rotation: Int?, inverse: Bool = false) {
+  /// Rotates each head of rows by its token's position, from its number `first` on, in place; `inverse` is the gradient.
+  func rotate(
+    _ x: Tensor, heads: Int, by rotation: Int?, first: Int = 0, inverse: Bool = false
+  ) {
     guard let rotation else { return }
     compute.rotate(
       x, heads: heads, positions: tokens.positions, by: model.rotaryTables[rotation],
-      pairs: model.blueprint.rotations[rotation].pairs, inverse: inverse)
+      pairs: model.blueprint.rotations[rotation].pairs, first: first, inverse: inverse)
   }
 }
 

@@ -35,8 +35,8 @@ struct AttentionPlan {
   /// All spans.
   var spans: [AttentionSpan] { promptSpans + completionSpans }
 
-  /// Stores the keys and values of all rows in a layer's blocks.
-  func store(keys: Tensor, values: Tensor, into blocks: KeyValueBlocks, _ compute: Compute) {
+  /// Stores the keys and values of all rows in a layer's blocks; no values where keys hold them.
+  func store(keys: Tensor, values: Tensor?, into blocks: KeyValueBlocks, _ compute: Compute) {
     compute.store(keys: keys, values: values, spans: promptSpans, table: table, into: blocks)
     for straddle in straddles { blocks.copy(block: straddle.from, to: straddle.to) }
     compute.store(keys: keys, values: values, spans: completionSpans, table: table, into: blocks)
