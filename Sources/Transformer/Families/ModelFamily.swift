@@ -30,8 +30,7 @@ enum ModelFamilies {
       modelType.hasSuffix("_moe") || ["mixtral", "dbrx", "gpt_oss", "olmoe"].contains(modelType)
     let detail =
       switch modelType {
-      case "deepseek_v2", "deepseek_v3", "deepseek_v32":
-        " (multi-head latent attention and a mixture of experts)"
+      case "deepseek_v32": " (sparse attention)"
       case _ where isMixture: " (a mixture of experts)"
       case "qwen3_next", "mamba", "mamba2", "jamba", "falcon_mamba", "rwkv":
         " (a recurrent or hybrid model)"

@@ -76,16 +76,29 @@ struct PublishedConfigurationTests {
   }
 
   @Test(
-    "Latent attention is refused by name",
-    .enabled(if: SharedFiles.has("models/configs/DeepSeek-R1")),
-    arguments: [
-      ("DeepSeek-R1", "deepseek_v3"), ("DeepSeek-V2-Lite", "deepseek_v2"),
-    ])
-  func refused(_ name: String, _ modelType: String) throws {
-    let error = try #require(throws: ModelError.self) { try Self.read(name) }
+    "DeepSeek V2 Lite has its 15.7 billion parameters, of which 2.4 are active",
+    .enabled(if: SharedFiles.has("models/configs/DeepSeek-V2-Lite")))
+  func deepSeekV2Lite() throws {
+    let configuration = try Self.read("DeepSeek-V2-Lite")
+    #expect(configuration.parameterCount == 15_706_484_224)
+    let active = configuration.flops(context: 0) / 2
+    #expect(active > 2_300_000_000 && active < 2_500_000_000)
+  }
+
+  /// What weights are quantised by is no word of their shape: without it DeepSeek R1 has its published number.
+  @Test(
+    "DeepSeek R1 is refused for its 8-bit weights, and has 671 billion parameters",
+    .enabled(if: SharedFiles.has("models/configs/DeepSeek-R1")))
+  func deepSeekR1() throws {
+    let error = try #require(throws: ModelError.self) { try Self.read("DeepSeek-R1") }
     #expect(error.kind == .unsupported)
-    #expect(error.description.contains("'\(modelType)'"))
-    #expect(error.description.contains("config.json"))
-    #expect(error.description.contains("supported are \(ModelFamilies.supported)"))
+    #expect(error.description.contains("quantization_config"))
+    let file = SharedFiles.url("models/configs/DeepSeek-R1/config.json")
+    var json = try WholeFile.jsonObject(file)
+    json["quantization_config"] = .null
+    let configuration = try ModelConfiguration(json: json)
+    #expect(configuration.parameterCount == 671_026_419_200)
+    // The latent and the rotated key of 61 layers.
+    #expect(configuration.cacheBytesPerToken == 61 * (512 + 64) * 4)
   }
 }

@@ -29,7 +29,11 @@ struct RecomputationTests {
     let again = bits(model, recomputing: true)
     #expect(kept.statistics == again.statistics)
     #expect(kept.gradients == again.gradients)
-    #expect(kept.gradients.allSatisfy { $0.contains { $0 != 0 } })
+    // Experts that no token was sent to have no gradient, and what they are chosen by has none ever.
+    for (tensor, gradient) in zip(model.parameters.trained, kept.gradients)
+    where tensor.role != .selectionBias && !tensor.name.contains(".experts.") {
+      #expect(gradient.contains { $0 != 0 }, "\(tensor.name)")
+    }
   }
 
   @Test("give the same gradients, bit for bit", arguments: SmallModel.all)

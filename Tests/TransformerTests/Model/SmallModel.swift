@@ -17,7 +17,7 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
 
   static let all = [
     llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed, gemma2, gemma3, phi3, experts,
-    sharedExpert, sigmoidExperts,
+    sharedExpert, sigmoidExperts, latent, latentOfFullQueries,
   ]
 
   static let llama = SmallModel(
@@ -103,6 +103,24 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
     return model
   }
 
+  static let latent = SmallModel(
+    "latent attention, queries of a low rank, yarn", "deepseek_v3",
+    [
+      "q_lora_rank": 10, "kv_lora_rank": 21, "qk_nope_head_dim": 7, "qk_rope_head_dim": 6,
+      "v_head_dim": 5, "first_k_dense_replace": 2,
+      "rope_parameters": [
+        "rope_type": "yarn", "rope_theta": 100, "factor": 4, "mscale": 1, "mscale_all_dim": 0.7,
+        "original_max_position_embeddings": 64,
+      ],
+    ])
+  static let latentOfFullQueries = SmallModel(
+    "latent attention, full queries, every bias, tied", "deepseek_v2",
+    [
+      "q_lora_rank": .null, "kv_lora_rank": 16, "qk_nope_head_dim": 12, "qk_rope_head_dim": 4,
+      "v_head_dim": 9, "first_k_dense_replace": 2, "attention_bias": true, "mlp_bias": true,
+      "tie_word_embeddings": true,
+    ])
+
   /// Norms around one before and after the parts, multipliers everywhere, neighbours rotated in a part of each head.
   static var framed: SmallModel {
     var model = SmallModel("norms before and after, multipliers, partial rotation", "llama")
@@ -162,14 +180,24 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
     let keyValueHeads = integer(1...3, 0)
     let families = [
       "llama", "qwen2", "qwen3", "mistral", "smollm3", "olmo2", "gemma2", "gemma3_text", "phi3",
-      "qwen3_moe",
+      "qwen3_moe", "deepseek_v2", "deepseek_v3",
     ]
     let family = families[integer(0...families.count - 1, 1)]
+    let heads = keyValueHeads * integer(1...4, 2)
+    // Latents are all heads'.
+    let sharesKeys = !family.hasPrefix("deepseek")
     self.init(
       "random shape \(number)", family,
       [
-        "num_key_value_heads": .integer(Int64(keyValueHeads)),
-        "num_attention_heads": .integer(Int64(keyValueHeads * integer(1...4, 2))),
+        "num_key_value_heads": .integer(Int64(sharesKeys ? keyValueHeads : heads)),
+        "num_attention_heads": .integer(Int64(heads)),
+        "q_lora_rank": integer(0...1, 13) == 0 ? .null : .integer(Int64(integer(1...30, 14))),
+        "kv_lora_rank": .integer(Int64(integer(1...40, 15))),
+        "qk_nope_head_dim": .integer(Int64(integer(1...20, 16))),
+        "qk_rope_head_dim": .integer(Int64(2 * integer(1...9, 17))),
+        "v_head_dim": .integer(Int64(integer(1...20, 18))),
+        "first_k_dense_replace": .integer(Int64(integer(0...3, 19))),
+        "n_routed_experts": 12, "n_group": 3, "topk_group": 2, "n_shared_experts": 1,
         "head_dim": .integer(Int64(2 * integer(1...20, 3))),
         "hidden_size": .integer(Int64(integer(1...70, 4))),
         "intermediate_size": .integer(Int64(integer(1...90, 5))),
