@@ -32,6 +32,9 @@ struct DryRun {
       "  " + TextLayout.pad("peak", to: 40)
         + TextLayout.pad(NumberFormat.bytes(plan.memory.peak), to: 12, .right))
     context.note(
+      "  a token takes \(NumberFormat.bytes(plan.memory.cacheBytesPerToken)) in the cache while sampling"
+    )
+    context.note(
       "  micro-batches of at most \(NumberFormat.grouped(plan.cut.rows)) tokens"
         + (plan.cut.recomputesActivations ? ", activations computed again" : ""))
     context.note("Disk, in \(preparation.folder.displayPath):")

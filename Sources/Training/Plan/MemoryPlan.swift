@@ -32,6 +32,8 @@ public struct MemoryPlan: Sendable {
   public let sampling: [Item]
   /// What an update needs besides.
   public let update: [Item]
+  /// What is cached of a token while completions are generated, all layers together.
+  public let cacheBytesPerToken: Int
 
   /// The greatest sum of bytes at any time: scratch of both phases is kept between steps.
   public var peak: Int {
@@ -68,6 +70,7 @@ public struct MemoryPlan: Sendable {
       resident.append(Item(name: "reference model", bytes: demand.referenceBytes))
     }
     self.resident = resident
+    cacheBytesPerToken = model.cacheBytesPerToken
     sampling = Self.samplingItems(demand)
     update = Self.updateItems(demand)
   }

@@ -10,7 +10,7 @@
 //
 // q_plain · (W_UK c) = (q_plain W_UK) · c: the maps of keys and values are absorbed into queries and outputs, so that what
 // is cached of a token is (c, k_pos), L + r numbers for all heads, and attention has one key head whose first L numbers are
-// its value. Sampling and training both compute this form, hence the same bits; docs/measurements.md says what it costs.
+// its value. Sampling and training both compute this form, hence the same bits; docs/models.md says what it costs.
 //
 // Backward (derivation: docs/backward.md), with attention's own gradients of q̃, of keys and of values:
 //
@@ -99,7 +99,7 @@ struct LatentAttention: AttentionPart {
       hasBias: design.hasBias, role: .residualProduct)
     rotation = declaration.rotation(design.rotation)
     compressed = declaration.saved(width)
-    statistics = declaration.saved(1)
+    statistics = declaration.saved(latentNorm.statisticsCount)
     attended = declaration.saved(heads * latent)
     logSumExp = declaration.saved(heads)
     keys = declaration.scratch("latent keys", width)

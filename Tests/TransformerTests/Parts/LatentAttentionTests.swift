@@ -1,6 +1,7 @@
 import Foundation
 import Rollouts
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Transformer
@@ -143,6 +144,53 @@ struct LatentAttentionTests {
     let expected = try ExpandedModel(model).logProbabilities(tokens).suffix(35)
     // Log-probabilities of some nats, after two layers in float32.
     for (a, b) in zip(found, expected) { #expect(abs(Double(a) - b) < 2e-5) }
+  }
+
+  /// A number as the page writes it.
+  private static func grouped(_ number: Int) -> String {
+    var digits = String(number)
+    for place in stride(from: digits.count - 3, to: 0, by: -3) {
+      digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
+    }
+    return digits
+  }
+
+  @Test(
+    "the table of caches in docs/models.md is what the plan counts",
+    .enabled(if: SharedFiles.has("models/configs/DeepSeek-R1")),
+    arguments: [("DeepSeek-V2-Lite", "V2 Lite"), ("DeepSeek-R1", "V3")])
+  func caches(name: String, title: String) throws {
+    var json = try WholeFile.jsonObject(
+      SharedFiles.url("models/configs/\(name)/config.json"))
+    json["quantization_config"] = .null
+    let model = try ModelConfiguration(json: json)
+    let design = try #require(model.design.layers[0].attention as? LatentAttention.Design)
+    let (heads, layers) = (design.headCount, model.layerCount)
+    let plain = try ModelConfiguration.llama(
+      vocabularySize: 100, hiddenSize: heads * 128, intermediateSize: 1, layerCount: layers,
+      headCount: heads)
+    let expanded = layers * heads * (design.querySize + design.valueSize) * 4
+    let latent = model.cacheBytesPerToken
+    func share(_ whole: Int) -> String {
+      String(format: "%.1f%%", 100 * Double(latent) / Double(whole))
+    }
+    let row =
+      "| DeepSeek \(title): \(layers) layers, \(heads) heads | \(Self.grouped(latent)) "
+      + "| \(Self.grouped(plain.cacheBytesPerToken)) | \(share(plain.cacheBytesPerToken)) "
+      + "| \(Self.grouped(expanded)) | \(share(expanded)) |"
+    let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../../docs/models.md")
+    #expect(try String(contentsOf: page, encoding: .utf8).contains(row), "\(row)")
+    // What a visible position costs, and what it would cost with keys and values expanded.
+    let absorbed = model.flops(context: 1) - model.flops(context: 0)
+    #expect(absorbed == layers * heads * 2176)
+    #expect(2 * (design.querySize + design.valueSize) == 640)
+    guard title == "V2 Lite" else { return }
+    for (context, percent) in [(512, 7.0), (2048, 25)] {
+      let more = (1 - 640.0 / 2176) * Double(absorbed * context)
+      let whole = Double(model.flops(context: context, meetsVocabulary: true))
+      #expect((100 * more / (whole - more)).rounded() == percent)
+    }
   }
 
   @Test("declares DeepSeek's tensors, and adapters for each of its maps")
