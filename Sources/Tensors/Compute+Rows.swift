@@ -65,7 +65,7 @@ extension Compute {
     }
   }
 
-  private func segmentWidth(_ x: Tensor, _ segments: Int, _ weight: Tensor) -> Int {
+  func segmentWidth(_ x: Tensor, _ segments: Int, _ weight: Tensor) -> Int {
     precondition(
       x.columns == segments * weight.count,
       "\(segments) segments of \(weight.count) are no row of \(x.columns)")
@@ -98,6 +98,25 @@ extension Compute {
       kernels.pointee.gated_gradient(
         activation.kernelValue, d + row * dh.stride, g + row * gate.stride, u + row * up.stride,
         begin, end, dg + row * dGate.stride, du + row * dUp.stride)
+    }
+  }
+
+  /// The unit of a feed-forward layer without a gate: h = φ(z), both [R, F]; `h` may be `z`.
+  public func unit(_ activation: Activation, _ z: Tensor, into h: Tensor) {
+    let (input, result) = (z.start, h.start)
+    parallelStretches(cost: 0.5, z, h) { row, begin, end in
+      kernels.pointee.gated(
+        activation.kernelValue, input + row * z.stride, nil, begin, end, result + row * h.stride)
+    }
+  }
+
+  /// The gradient of `unit`: dz = dh ⊙ φ′(z); `dz` may be `dh`.
+  public func unitBackward(_ activation: Activation, _ dh: Tensor, z: Tensor, into dz: Tensor) {
+    let (gradient, input, result) = (dh.start, z.start, dz.start)
+    parallelStretches(cost: 0.7, dh, z, dz) { row, begin, end in
+      kernels.pointee.gated_gradient(
+        activation.kernelValue, gradient + row * dh.stride, input + row * z.stride, nil, begin,
+        end, result + row * dz.stride, nil)
     }
   }
 
@@ -155,6 +174,14 @@ extension Compute {
     precondition(x.rows == tokens.count && x.columns == table.columns, "a row for each token")
     parallelRanges(tokens.count, cost: Double(table.columns)) { begin, end in
       for row in begin..<end { table.row(Int(tokens[row]), into: x[row: row]) }
+    }
+  }
+
+  /// Adds the embeddings of positions: x[r] += table[positions[r]].
+  public func addEmbedding(_ positions: [Int32], from table: PackedMatrix, to x: Tensor) {
+    precondition(x.rows == positions.count && x.columns == table.columns, "a row for each position")
+    parallelRanges(positions.count, cost: Double(table.columns)) { begin, end in
+      for row in begin..<end { table.addRow(Int(positions[row]), to: x[row: row]) }
     }
   }
 

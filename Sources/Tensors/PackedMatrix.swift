@@ -58,6 +58,41 @@ public struct PackedLayout: Equatable, Sendable {
     }
   }
 
+  /// Copies columns of a matrix, each stored as a row of its transpose, into packed storage, zeros included.
+  @inline(__always)
+  func packTransposed<Plain, Stored>(
+    _ plain: UnsafePointer<Plain>, columns range: Range<Int>,
+    into packed: UnsafeMutablePointer<Stored>, zero: Stored, _ convert: (Plain) -> Stored
+  ) {
+    for panel in 0..<panels {
+      let first = panel * Self.panelWidth
+      let width = min(Self.panelWidth, rows - first)
+      for column in range {
+        let target = packed + (panel * columns + column) * Self.panelWidth
+        let source = plain + (column - range.lowerBound) * rows + first
+        for lane in 0..<width { target[lane] = convert(source[lane]) }
+        for lane in width..<Self.panelWidth { target[lane] = zero }
+      }
+    }
+  }
+
+  /// Copies columns of packed storage out, each as a row of the transpose.
+  @inline(__always)
+  func unpackTransposed<Stored, Plain>(
+    _ packed: UnsafePointer<Stored>, columns range: Range<Int>,
+    into plain: UnsafeMutablePointer<Plain>, _ convert: (Stored) -> Plain
+  ) {
+    for panel in 0..<panels {
+      let first = panel * Self.panelWidth
+      let width = min(Self.panelWidth, rows - first)
+      for column in range {
+        let source = packed + (panel * columns + column) * Self.panelWidth
+        let target = plain + (column - range.lowerBound) * rows + first
+        for lane in 0..<width { target[lane] = convert(source[lane]) }
+      }
+    }
+  }
+
   /// Copies packed storage into a row-major matrix.
   @inline(__always)
   func unpack<Stored, Plain>(
@@ -152,6 +187,50 @@ public final class PackedMatrix {
         }
       }
       count = range.count * columns
+    }
+  }
+
+  // MARK: The transpose
+
+  /// Takes some columns of the matrix, each a row of its transpose.
+  public func fill(columns range: Range<Int>, from values: [Float]) {
+    precondition(values.count == range.count * rows, "the values are not those of the columns")
+    plainCopy = nil
+    values.withUnsafeBufferPointer { plain in
+      guard let plain = plain.baseAddress else { return }
+      if element == .float32 {
+        layout.packTransposed(plain, columns: range, into: memory.start, zero: 0) { $0 }
+      } else {
+        layout.packTransposed(
+          plain, columns: range, into: memory.halves, zero: 0, HalfPrecision.bfloat16)
+      }
+    }
+  }
+
+  /// Some columns of the matrix, each as a row of its transpose.
+  public func values(columns range: Range<Int>) -> [Float] {
+    [Float](unsafeUninitializedCapacity: range.count * rows) { buffer, count in
+      if let plain = buffer.baseAddress {
+        if element == .float32 {
+          layout.unpackTransposed(memory.start, columns: range, into: plain) { $0 }
+        } else {
+          layout.unpackTransposed(
+            memory.halves, columns: range, into: plain, HalfPrecision.float(bfloat16:))
+        }
+      }
+      count = range.count * rows
+    }
+  }
+
+  /// Adds one row [columns] to what is there.
+  func addRow(_ row: Int, to destination: UnsafeMutablePointer<Float>) {
+    precondition(row >= 0 && row < rows, "row \(row) of a matrix that has \(rows)")
+    let start = layout.offset(row: row, column: 0)
+    for column in 0..<columns {
+      let place = start + column * PackedLayout.panelWidth
+      destination[column] +=
+        element == .float32
+        ? memory.start[place] : HalfPrecision.float(bfloat16: memory.halves[place])
     }
   }
 

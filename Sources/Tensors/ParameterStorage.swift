@@ -1,26 +1,47 @@
 /// Where a parameter's numbers lie: a weight in panels, or a short vector as it is.
+///
+/// A weight has the shape that files give it. Most are [outputs, inputs]; one that files keep as [inputs, outputs] lies in
+/// the same panels, and is transposed on its way in and out.
 public enum ParameterStorage {
   case matrix(PackedMatrix)
+  /// The matrix is the transpose of the parameter.
+  case transposed(PackedMatrix)
   case vector(Tensor)
 
   /// Zeros for a tensor of a shape; only a matrix may be held in another element type than float32.
-  public init(zero shape: [Int], element: ElementType = .float32) {
-    self =
-      shape.count == 2
-      ? .matrix(PackedMatrix(rows: shape[0], columns: shape[1], element: element))
-      : .vector(Tensor(count: shape.reduce(1, *)))
+  public init(zero shape: [Int], isTransposed: Bool = false, element: ElementType = .float32) {
+    guard let layout = Self.layout(shape, isTransposed: isTransposed) else {
+      self = .vector(Tensor(count: shape.reduce(1, *)))
+      return
+    }
+    let matrix = PackedMatrix(rows: layout.rows, columns: layout.columns, element: element)
+    self = isTransposed ? .transposed(matrix) : .matrix(matrix)
   }
 
   /// How many floats the gradient or a moment of a tensor of a shape takes: they lie as the tensor does.
-  public static func storedCount(_ shape: [Int]) -> Int {
-    shape.count == 2
-      ? PackedLayout(rows: shape[0], columns: shape[1]).count : shape.reduce(1, *)
+  public static func storedCount(_ shape: [Int], isTransposed: Bool = false) -> Int {
+    layout(shape, isTransposed: isTransposed)?.count ?? shape.reduce(1, *)
+  }
+
+  private static func layout(_ shape: [Int], isTransposed: Bool) -> PackedLayout? {
+    guard shape.count == 2 else { return nil }
+    return isTransposed
+      ? PackedLayout(rows: shape[1], columns: shape[0])
+      : PackedLayout(rows: shape[0], columns: shape[1])
+  }
+
+  /// The matrix that products read, nil for a vector.
+  public var matrix: PackedMatrix? {
+    switch self {
+    case .matrix(let matrix), .transposed(let matrix): matrix
+    case .vector: nil
+    }
   }
 
   /// How many numbers there are, panel padding not counted.
   public var count: Int {
     switch self {
-    case .matrix(let matrix): matrix.rows * matrix.columns
+    case .matrix(let matrix), .transposed(let matrix): matrix.rows * matrix.columns
     case .vector(let vector): vector.count
     }
   }
@@ -29,26 +50,16 @@ public enum ParameterStorage {
   /// - Precondition: They are float32.
   public var stored: Tensor {
     switch self {
-    case .matrix(let matrix): matrix.stored
+    case .matrix(let matrix), .transposed(let matrix): matrix.stored
     case .vector(let vector): vector
     }
   }
 
   /// The numbers in row-major order.
-  public var values: [Float] {
-    switch self {
-    case .matrix(let matrix): matrix.values
-    case .vector(let vector): vector.values
-    }
-  }
+  public var values: [Float] { values(of: whole) }
 
   /// Replaces the numbers by row-major ones.
-  public func fill(from values: [Float]) {
-    switch self {
-    case .matrix(let matrix): matrix.fill(from: values)
-    case .vector(let vector): vector.fill(from: values)
-    }
-  }
+  public func fill(from values: [Float]) { fill(whole, from: values) }
 
   // MARK: In pieces, for files
 
@@ -56,23 +67,20 @@ public enum ParameterStorage {
   ///
   /// Those of a matrix are whole panels, about 4 MiB each; a vector is one piece.
   public var pieces: [Range<Int>] {
+    let width: Int
     switch self {
     case .vector(let vector): return [0..<vector.count]
-    case .matrix(let matrix):
-      let width = PackedLayout.panelWidth
-      let atOnce = max(1, (1 << 20) / max(1, matrix.columns * width)) * width
-      return stride(from: 0, to: matrix.rows, by: atOnce).map {
-        $0..<min($0 + atOnce, matrix.rows)
-      }
+    case .matrix: width = PackedLayout.panelWidth
+    case .transposed: width = 1
     }
+    let (rows, columns) = (rowCount, rowWidth)
+    let atOnce = max(1, (1 << 20) / max(1, columns * width)) * width
+    return stride(from: 0, to: rows, by: atOnce).map { $0..<min($0 + atOnce, rows) }
   }
 
   /// The row-major elements that a piece is.
   public func elements(of piece: Range<Int>) -> Range<Int> {
-    switch self {
-    case .vector: piece
-    case .matrix(let matrix): piece.lowerBound * matrix.columns..<piece.upperBound * matrix.columns
-    }
+    piece.lowerBound * rowWidth..<piece.upperBound * rowWidth
   }
 
   /// A piece's numbers in row-major order.
@@ -83,11 +91,13 @@ public enum ParameterStorage {
     case .matrix(let matrix):
       guard let other else { return matrix.values(rows: piece) }
       let part = matrix.layout.part(piece)
-      return [Float](unsafeUninitializedCapacity: part.rows * part.columns) { buffer, count in
-        if let plain = buffer.baseAddress {
-          part.unpack(other.start + piece.lowerBound * part.columns, into: plain) { $0 }
-        }
-        count = part.rows * part.columns
+      return Self.plain(part.rows * part.columns) {
+        part.unpack(other.start + piece.lowerBound * part.columns, into: $0) { $0 }
+      }
+    case .transposed(let matrix):
+      guard let other else { return matrix.values(columns: piece) }
+      return Self.plain(piece.count * matrix.rows) {
+        matrix.layout.unpackTransposed(other.start, columns: piece, into: $0) { $0 }
       }
     }
   }
@@ -95,15 +105,21 @@ public enum ParameterStorage {
   /// Replaces a piece's numbers by row-major ones.
   /// - Parameter other: Numbers that lie as the parameter's do; nil for its own.
   public func fill(_ piece: Range<Int>, from values: [Float], in other: Tensor? = nil) {
+    precondition(values.count == elements(of: piece).count, "values and piece differ in length")
     switch self {
     case .vector(let vector): (other ?? vector).elements(piece).fill(from: values)
     case .matrix(let matrix):
       guard let other else { return matrix.fill(rows: piece, from: values) }
       let part = matrix.layout.part(piece)
-      precondition(values.count == part.rows * part.columns, "values and piece differ in length")
       values.withUnsafeBufferPointer { plain in
         guard let plain = plain.baseAddress else { return }
         part.pack(plain, into: other.start + piece.lowerBound * part.columns, zero: 0) { $0 }
+      }
+    case .transposed(let matrix):
+      guard let other else { return matrix.fill(columns: piece, from: values) }
+      values.withUnsafeBufferPointer { plain in
+        guard let plain = plain.baseAddress else { return }
+        matrix.layout.packTransposed(plain, columns: piece, into: other.start, zero: 0) { $0 }
       }
     }
   }
@@ -114,10 +130,31 @@ public enum ParameterStorage {
   /// Puts row-major numbers where they lie as the parameter's do.
   public func fill(from values: [Float], in other: Tensor) { fill(whole, from: values, in: other) }
 
-  private var whole: Range<Int> {
+  private var whole: Range<Int> { 0..<rowCount }
+
+  /// The rows of the parameter, as files have it; each number of a vector is one.
+  private var rowCount: Int {
     switch self {
-    case .matrix(let matrix): 0..<matrix.rows
-    case .vector(let vector): 0..<vector.count
+    case .vector(let vector): vector.count
+    case .matrix(let matrix): matrix.rows
+    case .transposed(let matrix): matrix.columns
+    }
+  }
+
+  private var rowWidth: Int {
+    switch self {
+    case .vector: 1
+    case .matrix(let matrix): matrix.columns
+    case .transposed(let matrix): matrix.rows
+    }
+  }
+
+  private static func plain(
+    _ count: Int, _ write: (UnsafeMutablePointer<Float>) -> Void
+  ) -> [Float] {
+    [Float](unsafeUninitializedCapacity: count) { buffer, written in
+      if let start = buffer.baseAddress { write(start) }
+      written = count
     }
   }
 }

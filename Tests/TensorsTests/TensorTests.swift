@@ -38,12 +38,15 @@ struct TensorTests {
     #expect(scratch.reserve(rows: 0, columns: 10).rows == 0)
   }
 
-  @Test("a parameter passes to files in pieces and comes back", arguments: [1, 31, 64, 1000])
-  func pieces(rows: Int) {
+  @Test(
+    "a parameter passes to files in pieces and comes back, transposed or not",
+    arguments: [1, 31, 64, 1000], [false, true])
+  func pieces(rows: Int, isTransposed: Bool) {
     let columns = 1500
     let values = TestValues.normal(rows * columns, stream: 1)
-    let storage = ParameterStorage(zero: [rows, columns])
-    let moment = Tensor(count: ParameterStorage.storedCount([rows, columns]))
+    let storage = ParameterStorage(zero: [rows, columns], isTransposed: isTransposed)
+    let moment = Tensor(
+      count: ParameterStorage.storedCount([rows, columns], isTransposed: isTransposed))
     var first = 0
     for piece in storage.pieces {
       let elements = storage.elements(of: piece)
@@ -58,6 +61,12 @@ struct TensorTests {
     let isNegated = storage.values(in: moment) == values.map { -$0 }
     #expect(isNegated)
     #expect(storage.pieces.flatMap { storage.values(of: $0) }.bits == values.bits)
+    // What products read has outputs as rows.
+    let last = storage.matrix?.values.suffix(isTransposed ? rows : columns)
+    let expected =
+      isTransposed
+      ? (0..<rows).map { values[($0 + 1) * columns - 1] } : Array(values.suffix(columns))
+    #expect(last.map { Array($0).bits } == expected.bits)
   }
 
   @Test("low-rank changes are merged in double precision")
@@ -68,5 +77,8 @@ struct TensorTests {
     Compute.merge(a: a, b: b, rank: rank, scale: 0.5, into: &weight)
     #expect(weight == [1.5, 7, -1, 4, 55, -44])
     #expect(weight.count == inputs * outputs)
+    weight = [1, 4, 2, 5, 3, 6]
+    Compute.merge(a: a, b: b, rank: rank, scale: 0.5, isTransposed: true, into: &weight)
+    #expect(weight == [1.5, 4, 7, 55, -1, -44])
   }
 }

@@ -157,13 +157,27 @@ typedef struct {
       const float *_Nonnull dy, long dy_stride, const float *_Nonnull x, long x_stride,
       const float *_Nonnull inverse_rms, long rows, long segments, long columns,
       long column_begin, long column_end, float *_Nonnull d_weight);
+  // Statistics are [rows, segments][2]: the mean, and 1 / the deviation.
+  void (*_Nonnull layer_norm)(
+      const float *_Nonnull x, long x_stride, const float *_Nonnull weight,
+      const float *_Nullable bias, long row_begin, long row_end, long segments, long columns,
+      float epsilon, float *_Nonnull y, long y_stride, float *_Nullable statistics);
+  void (*_Nonnull layer_norm_input_gradient)(
+      const float *_Nonnull dy, long dy_stride, const float *_Nonnull x, long x_stride,
+      const float *_Nonnull weight, const float *_Nonnull statistics, long row_begin,
+      long row_end, long segments, long columns, float *_Nonnull dx, long dx_stride,
+      int accumulating);
+  void (*_Nonnull layer_norm_weight_gradient)(
+      const float *_Nonnull dy, long dy_stride, const float *_Nonnull x, long x_stride,
+      const float *_Nonnull statistics, long rows, long segments, long columns, long column_begin,
+      long column_end, float *_Nonnull d_weight, float *_Nullable d_bias);
   void (*_Nonnull gated)(
-      int activation, const float *_Nonnull gate, const float *_Nonnull up, long begin, long end,
-      float *_Nonnull h);
+      int activation, const float *_Nonnull gate, const float *_Nullable up, long begin, long end,
+      float *_Nonnull h); // without `up` h = φ(gate)
   void (*_Nonnull gated_gradient)(
       int activation, const float *_Nonnull dh, const float *_Nonnull gate,
-      const float *_Nonnull up, long begin, long end, float *_Nonnull d_gate,
-      float *_Nonnull d_up);
+      const float *_Nullable up, long begin, long end, float *_Nonnull d_gate,
+      float *_Nullable d_up);
   void (*_Nonnull soft_cap)(float *_Nonnull x, float cap, long begin, long end); // in place
   void (*_Nonnull soft_cap_gradient)(
       const float *_Nonnull y, float cap, long begin, long end,

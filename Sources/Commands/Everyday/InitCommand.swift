@@ -55,21 +55,27 @@ struct InitCommand: Command {
     var option: String
     var key: String
     var help: String
+    var olderKey: String?
     var fallback = "what follows from the others"
   }
 
   private static let sizes = [
-    Size(option: "hidden-size", key: "hidden_size", help: "width of a token's state"),
     Size(
-      option: "intermediate-size", key: "intermediate_size", help: "width inside the feed-forward"),
-    Size(option: "layers", key: "num_hidden_layers", help: "layers"),
-    Size(option: "heads", key: "num_attention_heads", help: "query heads"),
+      option: "hidden-size", key: "hidden_size", help: "width of a token's state",
+      olderKey: "n_embd"),
+    Size(
+      option: "intermediate-size", key: "intermediate_size", help: "width inside the feed-forward",
+      olderKey: "n_inner"),
+    Size(option: "layers", key: "num_hidden_layers", help: "layers", olderKey: "n_layer"),
+    Size(option: "heads", key: "num_attention_heads", help: "query heads", olderKey: "n_head"),
     Size(option: "kv-heads", key: "num_key_value_heads", help: "key and value heads"),
     Size(option: "head-size", key: "head_dim", help: "width of a head"),
     Size(
       option: "vocab-size", key: "vocab_size", help: "rows of the embedding",
       fallback: "the tokenizer's"),
-    Size(option: "context", key: "max_position_embeddings", help: "longest sequence, in tokens"),
+    Size(
+      option: "context", key: "max_position_embeddings", help: "longest sequence, in tokens",
+      olderKey: "n_positions"),
   ]
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
@@ -137,7 +143,9 @@ struct InitCommand: Command {
   private static func apply(_ arguments: ParsedArguments, to json: inout JSONObject) {
     for size in sizes {
       guard let value = arguments.integer(size.option) else { continue }
-      json[size.key] = .integer(Int64(value))
+      // GPT-2 has its own names.
+      let key = size.olderKey.flatMap { json[$0] == nil ? nil : $0 } ?? size.key
+      json[key] = .integer(Int64(value))
     }
     if let tied = arguments.string("tied").flatMap(ArgumentKind.boolean) {
       json["tie_word_embeddings"] = .bool(tied)
@@ -146,7 +154,9 @@ struct InitCommand: Command {
     if changesHeads, !arguments.isGiven("head-size") { json["head_dim"] = nil }
     if arguments.isGiven("heads"), !arguments.isGiven("kv-heads"),
       let heads = json["num_attention_heads"]?.integer,
-      let shared = json["num_key_value_heads"]?.integer, shared > 0, heads % shared != 0
+      let shared = json["num_key_value_heads"]?.integer, shared > 0,
+      // All heads share a latent, and the file says so by as many key heads.
+      heads % shared != 0 || json["kv_lora_rank"] != nil
     {
       json["num_key_value_heads"] = .integer(Int64(heads))
     }

@@ -134,7 +134,7 @@ extension [TensorSpecification] {
   func bytes(_ element: (_ name: String) -> ElementType = { _ in .float32 }) -> Int {
     reduce(0) { sum, tensor in
       let size = tensor.shape.count == 2 ? element(tensor.name).size : 4
-      return sum +| ParameterStorage.storedCount(tensor.shape) *| size
+      return sum +| tensor.storedCount *| size
     }
   }
 }

@@ -23,7 +23,7 @@ public struct ModelExport {
         remedy: "add --merge for a whole model with the adapter merged into its base")
     }
     merge = isMerging ? try AdapterMerge(source) : nil
-    files = try WeightFiles(folder: source.base)
+    files = try WeightFiles(folder: source.base, for: source.configuration)
     try files.check(against: configuration)
   }
 

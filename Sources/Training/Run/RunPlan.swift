@@ -41,8 +41,9 @@ public struct RunPlan {
     demand.tokenizerBytes = preparation.tokenizerBytes
     demand.dataBytes = preparation.dataBytes
     demand.adapter = AdapterChoice(preparation.resolved).adapter(for: preparation.source)
-    if demand.adapter != nil, let base = preparation.source?.base {
-      demand.element = try WeightFiles(folder: base).heldElement(of:)
+    if demand.adapter != nil, let source = preparation.source {
+      demand.element =
+        try WeightFiles(folder: source.base, for: source.configuration).heldElement(of:)
     }
     disk = DiskPlan(
       trainedCount: demand.trained.map(\.count).saturatingSum,
@@ -71,7 +72,7 @@ public struct RunPlan {
       let source = try ModelSource(
         ModelLocator.locate(name, environment: ProcessInfo.processInfo.environment))
       return source.configuration.tensorLayout.bytes(
-        try WeightFiles(folder: source.base).heldElement(of:))
+        try WeightFiles(folder: source.base, for: source.configuration).heldElement(of:))
     }
     guard let adapter = AdapterChoice(preparation.resolved).adapter(for: preparation.source) else {
       return model.tensorLayout.bytes()

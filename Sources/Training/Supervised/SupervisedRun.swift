@@ -147,7 +147,9 @@ public final class SupervisedRun {
         completionLength: examples.map(\.completion.count).max() ?? 1, concurrency: 0)
       demand.adapter = policy.model.parameters.adapter
       if demand.adapter != nil {
-        demand.element = try WeightFiles(folder: policy.source.base).heldElement(of:)
+        let source = policy.source
+        demand.element =
+          try WeightFiles(folder: source.base, for: source.configuration).heldElement(of:)
       }
       let least = demand.fit(
         within: limit, rows: settings.microBatchTokens,

@@ -73,6 +73,8 @@ public struct AdapterFolder: Sendable {
   }
 
   /// What the settings ask for that isn't done here; each key with a value that asks for nothing is fine.
+  ///
+  /// `fan_in_fan_out` is read over: as in PEFT, whether a matrix is transposed is the base model's to say.
   private static func unsupported(_ json: JSONObject) -> [ModelError.Fault] {
     var faults: [ModelError.Fault] = []
     let kind = json["peft_type"]?.string
@@ -84,7 +86,7 @@ public struct AdapterFolder: Sendable {
       faults.append(ModelError.Fault("bias", "is \(quoted(bias)), and trained biases aren't read"))
     }
     let extensions = [
-      "use_dora", "lora_bias", "fan_in_fan_out", "use_qalora", "use_bdlora", "modules_to_save",
+      "use_dora", "lora_bias", "use_qalora", "use_bdlora", "modules_to_save",
       "rank_pattern", "alpha_pattern", "layer_replication", "trainable_token_indices",
       "target_parameters", "alora_invocation_tokens", "kasa_config", "velora_config",
       "monteclora_config", "arrow_config",
@@ -168,7 +170,8 @@ extension AdapterConfiguration {
       "auto_mapping": .null,
       "base_model_name_or_path": .string(baseModel),
       "bias": "none",
-      "fan_in_fan_out": false,
+      "fan_in_fan_out": .bool(
+        model.linearLayers.contains { $0.isTransposed && adapts($0.name) }),
       "inference_mode": true,
       "init_lora_weights": true,
       "layers_pattern": .null,

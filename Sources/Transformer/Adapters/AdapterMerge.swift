@@ -24,7 +24,7 @@ public struct AdapterMerge {
     }
     adapter = found.adapter
     layout = source.configuration.tensorLayout
-    weights = try WeightFiles(folder: source.base)
+    weights = try WeightFiles(folder: source.base, for: source.configuration)
     try weights.check(against: source.configuration)
     changes = try SafetensorsFile(found.folder.appendingPathComponent(AdapterFolder.weights))
     try changes.check(against: adapter.tensorLayout(for: source.configuration))
@@ -43,7 +43,7 @@ public struct AdapterMerge {
         Compute.merge(
           a: try changes.values(AdapterConfiguration.tensorA(of: layer)),
           b: try changes.values(AdapterConfiguration.tensorB(of: layer)), rank: adapter.rank,
-          scale: adapter.scale, into: &values)
+          scale: adapter.scale, isTransposed: tensor.isTransposed, into: &values)
       }
       try writer.append(values)
     }

@@ -27,6 +27,8 @@ struct Blueprint: Sendable {
   let routers: [ExpertRouting]
   let layers: [Layer]
   let embedding: ParameterID
+  /// The embedding of positions, where they are learned.
+  let positions: ParameterID?
   let finalNorm: Norm
   let finalNormTensors: [ParameterID]
   /// The head, or the embedding where they are one.
@@ -37,6 +39,10 @@ struct Blueprint: Sendable {
     var declaration = Declaration(adapter: adapter)
     let table = [design.vocabularySize, design.hiddenSize]
     embedding = declaration.tensor(design.embedding + ".weight", table, .embedding)
+    positions = design.positionEmbedding.map {
+      declaration.tensor(
+        $0 + ".weight", [design.maximumPositions, design.hiddenSize], .embedding)
+    }
     layers = design.layers.map { Self.layer($0, hiddenSize: design.hiddenSize, &declaration) }
     declaration.prefix = ""
     let first = declaration.tensors.count

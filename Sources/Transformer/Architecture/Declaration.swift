@@ -24,18 +24,25 @@ struct Declaration {
   // MARK: Tensors
 
   /// A tensor `<prefix><name>`.
-  mutating func tensor(_ name: String, _ shape: [Int], _ role: TensorRole) -> ParameterID {
+  mutating func tensor(
+    _ name: String, _ shape: [Int], _ role: TensorRole, isTransposed: Bool = false
+  ) -> ParameterID {
     tensors.append(
-      TensorDeclaration(specification: TensorSpecification(prefix + name, shape), role: role))
+      TensorDeclaration(
+        specification: TensorSpecification(prefix + name, shape, isTransposed: isTransposed),
+        role: role))
     return .model(tensors.count - 1)
   }
 
   /// A linear map `<prefix><name>.weight`, with `.bias` where it has one, and its adapter where it is adapted.
+  /// - Parameter isTransposed: Whether files keep the weight as [inputs, outputs].
   mutating func linear(
     _ name: String, inputs: Int, outputs: Int, hasBias: Bool = false,
-    role: TensorRole = .product
+    isTransposed: Bool = false, role: TensorRole = .product
   ) -> Linear {
-    let weight = tensor(name + ".weight", [outputs, inputs], role)
+    let weight = tensor(
+      name + ".weight", isTransposed ? [inputs, outputs] : [outputs, inputs], role,
+      isTransposed: isTransposed)
     let bias = hasBias ? tensor(name + ".bias", [outputs], .bias) : nil
     return Linear(
       weight: weight, bias: bias, inputs: inputs, outputs: outputs,
@@ -71,9 +78,10 @@ struct Declaration {
   mutating func norm(_ design: NormDesign, segments: Int = 1) -> Norm {
     let weight = tensor(
       design.name + ".weight", [design.columns], .scale(initially: design.kind.initialScale))
+    let bias = design.hasBias ? tensor(design.name + ".bias", [design.columns], .bias) : nil
     return Norm(
-      weight: weight, kind: design.kind, epsilon: design.epsilon, columns: design.columns,
-      segments: segments)
+      weight: weight, bias: bias, kind: design.kind, epsilon: design.epsilon,
+      columns: design.columns, segments: segments)
   }
 
   // MARK: Memory

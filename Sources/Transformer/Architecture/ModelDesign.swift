@@ -1,6 +1,6 @@
 // What a family's file chooses, as values without memory: which parts a model is made of, and what stands around them.
 //
-//     x₀ = s · E[token]
+//     x₀ = s · E[token] + P[position]                        P where positions are learned
 //     x  = x + m · norm_after(part(norm_before(x)))        for both parts of each layer
 //     logits = t · norm(x_L) W_headᵀ, softly capped where the family caps them: c · tanh(logits / c)
 
@@ -12,8 +12,14 @@ struct ModelDesign: Sendable {
   var vocabularySize: Int
   /// The longest sequence, in tokens.
   var maximumPositions: Int
+  /// What begins every tensor's name but the head's, where files of the bare model may leave it out.
+  var basePrefix: String?
+  /// What files may hold besides, and what means nothing here.
+  var passedOver = PassedOverTensors()
   /// The name of the embedding, without `.weight`.
   var embedding = "model.embed_tokens"
+  /// The name of the positions' own embedding, without `.weight`, where positions are learned: a row for each.
+  var positionEmbedding: String?
   /// s, what embeddings are multiplied by.
   var embeddingScale: Float = 1
   /// From the first up.
@@ -28,6 +34,17 @@ struct ModelDesign: Sendable {
   var logitScale: Float = 1
   /// c, where logits z are softly capped: c · tanh(z / c).
   var logitCap: Float?
+}
+
+/// Tensors that files may hold though the model does not use them, by how their names begin or end.
+struct PassedOverTensors: Sendable {
+  var prefixes: [String] = []
+  /// Old checkpoints stored the frequencies of rotations.
+  var suffixes = ["rotary_emb.inv_freq"]
+
+  func contains(_ name: String) -> Bool {
+    prefixes.contains { name.hasPrefix($0) } || suffixes.contains { name.hasSuffix($0) }
+  }
 }
 
 /// A layer: attention, then the feed-forward part.
@@ -58,6 +75,8 @@ struct NormDesign: Sendable {
   var columns: Int
   var epsilon: Float
   var kind = Norm.Kind.rms
+  /// Whether a vector is added behind it.
+  var hasBias = false
 }
 
 /// An attention part as a family chooses it.

@@ -34,7 +34,7 @@ struct ResidualBlock: Sendable {
     let first = (declaration.tensors.count, declaration.adapterTensors.count)
     func norm(_ design: NormDesign, _ declaration: inout Declaration) -> (Norm, Slot) {
       let norm = declaration.norm(design)
-      return (norm, declaration.saved(norm.segments))
+      return (norm, declaration.saved(norm.statisticsCount))
     }
     input = declaration.saved(hiddenSize)
     normBefore = surroundings.normBefore.map { norm($0, &declaration) }

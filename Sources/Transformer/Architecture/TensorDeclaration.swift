@@ -1,20 +1,29 @@
 import Rollouts
+import Tensors
 
 /// A tensor's name and shape.
 public struct TensorSpecification: Sendable, Hashable {
   /// Hugging Face's name: "model.layers.0.self_attn.q_proj.weight".
   public var name: String
-  /// The sizes, the slowest first; a matrix is [outputs, inputs].
+  /// The sizes, the slowest first; a matrix is [outputs, inputs], or [inputs, outputs] where it is transposed.
   public var shape: [Int]
+  /// Whether files keep the transpose of what products multiply by (GPT-2's `Conv1D`).
+  public var isTransposed = false
 
   /// Makes a specification.
-  public init(_ name: String, _ shape: [Int]) {
+  public init(_ name: String, _ shape: [Int], isTransposed: Bool = false) {
     self.name = name
     self.shape = shape
+    self.isTransposed = isTransposed
   }
 
   /// The number of elements.
   public var count: Int { shape.saturatingProduct }
+
+  /// The number of floats that its values, gradient or moments take in memory.
+  public var storedCount: Int {
+    ParameterStorage.storedCount(shape, isTransposed: isTransposed)
+  }
 }
 
 /// What a tensor is for.

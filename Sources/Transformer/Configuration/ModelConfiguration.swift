@@ -81,7 +81,8 @@ extension ModelConfiguration {
   public var linearLayers: [TensorSpecification] {
     tensorDeclarations.filter(\.role.isAdaptable).map {
       TensorSpecification(
-        String($0.specification.name.dropLast(".weight".count)), $0.specification.shape)
+        String($0.specification.name.dropLast(".weight".count)), $0.specification.shape,
+        isTransposed: $0.specification.isTransposed)
     }
   }
 

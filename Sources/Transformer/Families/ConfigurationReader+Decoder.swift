@@ -11,8 +11,11 @@ struct DecoderSizes {
   var maximumPositions: Int
   var normEpsilon: Float
   var tiesEmbeddings: Bool
+  /// Of the stream's norms.
+  var normKind = Norm.Kind.rms
+  var normHasBias = false
 
-  /// A decoder of Llama's form: RMS norms before both parts of each layer and before the head.
+  /// A decoder of Llama's form: norms before both parts of each layer and before the head.
   /// - Parameter parts: The parts of a layer.
   func preNormDesign(
     _ parts: (_ layer: Int) -> (any AttentionDesign, any FeedForwardDesign)
@@ -49,8 +52,11 @@ struct DecoderSizes {
   }
 
   /// A norm of the stream.
-  func norm(_ name: String, _ kind: Norm.Kind = .rms) -> NormDesign {
-    NormDesign(name: name, columns: hiddenSize, epsilon: normEpsilon, kind: kind)
+  /// - Parameter kind: nil for the family's usual one.
+  func norm(_ name: String, _ kind: Norm.Kind? = nil) -> NormDesign {
+    NormDesign(
+      name: name, columns: hiddenSize, epsilon: normEpsilon, kind: kind ?? normKind,
+      hasBias: normHasBias)
   }
 
   /// A window of attention, nil where the longest sequence fits into it.
@@ -88,7 +94,8 @@ extension ConfigurationReader {
   ///
   /// The parameters are what the family assumes where the file leaves a key out.
   mutating func decoderSizes(
-    maximumPositions: Int, normEpsilon: Double = 1e-6, tiesEmbeddings: Bool = false
+    maximumPositions: Int, normEpsilon: Double = 1e-6, epsilonKey: String = "rms_norm_eps",
+    tiesEmbeddings: Bool = false
   ) -> DecoderSizes {
     DecoderSizes(
       hiddenSize: integer("hidden_size", in: 1...Limits.hiddenSize),
@@ -96,7 +103,7 @@ extension ConfigurationReader {
       vocabularySize: integer("vocab_size", in: 1...Limits.vocabularySize),
       maximumPositions: integer(
         "max_position_embeddings", in: 1...Limits.positions, default: maximumPositions),
-      normEpsilon: Float(positiveNumber("rms_norm_eps", below: 1) ?? normEpsilon),
+      normEpsilon: Float(positiveNumber(epsilonKey, below: 1) ?? normEpsilon),
       tiesEmbeddings: boolean("tie_word_embeddings", default: tiesEmbeddings))
   }
 
@@ -155,6 +162,26 @@ extension ConfigurationReader {
     Rotation(
       embedding: try rotaryEmbedding(maximumPositions: maximumPositions, theta: theta),
       size: heads.size)
+  }
+
+  /// How many numbers of a head are rotated: `partial_rotary_factor` of them, in the object that describes the rotation or
+  /// beside it.
+  /// - Parameter usual: The share where the file leaves it out.
+  mutating func rotatedSize(of heads: HeadSizes, default usual: Double = 1) -> Int {
+    let key = "partial_rotary_factor"
+    let outer = number(key, in: 0...1)
+    var inner: Double?
+    if let ropeKey = ropeKey(), let object = object[ropeKey]?.object {
+      var reader = ConfigurationReader(object, path: path)
+      inner = reader.number(key, in: 0...1)
+      for fault in reader.faults { note("\(ropeKey).\(key)", fault.reason) }
+    }
+    let size = Int(Double(heads.size) * (inner ?? outer ?? usual))
+    guard size >= 2, size % 2 == 0 else {
+      note(key, "\(size) of \(heads.size) numbers of a head would be rotated, which are no pairs")
+      return 2
+    }
+    return size
   }
 
   /// The gated feed-forward part.

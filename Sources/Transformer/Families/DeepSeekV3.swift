@@ -22,8 +22,14 @@ enum DeepSeekV3: ModelFamily {
     routed.routing.normalizes = config.boolean("norm_topk_prob", default: true)
     routed.routing.normalizerEpsilon = 1e-20
     routed.routing.groups = config.expertGroups(of: routed, usual: (8, 4), addsTopTwo: true)
-    return sizes.preNormDesign { [routed] layer in
+    var design = sizes.preNormDesign { [routed] layer in
       (attention, layer >= experts.firstLayer ? routed as any FeedForwardDesign : dense)
     }
+    // The layers that predict several tokens stand behind the others.
+    let predicting = config.integer("num_nextn_predict_layers", in: 0...64, default: 0)
+    design.passedOver.prefixes = (0..<predicting).map {
+      "model.layers.\(sizes.layerCount + $0)."
+    }
+    return design
   }
 }

@@ -6,6 +6,8 @@ protocol ModelFamily: Sendable {
   static var modelType: String { get }
   /// The class name that transformers writes under `architectures`.
   static var className: String { get }
+  /// The class name without what it is for, `Llama`, where it does not end in `ForCausalLM` either.
+  static var classPrefix: String { get }
 
   /// Reads what the family's config.json says, and chooses the parts.
   ///
@@ -15,7 +17,7 @@ protocol ModelFamily: Sendable {
 }
 
 extension ModelFamily {
-  /// The class name without what it is for: `Llama`.
+  /// The class name without `ForCausalLM`.
   static var classPrefix: String { String(className.dropLast("ForCausalLM".count)) }
 }
 

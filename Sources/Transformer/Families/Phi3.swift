@@ -13,7 +13,7 @@ enum Phi3: ModelFamily {
   static func design(_ config: inout ConfigurationReader) throws(ModelError) -> ModelDesign {
     var sizes = config.decoderSizes(maximumPositions: 4096, normEpsilon: 1e-5)
     let heads = config.heads(of: sizes)
-    let rotated = rotatedSize(of: heads, &config)
+    let rotated = config.rotatedSize(of: heads)
     var embedding = RotaryEmbedding(theta: 10_000)
     if let scaling = longRope(rotated, sizes, &config) {
       embedding = RotaryEmbedding(theta: scaling.theta, scaling: scaling.scaling)
@@ -38,27 +38,6 @@ enum Phi3: ModelFamily {
   )? {
     guard let key = config.ropeKey(), let object = config.object[key]?.object else { return nil }
     return (key, ConfigurationReader(object, path: config.path))
-  }
-
-  /// How many numbers of a head are rotated: `partial_rotary_factor` of them, in the object or beside it.
-  private static func rotatedSize(
-    of heads: HeadSizes, _ config: inout ConfigurationReader
-  ) -> Int {
-    let key = "partial_rotary_factor"
-    let outer = config.number(key, in: 0...1)
-    var inner: Double?
-    if let (ropeKey, found) = rope(config) {
-      var reader = found
-      inner = reader.number(key, in: 0...1)
-      for fault in reader.faults { config.note("\(ropeKey).\(key)", fault.reason) }
-    }
-    let size = Int(Double(heads.size) * (inner ?? outer ?? 1))
-    guard size >= 2, size % 2 == 0 else {
-      config.note(
-        key, "\(size) of \(heads.size) numbers of a head would be rotated, which are no pairs")
-      return 2
-    }
-    return size
   }
 
   private struct LongRope {

@@ -5,8 +5,7 @@ import Tensors
 extension WeightFiles {
   /// Checks that the folder has exactly the tensors that the configuration calls for.
   ///
-  /// A tied head may be stored too, if it equals the embedding. Rotary frequencies that old
-  /// checkpoints stored are passed over.
+  /// A tied head may be stored too, if it equals the embedding. What the family passes over may be there.
   /// - Throws: `ModelError` with every missing, unknown, wrongly shaped or unreadable tensor.
   public func check(against configuration: ModelConfiguration) throws(ModelError) {
     let layout = configuration.tensorLayout
@@ -16,13 +15,15 @@ extension WeightFiles {
       if let fault = fault(of: wanted) { faults.append(fault) }
     }
     let known = Set(layout.map(\.name))
-    for name in names where !known.contains(name) && !name.hasSuffix("rotary_emb.inv_freq") {
+    for name in names
+    where !known.contains(name) && !configuration.design.passedOver.contains(name) {
       if name == Self.headName, configuration.tiesEmbeddings {
-        if faults.isEmpty, try !headEqualsEmbedding() {
+        let embedding = configuration.design.embedding + ".weight"
+        if faults.isEmpty, try !headEquals(embedding) {
           faults.append(
             ModelError.Fault(
               "tensor \(quoted(name))",
-              "differs from model.embed_tokens.weight, but tie_word_embeddings is true"))
+              "differs from \(embedding), but tie_word_embeddings is true"))
         }
       } else {
         faults.append(
@@ -42,8 +43,8 @@ extension WeightFiles {
   /// Checks that the tensors that are there can be read; a quantised model is no damaged one.
   private func checkTypes(of layout: [TensorSpecification]) throws(ModelError) {
     let faults = layout.compactMap { wanted -> ModelError.Fault? in
-      guard let file = file(of: wanted.name), file.elementType(of: wanted.name) == nil,
-        let typeName = file.typeName(of: wanted.name)
+      guard let place = places[wanted.name], place.elementType == nil,
+        let typeName = place.file.typeName(of: place.name)
       else { return nil }
       return ModelError.Fault(
         "tensor \(quoted(wanted.name))", ElementType.unreadableReason(typeName))
@@ -71,18 +72,16 @@ extension WeightFiles {
   }
 
   /// Whether the stored head has the values of the embedding, compared in pieces.
-  private func headEqualsEmbedding() throws(ModelError) -> Bool {
-    let embeddingName = "model.embed_tokens.weight"
-    guard let head = file(of: Self.headName), let embedding = file(of: embeddingName),
-      let shape = head.specification(of: Self.headName),
-      shape.shape == embedding.specification(of: embeddingName)?.shape
+  private func headEquals(_ embeddingName: String) throws(ModelError) -> Bool {
+    guard let shape = specification(of: Self.headName),
+      shape.shape == specification(of: embeddingName)?.shape
     else { return false }
     let piece = 1 << 18
     var first = 0
     while first < shape.count {
       let count = min(piece, shape.count - first)
-      let here = try head.values(Self.headName, first..<first + count)
-      let there = try embedding.values(embeddingName, first..<first + count)
+      let here = try values(Self.headName, first..<first + count)
+      let there = try values(embeddingName, first..<first + count)
       // By bits: a NaN in both is no difference.
       if zip(here, there).contains(where: { $0.bitPattern != $1.bitPattern }) { return false }
       first += count

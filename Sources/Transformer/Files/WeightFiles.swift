@@ -9,12 +9,26 @@ public struct WeightFiles: Sendable {
   public let folder: URL
   /// The files, in the order of their names.
   public let files: [SafetensorsFile]
-  private let fileOfTensor: [String: SafetensorsFile]
+  /// Where each tensor lies.
+  let places: [String: Place]
+
+  /// A tensor in a file, where it may have a shorter name.
+  struct Place: Sendable {
+    let file: SafetensorsFile
+    let name: String
+
+    /// How it is stored; nil for a type that can't be read.
+    var elementType: ElementType? { file.elementType(of: name) }
+  }
 
   /// Opens every file of weights and checks the headers; no tensor is read.
+  /// - Parameter configuration: The model that they are of, whose names a file of the bare model may shorten.
   /// - Throws: `ModelError` where a file is missing or broken, or the index disagrees with it.
-  public init(folder: URL) throws(ModelError) {
+  public init(
+    folder: URL, for configuration: ModelConfiguration? = nil
+  ) throws(ModelError) {
     self.folder = folder
+    let fileOfTensor: [String: SafetensorsFile]
     let index = folder.appendingPathComponent("model.safetensors.index.json")
     let single = folder.appendingPathComponent("model.safetensors")
     if WholeFile.exists(single) {
@@ -26,25 +40,39 @@ public struct WeightFiles: Sendable {
     } else {
       throw ModelFolder.missingWeights(folder)
     }
+    let prefix = Self.prefixLeftOut(of: fileOfTensor, configuration)
+    places = Dictionary(
+      uniqueKeysWithValues: fileOfTensor.map {
+        ($0.hasPrefix("lm_head.") ? $0 : prefix + $0, Place(file: $1, name: $0))
+      })
+  }
+
+  /// What the model's names begin with and no name in the files does.
+  private static func prefixLeftOut(
+    of files: [String: SafetensorsFile], _ configuration: ModelConfiguration?
+  ) -> String {
+    guard let prefix = configuration?.design.basePrefix,
+      !files.keys.contains(where: { $0.hasPrefix(prefix) })
+    else { return "" }
+    return prefix
   }
 
   /// The names of all tensors, sorted.
-  public var names: [String] { fileOfTensor.keys.sorted() }
-
-  /// The file that holds a tensor, nil where there is none of the name.
-  public func file(of name: String) -> SafetensorsFile? { fileOfTensor[name] }
+  public var names: [String] { places.keys.sorted() }
 
   /// The shape of a tensor, nil where there is none of the name.
   public func specification(of name: String) -> TensorSpecification? {
-    fileOfTensor[name]?.specification(of: name)
+    places[name].flatMap { place in
+      place.file.specification(of: place.name).map { TensorSpecification(name, $0.shape) }
+    }
   }
 
   /// How most of the weights are stored, by bytes.
   public var elementType: ElementType {
     var byteCounts: [ElementType: Int] = [:]
-    for (name, file) in fileOfTensor {
-      guard let type = file.elementType(of: name) else { continue }
-      byteCounts[type, default: 0] += file.bytes(of: name)?.count ?? 0
+    for place in places.values {
+      guard let type = place.elementType else { continue }
+      byteCounts[type, default: 0] += place.file.bytes(of: place.name)?.count ?? 0
     }
     return ElementType.allCases.max { byteCounts[$0, default: 0] < byteCounts[$1, default: 0] }
       ?? .float32
@@ -58,11 +86,11 @@ public struct WeightFiles: Sendable {
   public func values(
     _ name: String, _ range: Range<Int>? = nil
   ) throws(ModelError) -> [Float] {
-    guard let file = fileOfTensor[name] else {
+    guard let place = places[name] else {
       throw ModelError(
         .invalid, path: folder.path, subject: "tensor \(quoted(name))", "is missing")
     }
-    return try file.values(name, range)
+    return try place.file.values(place.name, range)
   }
 
   private static func parts(

@@ -14,12 +14,12 @@ public struct ArenaLayout: Sendable, Equatable {
   /// How many numbers an arena holds; those between the tensors are zero.
   public let count: Int
 
-  /// The layout of tensors of these shapes, which a backward pass finishes from the last to the first.
-  init(_ shapes: [[Int]]) {
-    var ranges = [Range<Int>](repeating: 0..<0, count: shapes.count)
+  /// The layout of tensors, which a backward pass finishes from the last to the first.
+  init(_ tensors: [TensorSpecification]) {
+    var ranges = [Range<Int>](repeating: 0..<0, count: tensors.count)
     var next = 0
-    for place in shapes.indices.reversed() {
-      ranges[place] = next..<next + ParameterStorage.storedCount(shapes[place])
+    for place in tensors.indices.reversed() {
+      ranges[place] = next..<next + tensors[place].storedCount
       // Each begins at a multiple of 64 bytes, as kernels like it.
       next = (ranges[place].upperBound + 15) / 16 * 16
     }

@@ -69,18 +69,22 @@ public final class LanguageModel {
         ? stream.reserve(rows: tokens.count, columns: configuration.hiddenSize)
         : run(index).reserve(layers[index].blocks[0].input)
     }
-    embed(tokens.tokens, into: input(of: 0))
+    embed(tokens, into: input(of: 0))
     for (index, layer) in layers.enumerated() {
       forward(layer, run(index), into: input(of: index + 1))
     }
     return routes?.table
   }
 
-  /// x₀ = s · E[token], [R, C].
-  private func embed(_ tokens: [TokenID], into x: Tensor) {
-    compute.gatherEmbedding(tokens, from: parameters.matrix(blueprint.embedding), into: x)
+  /// x₀ = s · E[token] + P[position], [R, C].
+  private func embed(_ rows: TokenRows, into x: Tensor) {
+    compute.gatherEmbedding(
+      rows.tokens, from: parameters.matrix(blueprint.embedding), into: x)
     let scale = blueprint.design.embeddingScale
     if scale != 1 { compute.scale(x, by: scale) }
+    if let positions = blueprint.positions {
+      compute.addEmbedding(rows.positions, from: parameters.matrix(positions), to: x)
+    }
   }
 
   private func forward(_ layer: Blueprint.Layer, _ run: LayerRun, into result: Tensor) {

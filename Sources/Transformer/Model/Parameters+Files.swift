@@ -9,7 +9,7 @@ extension Parameters {
     folder: URL, configuration: ModelConfiguration
   ) throws(ModelError) {
     // The shapes are checked first: a configuration that lies must not make memory be taken.
-    let files = try WeightFiles(folder: folder)
+    let files = try WeightFiles(folder: folder, for: configuration)
     try files.check(against: configuration)
     self.init(zero: configuration)
     try read(files)
@@ -23,7 +23,7 @@ extension Parameters {
   public convenience init(
     frozen folder: URL, configuration: ModelConfiguration, adapter: AdapterConfiguration? = nil
   ) throws(ModelError) {
-    let files = try WeightFiles(folder: folder)
+    let files = try WeightFiles(folder: folder, for: configuration)
     try files.check(against: configuration)
     self.init(frozen: configuration, adapter: adapter, element: files.heldElement(of:))
     try read(files)
@@ -32,7 +32,7 @@ extension Parameters {
   /// Replaces the weights of the model without adapters by those of a folder of the same shape.
   /// - Throws: `ModelError` with every missing, unknown or misshapen tensor.
   public func read(folder: URL) throws(ModelError) {
-    let files = try WeightFiles(folder: folder)
+    let files = try WeightFiles(folder: folder, for: configuration)
     try files.check(against: configuration)
     try read(files)
   }
@@ -122,7 +122,7 @@ extension WeightFiles {
   /// How a frozen tensor is held: a bfloat16 matrix as it is stored, all else as float32.
   public func heldElement(of name: String) -> ElementType {
     let isMatrix = specification(of: name)?.shape.count == 2
-    return isMatrix && file(of: name)?.elementType(of: name) == .bfloat16 ? .bfloat16 : .float32
+    return isMatrix && places[name]?.elementType == .bfloat16 ? .bfloat16 : .float32
   }
 }
 

@@ -5,7 +5,7 @@ import Tensors
 public struct ParameterTensor {
   /// `model.layers.0.self_attn.q_proj.weight` and so on.
   public let name: String
-  /// Rows and columns, or a length.
+  /// Rows and columns as files have them, or a length.
   public let shape: [Int]
   /// What it is for.
   public let role: TensorRole
@@ -13,17 +13,19 @@ public struct ParameterTensor {
   public let storage: ParameterStorage
 
   /// Its name and shape.
-  public var specification: TensorSpecification { TensorSpecification(name, shape) }
+  public let specification: TensorSpecification
 
   /// The numbers in row-major order.
   public var values: [Float] { storage.values }
 
   /// Makes a tensor of zeros; only a matrix may be held in another element type than float32.
   init(zero declaration: TensorDeclaration, element: ElementType = .float32) {
-    name = declaration.specification.name
-    shape = declaration.specification.shape
+    specification = declaration.specification
+    name = specification.name
+    shape = specification.shape
     role = declaration.role
-    storage = ParameterStorage(zero: shape, element: element)
+    storage = ParameterStorage(
+      zero: shape, isTransposed: specification.isTransposed, element: element)
   }
 }
 
@@ -92,7 +94,7 @@ public final class Parameters {
     self.tensors = tensors
     self.trained = trained
     self.adapter = adapter
-    arenaLayout = ArenaLayout(trained.map(\.shape))
+    arenaLayout = ArenaLayout(trained.map(\.specification))
   }
 
   private static func adapters(of blueprint: Blueprint) -> [ParameterTensor] {
@@ -132,7 +134,7 @@ public final class Parameters {
 
   /// The matrix that a part declared.
   func matrix(_ id: ParameterID) -> PackedMatrix {
-    guard case .matrix(let matrix) = storage(id) else {
+    guard let matrix = storage(id).matrix else {
       preconditionFailure("\(id) was declared as a vector")
     }
     return matrix

@@ -81,14 +81,24 @@ public final class TrainingPass {
         announcement.finish(block.tensors)
       }
     }
+    backwardEmbedding(d, batch.rows)
+    announcement.finishAll()
+  }
+
+  /// Adds the gradients of embeddings, given that of x₀, which is spent.
+  private func backwardEmbedding(_ d: Tensor, _ rows: TokenRows) {
+    let blueprint = model.blueprint
+    if let positions = blueprint.positions, let dPositions = gradients.tensor(positions) {
+      model.compute.scatterEmbeddingGradient(
+        rows.positions, d, layout: model.parameters.matrix(positions).layout, into: dPositions)
+    }
     if let dEmbedding = gradients.tensor(blueprint.embedding) {
       if blueprint.design.embeddingScale != 1 {
         model.compute.scale(d, by: blueprint.design.embeddingScale)
       }
       model.compute.scatterEmbeddingGradient(
-        batch.rows.tokens, d, layout: model.parameters.matrix(blueprint.embedding).layout,
+        rows.tokens, d, layout: model.parameters.matrix(blueprint.embedding).layout,
         into: dEmbedding)
     }
-    announcement.finishAll()
   }
 }

@@ -130,7 +130,8 @@ public final class VocabularyHead {
     model.compute.gatherRows(rows, of: stream, into: x)
     blueprint.finalNorm.forward(
       x, into: normed.reserve(rows: rows.count, columns: width),
-      statistics: normStatistics.reserve(rows: rows.count, columns: 1), model)
+      statistics: normStatistics.reserve(
+        rows: rows.count, columns: blueprint.finalNorm.statisticsCount), model)
   }
 
   private func product(_ chunk: Range<Int>) -> Tensor {

@@ -28,8 +28,12 @@ struct GroupedQueryAttention: AttentionPart {
     var keyValueHeadCount: Int
     /// D; H · D need not be C.
     var headSize: Int
+    /// Their tensors' names after the layer's prefix.
+    var names = HeadProjections.Names()
     /// How the matrices of queries, keys and values lie in the file.
     var storage = HeadProjections.Storage.separate
+    /// Whether files keep the matrices as [inputs, outputs].
+    var isTransposed = false
     /// Whether queries, keys and values have biases.
     var hasBias = false
     /// Whether the output has a bias.
@@ -87,11 +91,11 @@ struct GroupedQueryAttention: AttentionPart {
       design.storage == .separate || design.queryKeyNorm == nil,
       "norms of queries and keys are of matrices of their own")
     projections = HeadProjections(
-      design.storage, inputs: width, queryWidth: queries, keyWidth: keys, hasBias: design.hasBias,
-      &declaration)
+      design.storage, design.names, inputs: width, queryWidth: queries, keyWidth: keys,
+      hasBias: design.hasBias, isTransposed: design.isTransposed, &declaration)
     output = declaration.linear(
-      "self_attn.o_proj", inputs: queries, outputs: width, hasBias: design.hasOutputBias,
-      role: .residualProduct)
+      design.names.output, inputs: queries, outputs: width, hasBias: design.hasOutputBias,
+      isTransposed: design.isTransposed, role: .residualProduct)
     func normed(
       _ name: String, heads: Int, gradient: String, _ declaration: inout Declaration
     ) -> NormedRows? {
@@ -103,7 +107,8 @@ struct GroupedQueryAttention: AttentionPart {
           name: name, columns: columns / segments, epsilon: kind.epsilon, kind: kind.kind),
         segments: segments)
       return NormedRows(
-        norm: norm, raw: declaration.saved(columns), statistics: declaration.saved(segments),
+        norm: norm, raw: declaration.saved(columns),
+        statistics: declaration.saved(norm.statisticsCount),
         dRaw: declaration.scratch(gradient, columns, isBackward: true))
     }
     // That of attended values is spent by then, and as wide as the queries.

@@ -16,10 +16,21 @@ struct HeadProjections: Sendable {
 
   /// How the matrices lie in the file.
   enum Storage: Sendable, Hashable {
-    /// `q_proj`, `k_proj`, `v_proj`.
+    /// Three tensors.
     case separate
-    /// `qkv_proj`.
+    /// One.
     case fused
+  }
+
+  /// What the tensors are called, without `.weight`.
+  struct Names: Sendable, Hashable {
+    var queries = "self_attn.q_proj"
+    var keys = "self_attn.k_proj"
+    var values = "self_attn.v_proj"
+    /// All three in one.
+    var fused = "self_attn.qkv_proj"
+    /// The map back to the stream.
+    var output = "self_attn.o_proj"
   }
 
   private enum Maps: Sendable {
@@ -35,18 +46,19 @@ struct HeadProjections: Sendable {
   private let keyWidth: Int
 
   init(
-    _ storage: Storage, inputs: Int, queryWidth: Int, keyWidth: Int, hasBias: Bool,
-    _ declaration: inout Declaration
+    _ storage: Storage, _ names: Names, inputs: Int, queryWidth: Int, keyWidth: Int,
+    hasBias: Bool, isTransposed: Bool, _ declaration: inout Declaration
   ) {
     (self.queryWidth, self.keyWidth) = (queryWidth, keyWidth)
     func linear(_ name: String, _ outputs: Int, _ declaration: inout Declaration) -> Linear {
-      declaration.linear("self_attn.\(name)", inputs: inputs, outputs: outputs, hasBias: hasBias)
+      declaration.linear(
+        name, inputs: inputs, outputs: outputs, hasBias: hasBias, isTransposed: isTransposed)
     }
     switch storage {
     case .separate:
-      let queries = linear("q_proj", queryWidth, &declaration)
-      let keys = linear("k_proj", keyWidth, &declaration)
-      let values = linear("v_proj", keyWidth, &declaration)
+      let queries = linear(names.queries, queryWidth, &declaration)
+      let keys = linear(names.keys, keyWidth, &declaration)
+      let values = linear(names.values, keyWidth, &declaration)
       maps = .separate(queries: queries, keys: keys, values: values)
       rows = [queryWidth, keyWidth, keyWidth].map { declaration.saved($0) }
       gradients = [
@@ -56,7 +68,7 @@ struct HeadProjections: Sendable {
       ]
     case .fused:
       let width = queryWidth + 2 * keyWidth
-      maps = .fused(linear("qkv_proj", width, &declaration))
+      maps = .fused(linear(names.fused, width, &declaration))
       rows = [declaration.saved(width)]
       gradients = [
         declaration.scratch("gradient of queries, keys and values", width, isBackward: true)

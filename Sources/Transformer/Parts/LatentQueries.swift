@@ -40,7 +40,7 @@ struct LatentQueries: Sendable {
       projection = linear("q_b_proj", rank, width, &declaration)
       lowRank = LowRank(
         reduction: reduction, norm: norm, raw: declaration.saved(rank),
-        statistics: declaration.saved(1),
+        statistics: declaration.saved(norm.statisticsCount),
         normed: declaration.scratch("normed query latents", rank),
         dNormed: declaration.scratch("gradient of normed query latents", rank, isBackward: true),
         dRaw: declaration.scratch("gradient of query latents", rank, isBackward: true))

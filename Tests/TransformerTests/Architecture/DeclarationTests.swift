@@ -44,6 +44,24 @@ struct DeclarationTests {
     #expect(model.linearLayers.count == 7 * model.layerCount)
   }
 
+  @Test("GPT-2's matrices are transposed in files, and its positions are an embedding")
+  func gpt2() throws {
+    let tensors = try SmallModel.gpt2.configuration().tensorDeclarations
+    func tensor(_ name: String) throws -> TensorDeclaration {
+      try #require(tensors.first { $0.specification.name == "transformer." + name })
+    }
+    #expect(try tensor("wpe.weight").specification.shape == [256, 36])
+    let fused = try tensor("h.1.attn.c_attn.weight")
+    #expect(
+      fused.specification
+        == TensorSpecification(
+          "transformer.h.1.attn.c_attn.weight", [36, 108], isTransposed: true))
+    #expect(fused.role.isAdaptable)
+    #expect(try !tensor("wpe.weight").role.isAdaptable)
+    #expect(try tensor("h.0.ln_2.bias").role == .bias)
+    #expect(tensors.count == 2 + 2 * 12 + 2)
+  }
+
   @Test("a token's flops are those of its products and of attention")
   func flops() throws {
     let model = try ModelConfiguration.llama(
@@ -108,7 +126,7 @@ struct GradientsTests {
     var end = 0
     for (range, tensor) in zip(layout.ranges, parameters.trained).reversed() {
       #expect(range.lowerBound == (end + 15) / 16 * 16)
-      #expect(range.count == ParameterStorage.storedCount(tensor.shape))
+      #expect(range.count == tensor.specification.storedCount)
       end = range.upperBound
     }
     #expect(layout.count == (end + 15) / 16 * 16)

@@ -116,8 +116,8 @@ struct WeightFilesTests {
     let single = try WeightFiles(folder: whole.url)
     #expect(weights.names == single.names && weights.files.count == 3)
     for tensor in layout {
-      let found = try weights.file(of: tensor.name)?.values(tensor.name)
-      #expect(try found == single.file(of: tensor.name)?.values(tensor.name))
+      let found = try weights.values(tensor.name)
+      #expect(try found == single.values(tensor.name))
     }
   }
 

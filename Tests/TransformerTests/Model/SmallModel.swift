@@ -17,7 +17,7 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
 
   static let all = [
     llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed, gemma2, gemma3, phi3, experts,
-    sharedExpert, sigmoidExperts, latent, latentOfFullQueries,
+    sharedExpert, sigmoidExperts, latent, latentOfFullQueries, gpt2,
   ]
 
   static let llama = SmallModel(
@@ -121,6 +121,13 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
       "tie_word_embeddings": true,
     ])
 
+  static let gpt2 = SmallModel(
+    "layer norms, learned positions, transposed matrices, no gate", "gpt2",
+    [
+      "n_embd": 36, "n_head": 3, "n_layer": 2, "n_positions": 256, "n_inner": 50,
+      "layer_norm_epsilon": 1e-3, "scale_attn_by_inverse_layer_idx": true,
+    ])
+
   /// Norms around one before and after the parts, multipliers everywhere, neighbours rotated in a part of each head.
   static var framed: SmallModel {
     var model = SmallModel("norms before and after, multipliers, partial rotation", "llama")
@@ -218,8 +225,9 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
     let parameters = Parameters(zero: try configuration())
     for (index, tensor) in parameters.tensors.enumerated() {
       let random = Philox(seed: seed, purpose: .data, step: index)
-      let isNorm = tensor.name.hasSuffix("norm.weight")
-      let width = Double(tensor.shape.count == 2 ? tensor.shape[1] : 9)
+      var isNorm = false
+      if case .scale = tensor.role { isNorm = true }
+      let width = Double(tensor.storage.matrix?.columns ?? 9)
       let scale = (isNorm ? 0.2 : 1.3 / width.squareRoot())
       let values = (0..<tensor.storage.count).map {
         Float((isNorm ? 1 : 0) + scale * random.normal(at: $0))
