@@ -3,10 +3,13 @@
 
 #if defined(__x86_64__)
 #pragma clang attribute push( \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 #define TABLE_NAME "avx512"
 #define TILE_ROWS 12
 #define TILE_WIDTH 2
+#define FLUSHES_IN_HARDWARE 1
+#define HAS_HALF_INSTRUCTION 1
+#define HAS_PAIR_INSTRUCTION 0
 #include "body/kernels.inc"
 #pragma clang attribute pop
 

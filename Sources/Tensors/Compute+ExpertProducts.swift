@@ -31,6 +31,7 @@ extension Compute {
     _ x: Tensor, _ rows: ExpertRows, by products: [ExpertProduct], accumulating: Bool = false
   ) {
     var jobs: [Job<ProductArguments>] = []
+    let operands = operandRows(x, precision)
     for product in products {
       let y = product.output
       for (expert, range) in rows.ranges.enumerated() where !range.isEmpty {
@@ -39,12 +40,13 @@ extension Compute {
           x.columns == weight.columns && y.columns == weight.rows && y.rows == x.rows,
           "a product of other shapes than its weight's")
         let target = y[row: range.lowerBound]
+        let panels = weight.panels(for: precision, self)
         jobs.append(
           Job(
             ProductArguments(
-              x: x[row: range.lowerBound], x_stride: x.stride, panels: weight.panels,
-              format: weight.storedFormat, inputs: weight.columns, outputs: weight.rows, first: 0,
-              y: target, y_stride: y.stride,
+              x: operands.from(row: range.lowerBound), x_stride: operands.stride,
+              panels: panels.address, format: panels.format, inputs: weight.columns,
+              outputs: weight.rows, first: 0, y: target, y_stride: y.stride,
               bias: product.biases.map { UnsafePointer($0[row: expert]) },
               residual: accumulating ? UnsafePointer(target) : nil, residual_stride: y.stride),
             rows: range.count, panels: weight.layout.panels, inner: weight.columns))
@@ -65,17 +67,19 @@ extension Compute {
     accumulating: Bool
   ) {
     var jobs: [Job<InputGradientArguments>] = []
+    let operands = operandRows(dy, precision)
     for (expert, range) in rows.ranges.enumerated() where !range.isEmpty {
       guard let weight = weights[expert] else { continue }
       precondition(
         dy.columns == weight.rows && dx.columns == weight.columns && dx.rows == dy.rows,
         "a gradient of another shape than its weight's")
+      let panels = weight.panels(for: precision, self)
       jobs.append(
         Job(
           InputGradientArguments(
-            dy: dy[row: range.lowerBound], dy_stride: dy.stride, panels: weight.panels,
-            format: weight.storedFormat, inputs: weight.columns, outputs: weight.rows, first: 0,
-            dx: dx[row: range.lowerBound], dx_stride: dx.stride,
+            dy: operands.from(row: range.lowerBound), dy_stride: operands.stride,
+            panels: panels.address, format: panels.format, inputs: weight.columns,
+            outputs: weight.rows, first: 0, dx: dx[row: range.lowerBound], dx_stride: dx.stride,
             accumulating: accumulating ? 1 : 0),
           rows: range.count,
           panels: PackedLayout(rows: weight.columns, columns: 1).panels, inner: weight.rows))
@@ -91,29 +95,45 @@ extension Compute {
   /// Adds the gradients of experts' matrices: dW_e += Σ over the rows of e of dy[i]ᵀ x[i], one chain in order of the rows.
   ///
   /// Shapes: dy [k·R, N], x [k·R, K], each dW [N, K] in `layout`. Experts without rows keep what they have.
+  /// - Parameter segments: The tokens that begin where in bf16 pairs of rows start afresh, ascending from 0.
   public func accumulateWeightGradients(
-    _ dy: Tensor, _ x: Tensor, _ rows: ExpertRows, layout: PackedLayout, into dw: [Tensor?]
+    _ dy: Tensor, _ x: Tensor, _ rows: ExpertRows, layout: PackedLayout, segments: [Int] = [0],
+    into dw: [Tensor?]
   ) {
     precondition(
       dy.columns == layout.rows && x.columns == layout.columns && x.rows == dy.rows,
       "gradients of another shape than their weights'")
-    var jobs: [Job<WeightGradientArguments>] = []
-    for (expert, range) in rows.ranges.enumerated() where !range.isEmpty {
-      guard let target = dw[expert] else { continue }
-      precondition(target.count == layout.count, "a gradient of another shape than its weight's")
-      jobs.append(
-        Job(
-          WeightGradientArguments(
-            dy: dy[row: range.lowerBound], dy_stride: dy.stride, x: x[row: range.lowerBound],
-            x_stride: x.stride, rows: range.count, inputs: layout.columns, outputs: layout.rows,
-            first: 0, dw: target.start), rows: range.count, panels: layout.panels,
-          inner: layout.columns,
-          cutsRows: false))
+    // The pairs of all experts, one behind the other.
+    var pairs: [Int32] = []
+    let pairsOf = rows.ranges.map { range -> Range<Int> in
+      guard precision == .bf16, !range.isEmpty else { return 0..<0 }
+      let first = pairs.count
+      pairs += Self.rowPairs(
+        rows: range.count, segments: rows.segments(of: range, starts: segments))
+      return first..<pairs.count
     }
-    run(jobs) { arguments, share, worker in
-      let scratch = self.scratch(worker: worker, count: kernels.pointee.weight_gradient_scratch)
-      kernels.pointee.weight_gradient(
-        arguments, share.panels.lowerBound, share.panels.upperBound, 0, layout.columns, scratch)
+    let kernel =
+      precision == .bf16 ? kernels.pointee.pair_weight_gradient : kernels.pointee.weight_gradient
+    pairs.withUnsafeBufferPointer { pairs in
+      var jobs: [Job<WeightGradientArguments>] = []
+      for (expert, range) in rows.ranges.enumerated() where !range.isEmpty {
+        guard let target = dw[expert] else { continue }
+        precondition(target.count == layout.count, "a gradient of another shape than its weight's")
+        jobs.append(
+          Job(
+            WeightGradientArguments(
+              dy: dy[row: range.lowerBound], dy_stride: dy.stride, x: x[row: range.lowerBound],
+              x_stride: x.stride, rows: range.count, inputs: layout.columns, outputs: layout.rows,
+              first: 0, dw: target.start, format: precision.format,
+              pairs: pairs.baseAddress.map { $0 + pairsOf[expert].lowerBound },
+              pair_count: pairsOf[expert].count / 2), rows: range.count, panels: layout.panels,
+            inner: layout.columns, cutsRows: false))
+      }
+      run(jobs) { arguments, share, worker in
+        let scratch = self.scratch(worker: worker, count: kernels.pointee.weight_gradient_scratch)
+        kernel(
+          arguments, share.panels.lowerBound, share.panels.upperBound, 0, layout.columns, scratch)
+      }
     }
   }
 

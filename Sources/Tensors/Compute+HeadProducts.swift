@@ -59,13 +59,14 @@ extension Compute {
     accumulating: Bool = false
   ) {
     check(rows, of: weight.layout, outputs: y, inputs: x)
-    let panels = weight.panels
+    let panels = weight.panels(for: precision, self)
+    let operands = operandHeads(x)
     parallelHeads(x, cost: 2 * weight.columns * rows.count) { head, begin, end, _ in
       let first = rows.start(of: head)
       let result = y.tensor.start + y.range.start(of: head)
       let arguments = ProductArguments(
-        x: x.tensor.start + x.range.start(of: head), x_stride: x.tensor.stride, panels: panels,
-        format: weight.storedFormat, inputs: weight.columns, outputs: rows.count, first: first,
+        x: operands.address(head), x_stride: operands.stride, panels: panels.address,
+        format: panels.format, inputs: weight.columns, outputs: rows.count, first: first,
         y: result, y_stride: y.tensor.stride, bias: nil,
         residual: accumulating ? UnsafePointer(result) : nil, residual_stride: y.tensor.stride)
       let width = PackedLayout.panelWidth
@@ -85,10 +86,12 @@ extension Compute {
     accumulating: Bool = false
   ) {
     check(rows, of: weight.layout, outputs: dy, inputs: dx)
+    let panels = weight.panels(for: precision, self)
+    let operands = operandHeads(dy)
     parallelHeads(dy, cost: 2 * weight.columns * rows.count) { head, begin, end, worker in
       let arguments = InputGradientArguments(
-        dy: dy.tensor.start + dy.range.start(of: head), dy_stride: dy.tensor.stride,
-        panels: weight.panels, format: weight.storedFormat, inputs: weight.columns,
+        dy: operands.address(head), dy_stride: operands.stride, panels: panels.address,
+        format: panels.format, inputs: weight.columns,
         outputs: rows.count, first: rows.start(of: head),
         dx: dx.tensor.start + dx.range.start(of: head), dx_stride: dx.tensor.stride,
         accumulating: accumulating ? 1 : 0)
@@ -104,30 +107,61 @@ extension Compute {
   /// Adds each head's gradient of its rows of a weight: dW_h += dy_hᵀ x_h.
   ///
   /// Shapes: dy_h [R, N], x_h [R, K], dW in `layout`.
-  /// Complexity: 2·R·K·N flops a head.
+  /// - Parameter segments: As for the gradient of a whole weight.
+  /// - Complexity: 2·R·K·N flops a head.
   public func accumulateHeadsGradient(
-    _ dy: HeadColumns, _ x: HeadColumns, layout: PackedLayout, rows: HeadRange, into dw: Tensor
+    _ dy: HeadColumns, _ x: HeadColumns, layout: PackedLayout, rows: HeadRange,
+    segments: [Int] = [0], into dw: Tensor
   ) {
     check(rows, of: layout, outputs: dy, inputs: x)
     precondition(dw.count == layout.count, "a gradient of another shape than its weight's")
     guard dy.tensor.rows > 0 else { return }
     let width = PackedLayout.panelWidth
     let strips = (layout.columns + Self.stripWidth - 1) / Self.stripWidth
-    parallel(rows.heads * strips) { task, worker in
-      let (head, strip) = (task / strips, task % strips)
-      let first = rows.start(of: head)
-      let scratch = self.scratch(worker: worker, count: kernels.pointee.weight_gradient_scratch)
-      let arguments = WeightGradientArguments(
-        dy: dy.tensor.start + dy.range.start(of: head), dy_stride: dy.tensor.stride,
-        x: x.tensor.start + x.range.start(of: head), x_stride: x.tensor.stride,
-        rows: dy.tensor.rows, inputs: layout.columns, outputs: rows.count, first: first,
-        dw: dw.start)
-      withUnsafePointer(to: arguments) {
-        kernels.pointee.weight_gradient(
-          $0, first / width, (first + rows.count + width - 1) / width, strip * Self.stripWidth,
-          min((strip + 1) * Self.stripWidth, layout.columns), scratch)
+    let pairs =
+      precision == .bf16 ? Self.rowPairs(rows: dy.tensor.rows, segments: segments) : []
+    let kernel =
+      precision == .bf16 ? kernels.pointee.pair_weight_gradient : kernels.pointee.weight_gradient
+    pairs.withUnsafeBufferPointer { pairs in
+      parallel(rows.heads * strips) { task, worker in
+        let (head, strip) = (task / strips, task % strips)
+        let first = rows.start(of: head)
+        let scratch = self.scratch(worker: worker, count: kernels.pointee.weight_gradient_scratch)
+        let arguments = WeightGradientArguments(
+          dy: dy.tensor.start + dy.range.start(of: head), dy_stride: dy.tensor.stride,
+          x: x.tensor.start + x.range.start(of: head), x_stride: x.tensor.stride,
+          rows: dy.tensor.rows, inputs: layout.columns, outputs: rows.count, first: first,
+          dw: dw.start, format: precision.format, pairs: pairs.baseAddress,
+          pair_count: pairs.count / 2)
+        withUnsafePointer(to: arguments) {
+          kernel(
+            $0, first / width, (first + rows.count + width - 1) / width, strip * Self.stripWidth,
+            min((strip + 1) * Self.stripWidth, layout.columns), scratch)
+        }
       }
     }
+  }
+
+  /// Rows of each head as products read them, a head's one behind the other; good until the next product's.
+  private func operandHeads(
+    _ x: HeadColumns
+  ) -> (address: (_ head: Int) -> UnsafeRawPointer, stride: Int) {
+    let (tensor, range) = (x.tensor, x.range)
+    guard precision != .float32 else {
+      return ({ UnsafeRawPointer(tensor.start + range.start(of: $0)) }, tensor.stride)
+    }
+    let isPaired = precision == .bf16
+    let stride = isPaired ? (range.count + 1) / 2 : range.count
+    let size = isPaired ? kernels.pointee.pair_size : 4
+    let bytes = tensor.rows * stride * size
+    let prepared = UnsafeMutableRawPointer(
+      operandScratch.ensure(count: (range.heads * bytes + 3) / 4))
+    parallelHeads(x, cost: 16 * range.count) { head, begin, end, _ in
+      kernels.pointee.prepare_rows(
+        precision.format, tensor.start + range.start(of: head), tensor.stride, begin, end,
+        range.count, prepared + head * bytes)
+    }
+    return ({ UnsafeRawPointer(prepared + $0 * bytes) }, stride)
   }
 
   /// Copies the numbers of each head.

@@ -3,7 +3,8 @@
 // Each element of all three is one chain of fused multiply-adds in ascending order of the index
 // that is summed over (k, n and r), so that it depends neither on the other rows of the batch nor
 // on the cut into tiles and threads. The chain of a gradient that accumulates begins with what is
-// there: a batch cut into micro-batches gives the bits of the whole.
+// there: a batch cut into micro-batches gives the bits of the whole. In bf16 a chain's step is a pair of products
+// (`Precision`); the pairs of dW are rows of one segment, so that micro-batches of whole segments don't change them.
 
 import CKernels
 import COpenBLAS
@@ -29,16 +30,19 @@ extension Compute {
   /// Multiplies rows by a weight: y = residual + (x Wᵀ + b).
   ///
   /// Shapes: x [R, K], W [N, K], y and residual [R, N], b [N]. `residual` may be `y`.
-  /// Complexity: 2·R·K·N flops.
+  /// - Parameter precision: What x and W are rounded to; nil for the precision of the model's products.
+  /// - Complexity: 2·R·K·N flops.
   public func multiply(
     _ x: Tensor, by weight: PackedMatrix, into y: Tensor, bias: Tensor? = nil,
-    adding residual: Tensor? = nil
+    adding residual: Tensor? = nil, in precision: Precision? = nil
   ) {
     if forwardProducts == .openBLAS {
       multiplyWithOpenBLAS(x, by: weight, into: y, bias: bias, adding: residual)
       return
     }
-    run([arguments(x, weight, y, bias, residual)], rows: x.rows)
+    let precision = precision ?? self.precision
+    let rows = operandRows(x, precision)
+    run([arguments(x, rows, weight, y, bias, residual, precision)], rows: x.rows)
   }
 
   /// Multiplies the same rows by several weights, in one fork and join.
@@ -50,18 +54,23 @@ extension Compute {
       }
       return
     }
-    run(products.map { arguments(x, $0.weight, $0.output, $0.bias, nil) }, rows: x.rows)
+    let rows = operandRows(x, precision)
+    run(
+      products.map { arguments(x, rows, $0.weight, $0.output, $0.bias, nil, precision) },
+      rows: x.rows)
   }
 
   private func arguments(
-    _ x: Tensor, _ weight: PackedMatrix, _ y: Tensor, _ bias: Tensor?, _ residual: Tensor?
+    _ x: Tensor, _ rows: OperandRows, _ weight: PackedMatrix, _ y: Tensor, _ bias: Tensor?,
+    _ residual: Tensor?, _ precision: Precision
   ) -> ProductArguments {
     precondition(
       x.columns == weight.columns && y.columns == weight.rows && y.rows == x.rows
         && bias?.count ?? y.columns == y.columns && residual?.columns ?? y.columns == y.columns,
       "a product of other shapes than its weight's")
+    let panels = weight.panels(for: precision, self)
     return ProductArguments(
-      x: x.start, x_stride: x.stride, panels: weight.panels, format: weight.storedFormat,
+      x: rows.address, x_stride: rows.stride, panels: panels.address, format: panels.format,
       inputs: weight.columns, outputs: weight.rows, first: 0, y: y.start, y_stride: y.stride,
       bias: bias.map { UnsafePointer($0.start) },
       residual: residual.map { UnsafePointer($0.start) }, residual_stride: residual?.stride ?? 0)
@@ -108,21 +117,37 @@ extension Compute {
   /// Carries gradients back through a weight: dx = dy W, or dx += dy W.
   ///
   /// Shapes: dy [R, N], W [N, K], dx [R, K].
-  /// Complexity: 2·R·K·N flops.
+  /// - Parameter precision: What dy and W are rounded to; nil for the precision of the model's products.
+  /// - Complexity: 2·R·K·N flops.
   public func backpropagateInput(
-    _ dy: Tensor, through weight: PackedMatrix, into dx: Tensor, accumulating: Bool
+    _ dy: Tensor, through weight: PackedMatrix, into dx: Tensor, accumulating: Bool,
+    in precision: Precision? = nil
   ) {
     precondition(
       dy.columns == weight.rows && dx.columns == weight.columns && dx.rows == dy.rows,
       "a gradient of another shape than its weight's")
-    let rows = dy.rows
-    guard rows > 0 else { return }
-    let arguments = InputGradientArguments(
-      dy: dy.start, dy_stride: dy.stride, panels: weight.panels, format: weight.storedFormat,
-      inputs: weight.columns, outputs: weight.rows, first: 0, dx: dx.start, dx_stride: dx.stride,
-      accumulating: accumulating ? 1 : 0)
-    let panels = (weight.columns + PackedLayout.panelWidth - 1) / PackedLayout.panelWidth
-    let flops = Double(rows * 2 * weight.rows * PackedLayout.panelWidth)
+    let precision = precision ?? self.precision
+    guard dy.rows > 0 else { return }
+    let panels = weight.panels(for: precision, self)
+    // Gradients of logits are many: they are rounded a few rows at a time.
+    let atOnce =
+      precision == .float32 ? dy.rows : Self.preparedRows(columns: dy.columns)
+    for first in stride(from: 0, to: dy.rows, by: atOnce) {
+      let part = first..<min(first + atOnce, dy.rows)
+      let rows = operandRows(dy.rows(part), precision)
+      let result = dx.rows(part)
+      backpropagate(
+        InputGradientArguments(
+          dy: rows.address, dy_stride: rows.stride, panels: panels.address,
+          format: panels.format, inputs: weight.columns, outputs: weight.rows, first: 0,
+          dx: result.start,
+          dx_stride: result.stride, accumulating: accumulating ? 1 : 0), rows: part.count)
+    }
+  }
+
+  private func backpropagate(_ arguments: InputGradientArguments, rows: Int) {
+    let panels = (arguments.inputs + PackedLayout.panelWidth - 1) / PackedLayout.panelWidth
+    let flops = Double(rows * 2 * arguments.outputs * PackedLayout.panelWidth)
     let (pieces, rowPieces) = cut(rows: rows, panels: panels, cost: flops / flopsPerNanosecond)
     parallel(pieces * rowPieces) { task, worker in
       let (rowTask, panelTask) = (task / pieces, task % pieces)
@@ -138,36 +163,68 @@ extension Compute {
   /// Adds the weight's gradient: dW += dyᵀ x.
   ///
   /// Shapes: dy [R, N], x [R, K], dW [N, K] in `layout`, the packed layout of the weight.
-  /// Complexity: 2·R·K·N flops.
+  /// - Parameters:
+  ///   - segments: Where in bf16 the pairs of rows start afresh, ascending from 0: the rows of a group, which no
+  ///     micro-batch cuts, are a segment.
+  ///   - precision: What dy and x are rounded to; nil for the precision of the model's products.
+  /// - Complexity: 2·R·K·N flops.
   public func accumulateWeightGradient(
-    _ dy: Tensor, _ x: Tensor, layout: PackedLayout, into dw: Tensor
+    _ dy: Tensor, _ x: Tensor, layout: PackedLayout, segments: [Int] = [0], into dw: Tensor,
+    in precision: Precision? = nil
   ) {
     precondition(
       dy.columns == layout.rows && x.columns == layout.columns && x.rows == dy.rows
         && dw.count == layout.count, "a gradient of another shape than its weight's")
+    let precision = precision ?? self.precision
     let rows = dy.rows
     guard rows > 0 else { return }
-    let arguments = WeightGradientArguments(
-      dy: dy.start, dy_stride: dy.stride, x: x.start, x_stride: x.stride, rows: rows,
-      inputs: layout.columns, outputs: layout.rows, first: 0, dw: dw.start)
-    let flops = Double(rows * 2 * layout.columns * PackedLayout.panelWidth)
+    let pairs = precision == .bf16 ? Self.rowPairs(rows: rows, segments: segments) : []
+    pairs.withUnsafeBufferPointer { pairs in
+      accumulate(
+        WeightGradientArguments(
+          dy: dy.start, dy_stride: dy.stride, x: x.start, x_stride: x.stride, rows: rows,
+          inputs: layout.columns, outputs: layout.rows, first: 0, dw: dw.start,
+          format: precision.format,
+          pairs: pairs.baseAddress, pair_count: pairs.count / 2), layout)
+    }
+  }
+
+  private func accumulate(_ arguments: WeightGradientArguments, _ layout: PackedLayout) {
+    let flops = Double(arguments.rows * 2 * layout.columns * PackedLayout.panelWidth)
     let wanted = pieces(
       count: layout.panels * layout.columns,
       cost: flops / flopsPerNanosecond / Double(layout.columns))
     let pieces = min(wanted, layout.panels)
     let strips = (layout.columns + Self.stripWidth - 1) / Self.stripWidth
     let inputPieces = max(1, min(wanted / max(pieces, 1), strips))
+    let kernel =
+      arguments.format == Precision.bf16.format
+      ? kernels.pointee.pair_weight_gradient : kernels.pointee.weight_gradient
     parallel(pieces * inputPieces) { task, worker in
       let (inputTask, panelTask) = (task / pieces, task % pieces)
       let scratch = self.scratch(worker: worker, count: kernels.pointee.weight_gradient_scratch)
       let begin = strips * inputTask / inputPieces * Self.stripWidth
       let end = min(strips * (inputTask + 1) / inputPieces * Self.stripWidth, layout.columns)
       withUnsafePointer(to: arguments) {
-        kernels.pointee.weight_gradient(
+        kernel(
           $0, layout.panels * panelTask / pieces, layout.panels * (panelTask + 1) / pieces, begin,
           end, scratch)
       }
     }
+  }
+
+  /// Rows two by two, (first, second), within each segment; the second of an odd one's last is -1.
+  static func rowPairs(rows: Int, segments: [Int]) -> [Int32] {
+    var pairs: [Int32] = []
+    pairs.reserveCapacity(rows + segments.count)
+    for (place, start) in segments.enumerated() {
+      let end = place + 1 < segments.count ? segments[place + 1] : rows
+      for row in stride(from: start, to: end, by: 2) {
+        pairs.append(Int32(row))
+        pairs.append(row + 1 < end ? Int32(row + 1) : -1)
+      }
+    }
+    return pairs
   }
 
   /// A multiple of every table's tile.

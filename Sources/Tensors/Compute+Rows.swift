@@ -76,14 +76,15 @@ extension Compute {
 
   /// The gated unit of a feed-forward layer: h = φ(gate) ⊙ up.
   ///
-  /// All three are [R, F]; `h` may be either input. Source: Shazeer 2020 (SwiGLU, GEGLU).
+  /// All three are [R, F]; `h` may be either input. Both are read as products would read them, rounded to the precision,
+  /// so that two bytes hold all that the backward pass needs of them. Source: Shazeer 2020 (SwiGLU, GEGLU).
   /// Complexity: one exponential and one division for each value.
   public func gatedUnit(_ activation: Activation, gate: Tensor, up: Tensor, into h: Tensor) {
     let (g, u, result) = (gate.start, up.start, h.start)
     parallelStretches(cost: 0.5, gate, up, h) { row, begin, end in
       kernels.pointee.gated(
-        activation.kernelValue, g + row * gate.stride, u + row * up.stride, begin, end,
-        result + row * h.stride)
+        activation.kernelValue, precision.format, g + row * gate.stride, u + row * up.stride, begin,
+        end, result + row * h.stride)
     }
   }
 
@@ -96,8 +97,8 @@ extension Compute {
     let (d, g, u, dg, du) = (dh.start, gate.start, up.start, dGate.start, dUp.start)
     parallelStretches(cost: 0.7, dh, gate, up, dGate, dUp) { row, begin, end in
       kernels.pointee.gated_gradient(
-        activation.kernelValue, d + row * dh.stride, g + row * gate.stride, u + row * up.stride,
-        begin, end, dg + row * dGate.stride, du + row * dUp.stride)
+        activation.kernelValue, precision.format, d + row * dh.stride, g + row * gate.stride,
+        u + row * up.stride, begin, end, dg + row * dGate.stride, du + row * dUp.stride)
     }
   }
 
@@ -106,7 +107,8 @@ extension Compute {
     let (input, result) = (z.start, h.start)
     parallelStretches(cost: 0.5, z, h) { row, begin, end in
       kernels.pointee.gated(
-        activation.kernelValue, input + row * z.stride, nil, begin, end, result + row * h.stride)
+        activation.kernelValue, precision.format, input + row * z.stride, nil, begin, end,
+        result + row * h.stride)
     }
   }
 
@@ -115,8 +117,8 @@ extension Compute {
     let (gradient, input, result) = (dh.start, z.start, dz.start)
     parallelStretches(cost: 0.7, dh, z, dz) { row, begin, end in
       kernels.pointee.gated_gradient(
-        activation.kernelValue, gradient + row * dh.stride, input + row * z.stride, nil, begin,
-        end, result + row * dz.stride, nil)
+        activation.kernelValue, precision.format, gradient + row * dh.stride,
+        input + row * z.stride, nil, begin, end, result + row * dz.stride, nil)
     }
   }
 

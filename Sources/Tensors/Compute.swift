@@ -22,12 +22,18 @@ public final class Compute {
   public let instructionSet: InstructionSet
   /// Who computes the forward products.
   public let forwardProducts: ForwardProducts
+  /// What the operands of products are rounded to.
+  public let precision: Precision
+  /// How keys and values are held, and rounded wherever attention reads them.
+  public let keyValueElement: ElementType
 
   let kernels: UnsafePointer<KernelTable>
   private let pool: OpaquePointer?
   private let scratch: [WorkerScratch]
   /// Floats that the tasks of one operation share out among themselves.
   let sharedScratch = WorkerScratch()
+  /// Rows that were rounded for a product.
+  let operandScratch = WorkerScratch()
 
   /// Starts the threads.
   ///
@@ -35,10 +41,17 @@ public final class Compute {
   ///   - threads: how many; by default as many as this process may run on.
   ///   - instructionSet: by default `InstructionSet.preferred`; one that this processor lacks
   ///     becomes the best that it has.
+  ///   - keyValueElement: by default the precision's; products in two bytes read keys and values of no other.
   public init(
     threads: Int? = nil, instructionSet: InstructionSet? = nil,
-    forwardProducts: ForwardProducts = .own
+    forwardProducts: ForwardProducts = .own, precision: Precision = .float32,
+    keyValueElement: ElementType? = nil
   ) {
+    precondition(
+      forwardProducts == .own || precision == .float32, "OpenBLAS multiplies in float32 alone")
+    self.precision = precision
+    self.keyValueElement =
+      precision == .float32 ? keyValueElement ?? .float32 : precision.element
     let wanted = min(max(threads ?? Self.availableProcessors, 1), 256)
     pool = wanted > 1 ? worker_pool_create(Int32(wanted)) : nil
     self.threads = pool == nil ? 1 : wanted
@@ -75,6 +88,7 @@ public final class Compute {
     """
     threads: \(threads)
     instruction set: \(instructionSet.rawValue)
+    precision: \(precision.rawValue)
     forward products: \(forwardProducts.rawValue)
     OpenBLAS: \(Self.openBLASConfiguration)
     OpenBLAS core type: \(Self.openBLASCoreType)

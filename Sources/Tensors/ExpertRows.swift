@@ -36,6 +36,18 @@ public struct ExpertRows: Sendable {
     self.tokens = tokens
     self.places = places
   }
+
+  /// Where, among an expert's rows, those of each segment of tokens begin; `starts` ascend from token 0.
+  func segments(of range: Range<Int>, starts: [Int]) -> [Int] {
+    var segments: [Int] = []
+    var next = 0
+    for row in range {
+      guard next < starts.count, Int(tokens[row]) >= starts[next] else { continue }
+      while next < starts.count, Int(tokens[row]) >= starts[next] { next += 1 }
+      segments.append(row - range.lowerBound)
+    }
+    return segments
+  }
 }
 
 extension Compute {

@@ -3,7 +3,7 @@ import Foundation
 
 /// The instruction sets that the kernels are compiled for; all give the same bits.
 public enum InstructionSet: String, CaseIterable, Sendable {
-  case scalar, avx2, avx512
+  case scalar, avx2, avx512, avx512bf16
 
   /// Whether this program has the table and this processor can run it.
   public var isSupported: Bool { table != nil }
@@ -29,6 +29,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     case .scalar: return kernels_scalar()
     case .avx2: return kernels_avx2()
     case .avx512: return kernels_avx512()
+    case .avx512bf16: return kernels_avx512bf16()
     }
   }
 }

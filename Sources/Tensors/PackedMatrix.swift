@@ -1,122 +1,19 @@
 import CKernels
 
-/// Where the elements of a matrix [rows, columns] lie once packed for products.
-///
-/// Rows come in panels of 32: element (n, k) stands at `(n / 32 · columns + k) · 32 + n % 32`, and
-/// the last panel is filled with zeros. A weight, its gradient and its two AdamW moments share the
-/// layout, so that the optimiser walks all four side by side.
-public struct PackedLayout: Equatable, Sendable {
-  /// Rows of the matrix: the outputs of a linear layer.
-  public let rows: Int
-  /// Columns of the matrix: the inputs of a linear layer.
-  public let columns: Int
-
-  /// Rows in a panel.
-  public static let panelWidth = Int(PANEL_WIDTH)
-
-  /// The layout of a matrix of `rows` × `columns`.
-  public init(rows: Int, columns: Int) {
-    precondition(rows >= 0 && columns >= 0, "a matrix cannot be \(rows) × \(columns)")
-    self.rows = rows
-    self.columns = columns
-  }
-
-  /// How many panels there are.
-  public var panels: Int { (rows + Self.panelWidth - 1) / Self.panelWidth }
-  /// How many elements are stored, the zeros of the last panel included.
-  public var count: Int { panels * columns * Self.panelWidth }
-
-  /// Where element (row, column) stands.
-  public func offset(row: Int, column: Int) -> Int {
-    (row / Self.panelWidth * columns + column) * Self.panelWidth + row % Self.panelWidth
-  }
-
-  /// The layout of some rows, which lie in packed storage from `range.lowerBound * columns` on.
-  /// - Precondition: They begin at a multiple of the panels' width and end at one, or at the last row.
-  func part(_ range: Range<Int>) -> PackedLayout {
-    let width = Self.panelWidth
-    precondition(
-      range.lowerBound % width == 0 && (range.upperBound % width == 0 || range.upperBound == rows),
-      "rows \(range) are not whole panels")
-    return PackedLayout(rows: range.count, columns: columns)
-  }
-
-  /// Copies a row-major matrix into packed storage, zeros included.
-  @inline(__always)
-  func pack<Plain, Stored>(
-    _ plain: UnsafePointer<Plain>, into packed: UnsafeMutablePointer<Stored>, zero: Stored,
-    _ convert: (Plain) -> Stored
-  ) {
-    for panel in 0..<panels {
-      let first = panel * Self.panelWidth
-      let width = min(Self.panelWidth, rows - first)
-      for column in 0..<columns {
-        let target = packed + (panel * columns + column) * Self.panelWidth
-        for lane in 0..<width { target[lane] = convert(plain[(first + lane) * columns + column]) }
-        for lane in width..<Self.panelWidth { target[lane] = zero }
-      }
-    }
-  }
-
-  /// Copies columns of a matrix, each stored as a row of its transpose, into packed storage, zeros included.
-  @inline(__always)
-  func packTransposed<Plain, Stored>(
-    _ plain: UnsafePointer<Plain>, columns range: Range<Int>,
-    into packed: UnsafeMutablePointer<Stored>, zero: Stored, _ convert: (Plain) -> Stored
-  ) {
-    for panel in 0..<panels {
-      let first = panel * Self.panelWidth
-      let width = min(Self.panelWidth, rows - first)
-      for column in range {
-        let target = packed + (panel * columns + column) * Self.panelWidth
-        let source = plain + (column - range.lowerBound) * rows + first
-        for lane in 0..<width { target[lane] = convert(source[lane]) }
-        for lane in width..<Self.panelWidth { target[lane] = zero }
-      }
-    }
-  }
-
-  /// Copies columns of packed storage out, each as a row of the transpose.
-  @inline(__always)
-  func unpackTransposed<Stored, Plain>(
-    _ packed: UnsafePointer<Stored>, columns range: Range<Int>,
-    into plain: UnsafeMutablePointer<Plain>, _ convert: (Stored) -> Plain
-  ) {
-    for panel in 0..<panels {
-      let first = panel * Self.panelWidth
-      let width = min(Self.panelWidth, rows - first)
-      for column in range {
-        let source = packed + (panel * columns + column) * Self.panelWidth
-        let target = plain + (column - range.lowerBound) * rows + first
-        for lane in 0..<width { target[lane] = convert(source[lane]) }
-      }
-    }
-  }
-
-  /// Copies packed storage into a row-major matrix.
-  @inline(__always)
-  func unpack<Stored, Plain>(
-    _ packed: UnsafePointer<Stored>, into plain: UnsafeMutablePointer<Plain>,
-    _ convert: (Stored) -> Plain
-  ) {
-    for panel in 0..<panels {
-      let first = panel * Self.panelWidth
-      let width = min(Self.panelWidth, rows - first)
-      for column in 0..<columns {
-        let source = packed + (panel * columns + column) * Self.panelWidth
-        for lane in 0..<width { plain[(first + lane) * columns + column] = convert(source[lane]) }
-      }
-    }
-  }
-}
-
 /// A linear layer's weight [N, K] or an embedding table [V, C], packed; there is no plain copy.
+///
+/// Products in two bytes read a copy of operands in two bytes, made when the first of them asks for it and again after
+/// the elements have changed. A matrix that is held in bfloat16 is its own copy: its elements are put into pairs.
 public final class PackedMatrix {
   /// Where the elements lie.
   public let layout: PackedLayout
 
   /// The elements in packed order.
   private let memory: Tensor
+  /// Whether bfloat16 elements lie as pairs of neighbouring columns, [N/32][K/2][32][2].
+  private var liesInPairs = false
+  /// The operands of products in two bytes.
+  private var operands: (precision: Precision, halves: Tensor, isCurrent: Bool)?
   /// Row-major values for OpenBLAS; only a comparison with its forward products makes them.
   var plainCopy: Tensor?
 
@@ -124,7 +21,9 @@ public final class PackedMatrix {
   public init(rows: Int, columns: Int, element: ElementType = .float32) {
     precondition(element != .float16, "weights in float16 are widened when they are read")
     layout = PackedLayout(rows: rows, columns: columns)
-    memory = Tensor(rows: 1, columns: layout.count, element: element)
+    // An odd matrix in pairs has a column of zeros more.
+    let count = element == .bfloat16 ? layout.pairedCount : layout.count
+    memory = Tensor(rows: 1, columns: count, element: element)
   }
 
   /// How the elements are held.
@@ -137,18 +36,85 @@ public final class PackedMatrix {
   public var byteCount: Int { layout.count * element.size }
 
   /// The elements in packed order, to be changed as their gradient and moments are, which lie alike.
+  ///
+  /// Whoever changes them asks anew each time: what was made from them is out of date from then on.
   /// - Precondition: They are float32: a bfloat16 matrix is frozen.
   public var stored: Tensor {
     precondition(element == .float32, "a bfloat16 matrix is frozen and has no floats to change")
-    plainCopy = nil
+    changed()
     return memory
   }
 
-  /// The panels, whatever their element.
-  var panels: UnsafeRawPointer { memory.bytes }
+  private func changed() {
+    plainCopy = nil
+    operands?.isCurrent = false
+  }
 
-  var storedFormat: Int32 {
-    Int32(element == .float32 ? STORED_FLOAT32 : STORED_BFLOAT16)
+  /// The panels that a product of a precision reads, and how they are stored.
+  func panels(for precision: Precision, _ compute: Compute) -> (
+    address: UnsafeRawPointer, format: Int32
+  ) {
+    if element == .bfloat16, precision != .fp16 {
+      lie(inPairs: precision == .bf16)
+      return (memory.bytes, precision == .bf16 ? precision.format : Int32(STORED_BFLOAT16))
+    }
+    guard precision != .float32 else { return (memory.bytes, precision.format) }
+    if let operands, operands.precision == precision, operands.isCurrent {
+      return (operands.halves.bytes, precision.format)
+    }
+    let halves = operands?.precision == precision ? operands?.halves : nil
+    let made = makeOperands(precision, in: halves, compute)
+    operands = (precision, made, true)
+    return (made.bytes, precision.format)
+  }
+
+  private func makeOperands(
+    _ precision: Precision, in earlier: Tensor?, _ compute: Compute
+  ) -> Tensor {
+    let count = precision == .bf16 ? layout.pairedCount : layout.count
+    let halves = earlier ?? Tensor(rows: 1, columns: count, element: precision.element)
+    let target = halves.halves
+    let perPanel = columns * PackedLayout.panelWidth
+    guard element == .float32 else {
+      // A frozen matrix in bfloat16 becomes one in float16.
+      lie(inPairs: false)
+      let source = memory.halves
+      for index in 0..<layout.count {
+        target[index] = HalfPrecision.float16(HalfPrecision.float(bfloat16: source[index]))
+      }
+      return halves
+    }
+    let source = memory.start
+    compute.parallelRanges(layout.panels, cost: Double(perPanel) * 0.1) { begin, end in
+      compute.kernels.pointee.pack_panels(precision.format, source, columns, begin, end, target)
+    }
+    return halves
+  }
+
+  /// Puts bfloat16 elements into pairs, or back.
+  private func lie(inPairs wanted: Bool) {
+    guard liesInPairs != wanted else { return }
+    liesInPairs = wanted
+    let width = PackedLayout.panelWidth
+    let perPanel = columns * width
+    let perPairedPanel = (columns + 1) / 2 * 2 * width
+    var panel = [UInt16](repeating: 0, count: perPairedPanel)
+    let halves = memory.halves
+    // From the end on where panels grow, from the beginning where they shrink.
+    for index in wanted ? Array((0..<layout.panels).reversed()) : Array(0..<layout.panels) {
+      let from = halves + index * (wanted ? perPanel : perPairedPanel)
+      let to = halves + index * (wanted ? perPairedPanel : perPanel)
+      for place in 0..<perPairedPanel {
+        let (pair, lane) = (place / (2 * width), place / 2 % width)
+        let plain = (2 * pair + place % 2) * width + lane
+        if wanted {
+          panel[place] = plain < perPanel ? from[plain] : 0
+        } else if plain < perPanel {
+          panel[plain] = from[place]
+        }
+      }
+      for place in 0..<(wanted ? perPairedPanel : perPanel) { to[place] = panel[place] }
+    }
   }
 
   /// Takes row-major values [rows, columns]; into bfloat16 they are rounded to nearest, ties to even.
@@ -158,7 +124,8 @@ public final class PackedMatrix {
   /// - Precondition: They begin at a multiple of the panels' width and end at one, or at the last row.
   public func fill(rows range: Range<Int>, from values: [Float]) {
     precondition(values.count == range.count * columns, "the values are not those of the rows")
-    plainCopy = nil
+    changed()
+    if element == .bfloat16 { lie(inPairs: false) }
     let part = layout.part(range)
     let start = range.lowerBound * columns
     values.withUnsafeBufferPointer { plain in
@@ -176,6 +143,7 @@ public final class PackedMatrix {
 
   /// Some rows of the matrix, whole panels, in row-major order.
   public func values(rows range: Range<Int>) -> [Float] {
+    if element == .bfloat16 { lie(inPairs: false) }
     let part = layout.part(range)
     let start = range.lowerBound * columns
     return [Float](unsafeUninitializedCapacity: range.count * columns) { buffer, count in
@@ -195,7 +163,8 @@ public final class PackedMatrix {
   /// Takes some columns of the matrix, each a row of its transpose.
   public func fill(columns range: Range<Int>, from values: [Float]) {
     precondition(values.count == range.count * rows, "the values are not those of the columns")
-    plainCopy = nil
+    changed()
+    if element == .bfloat16 { lie(inPairs: false) }
     values.withUnsafeBufferPointer { plain in
       guard let plain = plain.baseAddress else { return }
       if element == .float32 {
@@ -209,7 +178,8 @@ public final class PackedMatrix {
 
   /// Some columns of the matrix, each as a row of its transpose.
   public func values(columns range: Range<Int>) -> [Float] {
-    [Float](unsafeUninitializedCapacity: range.count * rows) { buffer, count in
+    if element == .bfloat16 { lie(inPairs: false) }
+    return [Float](unsafeUninitializedCapacity: range.count * rows) { buffer, count in
       if let plain = buffer.baseAddress {
         if element == .float32 {
           layout.unpackTransposed(memory.start, columns: range, into: plain) { $0 }
@@ -242,11 +212,18 @@ public final class PackedMatrix {
       let source = memory.start + start
       for column in 0..<columns { destination[column] = source[column &* PackedLayout.panelWidth] }
     } else {
-      let source = memory.halves + start
       for column in 0..<columns {
         destination[column] = HalfPrecision.float(
-          bfloat16: source[column &* PackedLayout.panelWidth])
+          bfloat16: memory.halves[offset(row: row, column: column)])
       }
     }
+  }
+
+  /// Where an element of a bfloat16 matrix lies now.
+  private func offset(row: Int, column: Int) -> Int {
+    guard liesInPairs else { return layout.offset(row: row, column: column) }
+    let width = PackedLayout.panelWidth
+    let pairs = (columns + 1) / 2
+    return ((row / width * pairs + column / 2) * width + row % width) * 2 + column % 2
   }
 }

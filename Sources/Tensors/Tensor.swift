@@ -210,3 +210,31 @@ public final class TensorScratch {
   /// How many numbers there is memory for.
   public var capacity: Int { memory?.count ?? 0 }
 }
+
+/// A matrix held in two bytes, whose memory grows and never shrinks.
+public final class HalfScratch {
+  private let element: ElementType
+  private var memory: Tensor?
+  private var shape = (rows: 0, columns: 0)
+
+  /// No memory yet.
+  public init(_ element: ElementType) { self.element = element }
+
+  /// Takes numbers, rounded.
+  public func hold(_ x: Tensor, _ compute: Compute) {
+    shape = (x.rows, x.columns)
+    if (memory?.count ?? -1) < x.count {
+      memory = nil
+      memory = Tensor(rows: 1, columns: max(x.count, 1), element: element)
+    }
+    guard let memory, x.count > 0 else { return }
+    compute.narrow(x, into: memory.elements(0..<x.count))
+  }
+
+  /// Gives them back, as a matrix of the shape that they had.
+  public func restore(into scratch: TensorScratch, _ compute: Compute) {
+    let target = scratch.reserve(rows: shape.rows, columns: shape.columns)
+    guard let memory, target.count > 0 else { return }
+    compute.widen(memory.elements(0..<target.count), into: target)
+  }
+}

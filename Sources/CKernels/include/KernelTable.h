@@ -10,16 +10,18 @@
 #define PANEL_WIDTH 32     // outputs in a panel of a packed weight
 #define BLOCK_POSITIONS 16 // positions in a block of keys and values
 
-/// How the elements of a packed weight are stored.
-enum { STORED_FLOAT32 = 0, STORED_BFLOAT16 = 1 };
+/// How the elements of a packed weight are stored, and which products they make: bfloat16 is widened and float32's
+/// chain, float16 float32's chain over operands that are rounded, and pairs of bfloat16 are chains of their own.
+enum { STORED_FLOAT32 = 0, STORED_BFLOAT16 = 1, STORED_FLOAT16 = 2, STORED_PAIRS = 3 };
 
 /// What a gate is passed through.
 enum { ACTIVATION_SILU = 0, ACTIVATION_GELU_TANH = 1 };
 
-/// y[R, N] = residual + (x[R, K] Wᵀ + bias); W in panels [N/32][K][32], or N of its rows from `first` on.
+/// y[R, N] = residual + (x[R, K] Wᵀ + bias); W in panels [N/32][K][32], or of pairs [N/32][K/2][32]; or N of its rows from
+/// `first` on.
 typedef struct {
-  const float *_Nonnull x;
-  long x_stride;
+  const void *_Nonnull x; // floats; rows prepared where the format is of pairs or float16
+  long x_stride;          // elements
   const void *_Nonnull panels;
   int format;
   long inputs, outputs, first;
@@ -32,7 +34,7 @@ typedef struct {
 
 /// dx[R, K] (+)= dy[R, N] W, W or N of its rows from `first` on.
 typedef struct {
-  const float *_Nonnull dy;
+  const void *_Nonnull dy; // as `x` of a product
   long dy_stride;
   const void *_Nonnull panels;
   int format;
@@ -50,6 +52,9 @@ typedef struct {
   long x_stride;
   long rows, inputs, outputs, first;
   float *_Nonnull dw;
+  int format;                      // what both are rounded to
+  const int32_t *_Nullable pairs;  // rows (first, second), second -1 for none; where the format is of pairs
+  long pair_count;
 } WeightGradientArguments;
 
 /// `count` consecutive queries of one sequence, from packed row `row_start`; the first stands at
@@ -139,8 +144,24 @@ typedef struct {
   void (*_Nonnull weight_gradient)(
       const WeightGradientArguments *_Nonnull, long panel_begin, long panel_end, long input_begin,
       long input_end, float *_Nonnull scratch);
+  void (*_Nonnull pair_weight_gradient)(
+      const WeightGradientArguments *_Nonnull, long panel_begin, long panel_end, long input_begin,
+      long input_end, float *_Nonnull scratch);
   long weight_gradient_scratch; // floats
   long tile_rows;
+
+  // Operands in two bytes.
+  void (*_Nonnull prepare_rows)(
+      int format, const float *_Nonnull x, long x_stride, long row_begin, long row_end,
+      long columns, void *_Nonnull prepared); // rows of `columns` floats, or of half as many pairs
+  long pair_size;                             // bytes of a prepared pair
+  void (*_Nonnull pack_panels)(
+      int format, const float *_Nonnull panels, long inputs, long panel_begin, long panel_end,
+      void *_Nonnull packed);
+  void (*_Nonnull narrow)(
+      int format, const float *_Nonnull x, long begin, long end, uint16_t *_Nonnull y);
+  void (*_Nonnull widen)(
+      int format, const uint16_t *_Nonnull x, long begin, long end, float *_Nonnull y);
 
   // Rows. Norms treat rows × segments of `columns` values: segment s of row r starts at
   // r * stride + s * columns; inverse_rms is [rows, segments].
@@ -171,11 +192,11 @@ typedef struct {
       const float *_Nonnull dy, long dy_stride, const float *_Nonnull x, long x_stride,
       const float *_Nonnull statistics, long rows, long segments, long columns, long column_begin,
       long column_end, float *_Nonnull d_weight, float *_Nullable d_bias);
-  void (*_Nonnull gated)(
-      int activation, const float *_Nonnull gate, const float *_Nullable up, long begin, long end,
-      float *_Nonnull h); // without `up` h = φ(gate)
+  void (*_Nonnull gated)( // of gates and values rounded to a format, as a product would read them
+      int activation, int format, const float *_Nonnull gate, const float *_Nullable up, long begin,
+      long end, float *_Nonnull h); // without `up` h = φ(gate)
   void (*_Nonnull gated_gradient)(
-      int activation, const float *_Nonnull dh, const float *_Nonnull gate,
+      int activation, int format, const float *_Nonnull dh, const float *_Nonnull gate,
       const float *_Nullable up, long begin, long end, float *_Nonnull d_gate,
       float *_Nullable d_up);
   void (*_Nonnull soft_cap)(float *_Nonnull x, float cap, long begin, long end); // in place
@@ -226,7 +247,9 @@ typedef struct {
 
 /// The portable table, on every processor.
 const KernelTable *_Nonnull kernels_scalar(void);
-/// Null where the program was built for another architecture or the processor lacks AVX2 and FMA.
+/// Null where the program was built for another architecture or the processor lacks AVX2, FMA or F16C.
 const KernelTable *_Nullable kernels_avx2(void);
 /// Null where the program was built for another architecture or the processor lacks AVX-512 (F, BW, DQ, VL).
 const KernelTable *_Nullable kernels_avx512(void);
+/// Null where the program was built for another architecture or the processor lacks AVX-512 with BF16.
+const KernelTable *_Nullable kernels_avx512bf16(void);

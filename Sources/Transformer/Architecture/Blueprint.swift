@@ -12,6 +12,8 @@ struct Blueprint: Sendable {
     let attention: any AttentionPart
     /// The columns of its saved slots; the first is its input.
     let savedColumns: [Int]
+    /// Which of them hold operands.
+    let operandSlots: Set<Int>
   }
 
   let design: ModelDesign
@@ -74,7 +76,8 @@ struct Blueprint: Sendable {
     ) { design.feedForward.part(&$0) }
     guard let made else { preconditionFailure("a block makes its part") }
     return Layer(
-      blocks: [attention, feedForward], attention: made, savedColumns: declaration.savedColumns)
+      blocks: [attention, feedForward], attention: made, savedColumns: declaration.savedColumns,
+      operandSlots: declaration.operandSlots)
   }
 
   /// How many experts a token is sent to, all layers together.

@@ -14,6 +14,8 @@ struct Declaration {
   private(set) var adapterTensors: [TensorSpecification] = []
   /// The columns of the saved slots of the layer at hand.
   private(set) var savedColumns: [Int] = []
+  /// Which of them hold operands.
+  private(set) var operandSlots: Set<Int> = []
   private(set) var scratch: [ScratchDeclaration] = []
   private(set) var rotations: [Rotation] = []
   /// The routers from the first layer up.
@@ -57,7 +59,8 @@ struct Declaration {
       let (a, b) = adapterTensors(of: layer, inputs: inputs, outputs: outputs)
     else { return nil }
     return LowRankAdapter(
-      a: a, b: b, rank: adapter.rank, scale: adapter.scale, reduced: saved(adapter.rank),
+      a: a, b: b, rank: adapter.rank, scale: adapter.scale,
+      reduced: saved(adapter.rank, areOperands: true),
       dReduced: scratch("an adapter's gradient", adapter.rank, isBackward: true))
   }
 
@@ -87,11 +90,17 @@ struct Declaration {
   // MARK: Memory
 
   /// Begins a layer, whose slots are its own.
-  mutating func beginLayer() { savedColumns = [] }
+  mutating func beginLayer() { (savedColumns, operandSlots) = ([], []) }
 
   /// A slot that the layer's backward pass reads.
-  /// - Parameter rowsPerToken: How many rows of `columns` numbers a token has.
-  mutating func saved(_ columns: Int, rowsPerToken: Int = 1) -> Slot {
+  /// - Parameters:
+  ///   - rowsPerToken: How many rows of `columns` numbers a token has.
+  ///   - areOperands: Whether only products, attention and gated units read it: they round what they read, so that in
+  ///     bf16 and fp16 two bytes hold it.
+  mutating func saved(
+    _ columns: Int, rowsPerToken: Int = 1, areOperands: Bool = false
+  ) -> Slot {
+    if areOperands { operandSlots.insert(savedColumns.count) }
     savedColumns.append(columns *| rowsPerToken)
     return Slot(
       lifetime: .saved, index: savedColumns.count - 1, columns: columns, rowsPerToken: rowsPerToken)

@@ -33,13 +33,36 @@ struct ScratchDeclaration: Sendable {
 /// Memory for slots.
 final class SlotMemory {
   let memory: [TensorScratch]
+  /// Slots whose numbers are held in two bytes while others use the memory that they are computed in.
+  private let narrowed: [(slot: Int, halves: HalfScratch)]
 
   /// Memory of its own for `count` slots; it is taken when it is first used.
-  init(count: Int) { memory = (0..<count).map { _ in TensorScratch() } }
+  init(count: Int) {
+    memory = (0..<count).map { _ in TensorScratch() }
+    narrowed = []
+  }
 
   /// Memory of its own for the first slot alone, which is a layer's input; the rest is another's.
   init(sharing other: SlotMemory) {
     memory = [TensorScratch()] + other.memory.dropFirst()
+    narrowed = []
+  }
+
+  /// Memory of its own for `count` slots, but for those of operands: these are computed in another's memory, and held
+  /// in two bytes.
+  init(count: Int, narrowing operands: Set<Int>, of other: SlotMemory, to element: ElementType) {
+    memory = (0..<count).map { operands.contains($0) ? other.memory[$0] : TensorScratch() }
+    narrowed = operands.sorted().map { ($0, HalfScratch(element)) }
+  }
+
+  /// Holds operands in two bytes: their memory may be used by others then.
+  func narrow(_ compute: Compute) {
+    for (slot, halves) in narrowed { halves.hold(memory[slot].tensor, compute) }
+  }
+
+  /// Brings operands back to where they were computed.
+  func widen(_ compute: Compute) {
+    for (slot, halves) in narrowed { halves.restore(into: memory[slot], compute) }
   }
 
   /// Room for tokens' rows, with whatever it held.

@@ -72,6 +72,7 @@ public final class LanguageModel {
     embed(tokens, into: input(of: 0))
     for (index, layer) in layers.enumerated() {
       forward(layer, run(index), into: input(of: index + 1))
+      run(index).saved.narrow(compute)
     }
     return routes?.table
   }

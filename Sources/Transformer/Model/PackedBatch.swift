@@ -58,6 +58,9 @@ struct TokenRows {
 
   /// How many rows there are.
   var count: Int { tokens.count }
+
+  /// Where each group's rows begin: pairs of rows in a weight's gradient are of one group.
+  var segments: [Int] { groups.isEmpty ? [0] : groups.map(\.promptStart) }
 }
 
 /// Groups laid out as rows of tokens without padding: each prompt once, then its completions.
@@ -82,6 +85,8 @@ public struct PackedBatch {
   public private(set) var targets: [Target] = []
   /// The range of `targets` of each completion, group by group.
   public private(set) var targetRanges: [Range<Int>] = []
+  /// Where each group's targets begin.
+  private(set) var targetSegments: [Int] = []
   /// The tokens of the rows, and where their keys and values lie.
   private(set) var rows = TokenRows()
   /// How many blocks of keys and values the batch needs.
@@ -104,6 +109,7 @@ public struct PackedBatch {
   private mutating func append(_ input: TokenGroup) {
     let prompt = input.prompt
     let block = KeyValueBlocks.positions
+    targetSegments.append(targets.count)
     let promptStart = rows.count
     let promptTable = rows.attention.table.count
     let firstBlock = blockCount

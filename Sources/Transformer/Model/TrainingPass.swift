@@ -6,7 +6,7 @@ import Tensors
 /// Gradients add up over passes until they are reset: a micro-batch is one forward and one backward.
 /// Memory: what the layers' parts declare to be saved, for every row; or every layer's input and one layer's saved
 /// slots, where a layer keeps its input alone and the backward pass runs it again (Chen et al. 2016, arXiv 1604.06174):
-/// about a third more arithmetic, the same bits.
+/// about a third more arithmetic, the same bits. In bf16 and fp16 a layer that is done keeps its operands in two bytes.
 public final class TrainingPass {
   /// The gradients that backward passes add to.
   public let gradients: Gradients
@@ -29,8 +29,15 @@ public final class TrainingPass {
     gradients = Gradients(of: model.parameters)
     head = VocabularyHead(model)
     let shared = model.makeSharedActivations()
+    let precision = model.compute.precision
     saved = model.blueprint.layers.enumerated().map { index, layer in
-      guard recomputesActivations else { return SlotMemory(count: layer.savedColumns.count) }
+      guard recomputesActivations else {
+        return precision == .float32
+          ? SlotMemory(count: layer.savedColumns.count)
+          : SlotMemory(
+            count: layer.savedColumns.count, narrowing: layer.operandSlots, of: shared,
+            to: precision.element)
+      }
       return index == 0 ? shared : SlotMemory(sharing: shared)
     }
   }
@@ -66,7 +73,7 @@ public final class TrainingPass {
     let d = dStream.reserve(rows: batch.rowCount, columns: model.configuration.hiddenSize)
     model.compute.fill(d)
     head.backward(
-      batch.targets, stream: stream.tensor, under: distribution,
+      batch.targets, segments: batch.targetSegments, stream: stream.tensor, under: distribution,
       dLogProbability: dLogProbability, dEntropy: dEntropy, into: d, gradients: gradients)
     announcement.finish(
       blueprint.finalNormTensors + (blueprint.head == blueprint.embedding ? [] : [blueprint.head]))
@@ -76,6 +83,7 @@ public final class TrainingPass {
         model: model, tokens: batch.rows, cache: caches[index], saved: saved[index])
       // The last layer's activations still stand.
       if recomputesActivations, index < saved.count - 1 { model.recompute(layer, run) }
+      saved[index].widen(model.compute)
       for block in layer.blocks.reversed() {
         block.backward(d, run, gradients)
         announcement.finish(block.tensors)

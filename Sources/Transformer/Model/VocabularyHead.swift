@@ -61,7 +61,7 @@ public final class VocabularyHead {
   private var logitCap: Float? { blueprint.design.logitCap }
   private var width: Int { model.configuration.hiddenSize }
   private var rowsPerChunk: Int {
-    max(1, Self.chunkLogits / model.configuration.vocabularySize)
+    max(2, Self.chunkLogits / model.configuration.vocabularySize)
   }
 
   /// The logits of rows of the stream, [rows, V], valid until the next call.
@@ -90,16 +90,18 @@ public final class VocabularyHead {
 
   /// The gradient of the stream, and of the head and final norm, after `forward` on the same targets.
   /// - Parameters:
+  ///   - segments: Where each group's targets begin.
   ///   - dLogProbability: Gradient of each target's log-probability.
   ///   - dEntropy: Gradient of each entropy; empty for none.
   ///   - dStream: Gradient of the residual stream, [R, C]; added to.
   func backward(
-    _ targets: [PackedBatch.Target], stream: Tensor, under distribution: Distribution,
-    dLogProbability: [Float], dEntropy: [Float], into dStream: Tensor, gradients: Gradients
+    _ targets: [PackedBatch.Target], segments: [Int], stream: Tensor,
+    under distribution: Distribution, dLogProbability: [Float], dEntropy: [Float],
+    into dStream: Tensor, gradients: Gradients
   ) {
     let compute = model.compute
     let dx = dNormed.reserve(rows: targets.count, columns: width)
-    for chunk in chunks(of: targets.count) {
+    for chunk in chunks(of: targets.count, segments: segments) {
       let z = heldTargets == targets.count ? logits.tensor : product(chunk, masked: distribution)
       let y = logitCap.map { _ in copy(z) }
       compute.vocabularyGradient(
@@ -110,8 +112,10 @@ public final class VocabularyHead {
       if let logitCap, let y { compute.softCapBackward(z, capped: y, at: logitCap) }
       if logitScale != 1 { compute.scale(z, by: logitScale) }
       if let dHead = gradients.tensor(blueprint.head) {
+        let begun = segments.filter { chunk.lowerBound < $0 && $0 < chunk.upperBound }
         compute.accumulateWeightGradient(
-          z, normed.tensor.rows(chunk), layout: head.layout, into: dHead)
+          z, normed.tensor.rows(chunk), layout: head.layout,
+          segments: [0] + begun.map { $0 - chunk.lowerBound }, into: dHead)
       }
       compute.backpropagateInput(z, through: head, into: dx.rows(chunk), accumulating: false)
     }
@@ -161,5 +165,19 @@ public final class VocabularyHead {
 
   private func chunks(of count: Int) -> [Range<Int>] {
     stride(from: 0, to: count, by: rowsPerChunk).map { $0..<min($0 + rowsPerChunk, count) }
+  }
+
+  /// Chunks that part no pair of a segment: its targets are paired from its first on, wherever it lies in the batch.
+  private func chunks(of count: Int, segments: [Int]) -> [Range<Int>] {
+    var chunks: [Range<Int>] = []
+    while (chunks.last?.upperBound ?? 0) < count {
+      let start = chunks.last?.upperBound ?? 0
+      var end = min(start + rowsPerChunk, count)
+      let segment = segments.last { $0 < end } ?? 0
+      let isInside = end < count && !segments.contains(end)
+      if isInside, (end - segment) % 2 != 0 { end -= 1 }
+      chunks.append(start..<end)
+    }
+    return chunks
   }
 }

@@ -87,7 +87,8 @@ struct AbsorbedProjection: Sendable {
     let matrix = run.parameters.matrix(weight)
     if let dWeight = gradients.tensor(weight) {
       compute.accumulateHeadsGradient(
-        plain(q), latents(d), layout: matrix.layout, rows: keyRows, into: dWeight)
+        plain(q), latents(d), layout: matrix.layout, rows: keyRows,
+        segments: run.tokens.segments, into: dWeight)
     }
     compute.multiplyHeads(latents(d), by: matrix, rows: keyRows, into: plain(dq))
     guard let adapter, run.model.appliesAdapter else { return }
@@ -96,7 +97,7 @@ struct AbsorbedProjection: Sendable {
     if let dA = gradients.tensor(adapter.a) {
       compute.accumulateWeightGradient(
         run[adapter.queries].reshaped(columns: adapter.rank), latentRows(d), layout: a.layout,
-        into: dA)
+        segments: headSegments(run), into: dA)
     }
     compute.multiply(latentRows(d), by: a, into: dt.reshaped(columns: adapter.rank))
     compute.scale(dt, by: adapter.scale)
@@ -104,7 +105,8 @@ struct AbsorbedProjection: Sendable {
       reduced(dt, adapter), by: b, rows: keyRows, into: plain(dq), accumulating: true)
     if let dB = gradients.tensor(adapter.b) {
       compute.accumulateHeadsGradient(
-        plain(q), reduced(dt, adapter), layout: b.layout, rows: keyRows, into: dB)
+        plain(q), reduced(dt, adapter), layout: b.layout, rows: keyRows,
+        segments: run.tokens.segments, into: dB)
     }
   }
 
@@ -132,7 +134,8 @@ struct AbsorbedProjection: Sendable {
     let matrix = run.parameters.matrix(weight)
     if let dWeight = gradients.tensor(weight) {
       compute.accumulateHeadsGradient(
-        values(d), latents(u), layout: matrix.layout, rows: valueRows, into: dWeight)
+        values(d), latents(u), layout: matrix.layout, rows: valueRows,
+        segments: run.tokens.segments, into: dWeight)
     }
     compute.backpropagateHeads(values(d), through: matrix, rows: valueRows, into: latents(du))
     guard let adapter, run.model.appliesAdapter else { return }
@@ -143,12 +146,13 @@ struct AbsorbedProjection: Sendable {
     if let dB = gradients.tensor(adapter.b) {
       compute.accumulateHeadsGradient(
         values(d), reduced(run[adapter.values], adapter), layout: b.layout, rows: valueRows,
-        into: dB)
+        segments: run.tokens.segments, into: dB)
     }
     compute.scale(dw, by: adapter.scale)
     let rows = dw.reshaped(columns: adapter.rank)
     if let dA = gradients.tensor(adapter.a) {
-      compute.accumulateWeightGradient(rows, latentRows(u), layout: a.layout, into: dA)
+      compute.accumulateWeightGradient(
+        rows, latentRows(u), layout: a.layout, segments: headSegments(run), into: dA)
     }
     compute.backpropagateInput(rows, through: a, into: latentRows(du), accumulating: true)
   }
@@ -172,6 +176,11 @@ struct AbsorbedProjection: Sendable {
 
   private func reduced(_ t: Tensor, _ adapter: Adapter) -> HeadColumns {
     columns(t, adapter.rank)
+  }
+
+  /// Where each group's rows begin where heads are rows.
+  private func headSegments(_ run: LayerRun) -> [Int] {
+    run.tokens.segments.map { $0 * design.headCount }
   }
 
   /// The same latents as rows, [R·H, L].

@@ -37,7 +37,7 @@ struct ExpertLinear: Sendable {
     if let adapter = declaration.adapter, tensors.contains(where: { $0 != nil }) {
       adapters = Adapters(
         tensors: tensors, rank: adapter.rank, scale: adapter.scale,
-        reduced: declaration.saved(adapter.rank, rowsPerToken: rowsPerToken),
+        reduced: declaration.saved(adapter.rank, rowsPerToken: rowsPerToken, areOperands: true),
         dReduced: declaration.scratch(
           "an adapter's gradient", adapter.rank, rowsPerToken: rowsPerToken, isBackward: true))
     } else {
@@ -95,7 +95,8 @@ struct ExpertLinear: Sendable {
     let dWeights = weights.map(gradients.tensor)
     if dWeights.contains(where: { $0 != nil }) {
       compute.accumulateWeightGradients(
-        dy, x, rows, layout: PackedLayout(rows: outputs, columns: inputs), into: dWeights)
+        dy, x, rows, layout: PackedLayout(rows: outputs, columns: inputs),
+        segments: run.tokens.segments, into: dWeights)
     }
     guard let adapters = applied(run) else { return }
     func parts(_ tensor: KeyPath<(a: ParameterID, b: ParameterID), ParameterID>) -> [Tensor?] {
@@ -103,10 +104,12 @@ struct ExpertLinear: Sendable {
     }
     compute.accumulateWeightGradients(
       dy, run[adapters.reduced], rows,
-      layout: PackedLayout(rows: outputs, columns: adapters.rank), into: parts(\.b))
+      layout: PackedLayout(rows: outputs, columns: adapters.rank), segments: run.tokens.segments,
+      into: parts(\.b))
     compute.accumulateWeightGradients(
       run[adapters.dReduced], x, rows,
-      layout: PackedLayout(rows: adapters.rank, columns: inputs), into: parts(\.a))
+      layout: PackedLayout(rows: adapters.rank, columns: inputs), segments: run.tokens.segments,
+      into: parts(\.a))
   }
 
   /// Floating-point operations of a row's forward pass.

@@ -42,7 +42,7 @@ struct ExpertRouter: Sendable {
   /// Chooses the experts of each row and sorts the rows by them.
   func forward(_ x: Tensor, _ run: LayerRun) -> (rows: ExpertRows, weights: Tensor) {
     let s = run.reserve(scores)
-    run.compute.multiply(x, by: run.parameters.matrix(weight), into: s)
+    run.compute.multiply(x, by: run.parameters.matrix(weight), into: s, in: .float32)
     let (c, w) = (run.reserve(choices), run.reserve(weights))
     let given = run.tokens.givenRoutes
     given?.load(column, into: c)
@@ -69,9 +69,10 @@ struct ExpertRouter: Sendable {
     compute.routeBackward(
       run[dWeights], by: rule, scores: run[scores], choices: run[choices], into: dz)
     if let dWeight = gradients.tensor(weight) {
-      compute.accumulateWeightGradient(dz, x, layout: matrix.layout, into: dWeight)
+      compute.accumulateWeightGradient(
+        dz, x, layout: matrix.layout, into: dWeight, in: .float32)
     }
-    compute.backpropagateInput(dz, through: matrix, into: dx, accumulating: true)
+    compute.backpropagateInput(dz, through: matrix, into: dx, accumulating: true, in: .float32)
   }
 
   var flops: Int { 2 * inputs * rule.expertCount }

@@ -91,13 +91,14 @@ private enum Entrance: Sendable {
     if design.isFused {
       let map = linear("gate_up_proj", 2 * inner, &declaration)
       self = .fused(
-        map, both: declaration.saved(2 * inner),
+        map, both: declaration.saved(2 * inner, areOperands: true),
         dBoth: declaration.scratch("gradient of gate and up", 2 * inner, isBackward: true))
     } else {
       let gate = linear("gate_proj", inner, &declaration)
       let up = linear("up_proj", inner, &declaration)
       self = .separate(
-        gate: gate, up: up, gated: declaration.saved(inner), raised: declaration.saved(inner))
+        gate: gate, up: up, gated: declaration.saved(inner, areOperands: true),
+        raised: declaration.saved(inner, areOperands: true))
     }
   }
 

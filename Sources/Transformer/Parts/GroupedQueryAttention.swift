@@ -118,7 +118,7 @@ struct GroupedQueryAttention: AttentionPart {
       "self_attn.k_norm", heads: design.keyValueHeadCount, gradient: "gradient of raw keys",
       &declaration)
     rotation = design.rotation.map { declaration.rotation($0) }
-    attended = declaration.saved(queries)
+    attended = declaration.saved(queries, areOperands: true)
     logSumExp = declaration.saved(design.headCount)
     dAttended = declaration.scratch("gradient of attended", queries, isBackward: true)
   }

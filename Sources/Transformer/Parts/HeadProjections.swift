@@ -60,7 +60,7 @@ struct HeadProjections: Sendable {
       let keys = linear(names.keys, keyWidth, &declaration)
       let values = linear(names.values, keyWidth, &declaration)
       maps = .separate(queries: queries, keys: keys, values: values)
-      rows = [queryWidth, keyWidth, keyWidth].map { declaration.saved($0) }
+      rows = [queryWidth, keyWidth, keyWidth].map { declaration.saved($0, areOperands: true) }
       gradients = [
         declaration.scratch("gradient of queries", queryWidth, isBackward: true),
         declaration.scratch("gradient of keys", keyWidth, isBackward: true),
@@ -69,7 +69,7 @@ struct HeadProjections: Sendable {
     case .fused:
       let width = queryWidth + 2 * keyWidth
       maps = .fused(linear(names.fused, width, &declaration))
-      rows = [declaration.saved(width)]
+      rows = [declaration.saved(width, areOperands: true)]
       gradients = [
         declaration.scratch("gradient of queries, keys and values", width, isBackward: true)
       ]

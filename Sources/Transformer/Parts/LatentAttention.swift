@@ -100,7 +100,7 @@ struct LatentAttention: AttentionPart {
     rotation = declaration.rotation(design.rotation)
     compressed = declaration.saved(width)
     statistics = declaration.saved(latentNorm.statisticsCount)
-    attended = declaration.saved(heads * latent)
+    attended = declaration.saved(heads * latent, areOperands: true)
     logSumExp = declaration.saved(heads)
     keys = declaration.scratch("latent keys", width)
     absorbed = declaration.scratch("absorbed queries", heads * width)

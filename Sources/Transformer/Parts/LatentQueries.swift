@@ -48,7 +48,7 @@ struct LatentQueries: Sendable {
       projection = linear("q_proj", design.hiddenSize, width, &declaration)
       lowRank = nil
     }
-    rows = declaration.saved(width)
+    rows = declaration.saved(width, areOperands: true)
     gradient = declaration.scratch("gradient of queries", width, isBackward: true)
   }
 

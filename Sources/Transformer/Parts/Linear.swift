@@ -61,7 +61,8 @@ struct Linear: Sendable {
     let compute = run.compute
     let matrix = run.parameters.matrix(weight)
     if let dWeight = gradients.tensor(weight) {
-      compute.accumulateWeightGradient(dy, x, layout: matrix.layout, into: dWeight)
+      compute.accumulateWeightGradient(
+        dy, x, layout: matrix.layout, segments: run.tokens.segments, into: dWeight)
     }
     if let bias, let dBias = gradients.tensor(bias) {
       compute.accumulateBiasGradient(dy, into: dBias)
@@ -110,10 +111,12 @@ struct LowRankAdapter: Sendable {
     compute.backpropagateInput(dy, through: matrixB, into: dh, accumulating: false)
     compute.scale(dh, by: scale)
     if let dB = gradients.tensor(b) {
-      compute.accumulateWeightGradient(dy, run[reduced], layout: matrixB.layout, into: dB)
+      compute.accumulateWeightGradient(
+        dy, run[reduced], layout: matrixB.layout, segments: run.tokens.segments, into: dB)
     }
     if let dA = gradients.tensor(a) {
-      compute.accumulateWeightGradient(dh, x, layout: matrixA.layout, into: dA)
+      compute.accumulateWeightGradient(
+        dh, x, layout: matrixA.layout, segments: run.tokens.segments, into: dA)
     }
     compute.backpropagateInput(dh, through: matrixA, into: dx, accumulating: true)
   }

@@ -41,7 +41,7 @@ struct PlainFeedForward: FeedForwardPart {
     exit = declaration.linear(
       design.exit, inputs: inner, outputs: outer, hasBias: design.hasBias,
       isTransposed: design.isTransposed, role: .residualProduct)
-    entered = declaration.saved(inner)
+    entered = declaration.saved(inner, areOperands: true)
     hidden = declaration.scratch("hidden", inner)
     dHidden = declaration.scratch("gradient of hidden", inner, isBackward: true)
   }

@@ -84,8 +84,8 @@ struct RoutedExperts: FeedForwardPart {
     gate = maps(design.names.gate, outer, inner, .product, &declaration)
     up = maps(design.names.up, outer, inner, .product, &declaration)
     down = maps(design.names.down, inner, outer, .residualProduct, &declaration)
-    gated = declaration.saved(inner, rowsPerToken: chosen)
-    raised = declaration.saved(inner, rowsPerToken: chosen)
+    gated = declaration.saved(inner, rowsPerToken: chosen, areOperands: true)
+    raised = declaration.saved(inner, rowsPerToken: chosen, areOperands: true)
     hidden = declaration.scratch("hidden", inner, rowsPerToken: chosen)
     sorted = declaration.scratch("rows by expert", outer, rowsPerToken: chosen)
     dHidden = declaration.scratch(

@@ -46,7 +46,7 @@ struct SharedExpert: Sendable {
     feedForward.forward(x, adding: nil, into: y, run)
     guard let gate else { return y }
     let share = run.reserve(gate.share)
-    run.compute.multiply(x, by: run.parameters.matrix(gate.weight), into: share)
+    run.compute.multiply(x, by: run.parameters.matrix(gate.weight), into: share, in: .float32)
     run.compute.logistic(share)
     let gated = run.reserve(gate.gated)
     run.compute.scaleRows(y, by: share, into: gated)
@@ -68,9 +68,10 @@ struct SharedExpert: Sendable {
     feedForward.backward(dPart, x: x, into: dx, run, gradients)
     let matrix = run.parameters.matrix(gate.weight)
     if let dWeight = gradients.tensor(gate.weight) {
-      compute.accumulateWeightGradient(dz, x, layout: matrix.layout, into: dWeight)
+      compute.accumulateWeightGradient(
+        dz, x, layout: matrix.layout, into: dWeight, in: .float32)
     }
-    compute.backpropagateInput(dz, through: matrix, into: dx, accumulating: true)
+    compute.backpropagateInput(dz, through: matrix, into: dx, accumulating: true, in: .float32)
   }
 
   var flops: Int {
