@@ -2,12 +2,13 @@
 //
 // A score is one chain over d; the maximum, the exponentials and their sum go by 16 lanes that a
 // key's position in its own sequence decides; an output is one chain over j. So a token decoded
-// alone, one in a prefill and one in a packed training row get the same bits.
+// alone, one in a prefill and one in a packed training row get the same bits. In bf16 and fp16 queries, keys, values, the
+// weights of values and, backward, their gradients are rounded (`Precision`); the softmax is float32.
 
 import CKernels
 
 extension Compute {
-  /// Stores the (rotated) keys and the values of spans in their blocks.
+  /// Stores the (rotated) keys and the values of spans in their blocks, rounded to how these are held.
   ///
   /// Shapes: k [R, K × D], v [R, K × V]; no v where keys hold their values.
   public func store(
@@ -59,6 +60,9 @@ extension Compute {
       q.columns == heads * shape.keySize && out.columns == heads * shape.valueSize,
       "queries of another shape than their heads'")
     guard window > 0 else { preconditionFailure("an attention window must hold a key") }
+    precondition(
+      blocks.element == keyValueElement,
+      "keys and values held in another element than attention reads")
 
     // A task is one tile of (position, head) pairs of a span, for one key-value head.
     let tile = kernels.pointee.tile_rows
@@ -75,7 +79,7 @@ extension Compute {
     let tiles = firstTiles[spans.count]
     let tasks = tiles * kvHeads
     guard tasks > 0 else { return }
-    let scratchCount = kernels.pointee.attend_scratch(shape.keySize, longest)
+    let scratchCount = kernels.pointee.attend_scratch(shape.keySize, shape.valueSize, longest)
     let cost = work / Double(tiles) * Double(shape.keySize + shape.valueSize) * 2 / 40
     let pieces = self.pieces(count: tasks, cost: cost)
 
@@ -84,7 +88,8 @@ extension Compute {
         guard let entries = table.baseAddress else { return }
         let arguments = AttentionArguments(
           q: q.start, q_stride: q.stride, table: entries, blocks: blocks.kernelBlocks,
-          heads: heads, scale: scale, cap: cap ?? 0, window: window, out: out.start,
+          format: precision.format, heads: heads, scale: scale, cap: cap ?? 0, window: window,
+          out: out.start,
           out_stride: out.stride,
           log_sum_exp: logSumExp?.start)
         parallel(pieces) { piece, worker in
@@ -130,7 +135,8 @@ extension Compute {
     let arguments = AttentionGradientArguments(
       q: q.start, k: k.start, v: v.start, out: out.start, d_out: dOut.start,
       q_stride: q.stride, k_stride: k.stride, v_stride: v.stride, out_stride: out.stride,
-      d_out_stride: dOut.stride, log_sum_exp: logSumExp.start, heads: heads, kv_heads: kvHeads,
+      d_out_stride: dOut.stride, log_sum_exp: logSumExp.start, format: precision.format,
+      key_format: keyValueElement.kernelFormat, heads: heads, kv_heads: kvHeads,
       head_size: keySize, value_size: valueSize, scale: scale, cap: cap ?? 0, window: window,
       dq: dq.start, dk: keyGradients, dv: valueGradients, dq_stride: dq.stride,
       dk_stride: dk.stride, dv_stride: dv.stride)

@@ -31,10 +31,15 @@ public struct KeyValueShape: Equatable, Sendable {
   var valueWidth: Int { (valueSize + 15) / 16 * 16 }
 
   /// Bytes of a block of positions.
-  public var blockBytes: Int { 4 * (keyCount + valueCount) }
+  public func blockBytes(_ element: ElementType = .float32) -> Int {
+    element.size * (keyCount(element) + valueCount)
+  }
 
-  /// Floats of a block's keys and of its values.
-  var keyCount: Int { heads * keySize * KeyValueBlocks.positions }
+  /// Numbers of a block's keys and of its values; in bfloat16 an odd key is filled up to pairs.
+  func keyCount(_ element: ElementType) -> Int {
+    let size = element == .bfloat16 ? (keySize + 1) / 2 * 2 : keySize
+    return heads * size * KeyValueBlocks.positions
+  }
   var valueCount: Int { sharesValues ? 0 : heads * valueWidth * KeyValueBlocks.positions }
 }
 
@@ -42,7 +47,8 @@ public struct KeyValueShape: Equatable, Sendable {
 ///
 /// A sequence's position p lies in block `table[tableStart + p / 16]` of its own table, so sequences
 /// may share the blocks of a common prompt. Keys are [block][K][D][16], so that 16 scores grow side
-/// by side; values [block][K][16][V]. Where keys hold their values, there is nothing else.
+/// by side; values [block][K][16][V]. Where keys hold their values, there is nothing else. For products of bf16 two
+/// numbers of a key lie together, [D/2][16][2], and two positions of a value, [8][V][2].
 ///
 /// Storing position 0 of a block clears its other positions: what a masked key reads is zero, never
 /// what another sequence left.
@@ -54,16 +60,23 @@ public final class KeyValueBlocks {
   public let blockCount: Int
   /// What is cached of a token.
   public let shape: KeyValueShape
+  /// How keys and values are held.
+  public var element: ElementType { keys.element }
 
   private let keys: Tensor
   private let values: Tensor
+  /// Whether they lie as products of bf16 read them.
+  private let liesInPairs: Bool
 
   /// Allocates zeroed blocks, whose memory is taken when it is first written.
-  public init(blockCount: Int, shape: KeyValueShape) {
+  /// - Parameter compute: Says how keys and values are held.
+  public init(blockCount: Int, shape: KeyValueShape, for compute: Compute) {
     self.blockCount = blockCount
     self.shape = shape
-    keys = Tensor(rows: blockCount, columns: shape.keyCount)
-    values = Tensor(rows: blockCount, columns: shape.valueCount)
+    let element = compute.keyValueElement
+    liesInPairs = compute.precision == .bf16
+    keys = Tensor(rows: blockCount, columns: shape.keyCount(element), element: element)
+    values = Tensor(rows: blockCount, columns: shape.valueCount, element: element)
   }
 
   /// The blocks that `count` positions take.
@@ -72,13 +85,14 @@ public final class KeyValueBlocks {
   /// Copies a block: that which straddles the end of a shared prompt, before a completion goes on.
   public func copy(block: Int, to other: Int) {
     for tensor in [keys, values] {
-      tensor.rows(other..<other + 1).fill(from: tensor.rows(block..<block + 1))
+      tensor.rows(other..<other + 1).copyBytes(of: tensor.rows(block..<block + 1))
     }
   }
 
   var kernelBlocks: KernelBlocks {
     KernelBlocks(
-      keys: keys.start, values: shape.sharesValues ? nil : values.start, kv_heads: shape.heads,
+      keys: keys.mutableBytes, values: shape.sharesValues ? nil : values.mutableBytes,
+      format: liesInPairs ? Precision.bf16.format : element.kernelFormat, kv_heads: shape.heads,
       head_size: shape.keySize, value_size: shape.valueSize, value_width: shape.valueWidth)
   }
 }

@@ -43,12 +43,13 @@ extension Compute {
     func from(row: Int) -> UnsafeRawPointer { address + row * stride * elementSize }
   }
 
-  /// The most floats that rows are prepared in at a time: 32 MiB of them.
-  public static let operandFloats = 8 << 20
+  /// The floats that gradients of many outputs are prepared in at a time: 16 MiB of them.
+  static let operandFloats = 4 << 20
 
-  /// How many rows of a width are prepared at a time, and what that takes, in floats.
-  public static func preparedFloats(rows: Int, columns: Int) -> Int {
-    min(rows, preparedRows(columns: columns)) * (columns + 1)
+  /// What rows take while they are prepared, in floats.
+  /// - Parameter areGradients: Whether they are prepared a few at a time.
+  public static func preparedFloats(rows: Int, columns: Int, areGradients: Bool) -> Int {
+    (areGradients ? min(rows, preparedRows(columns: columns)) : rows) * (columns + 1)
   }
 
   static func preparedRows(columns: Int) -> Int { max(48, operandFloats / (columns + 1)) }

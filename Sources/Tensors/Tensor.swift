@@ -156,7 +156,16 @@ public struct Tensor {
   }
 
   /// The first number's bytes.
-  var bytes: UnsafeRawPointer { UnsafeRawPointer(memory.address) + offset * element.size }
+  var bytes: UnsafeRawPointer { UnsafeRawPointer(mutableBytes) }
+  var mutableBytes: UnsafeMutableRawPointer { memory.address + offset * element.size }
+
+  /// Takes the numbers of a tensor of the same shape and element type as they are.
+  func copyBytes(of other: Tensor) {
+    precondition(
+      isContiguous && other.isContiguous && count == other.count && element == other.element,
+      "tensors that lie differently")
+    mutableBytes.copyMemory(from: other.bytes, byteCount: count * element.size)
+  }
 
   /// The first float of a row.
   subscript(row row: Int) -> UnsafeMutablePointer<Float> { start + row * stride }

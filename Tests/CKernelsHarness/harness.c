@@ -1,5 +1,5 @@
-// Holds every instruction set's table that this processor has against the scalar one, bit by bit: the products in
-// float32, bfloat16 and float16 over awkward shapes, with subnormals, infinities and NaNs among ordinary numbers.
+// Holds every instruction set's table that this processor has against the scalar one, bit by bit: products, attention
+// and their gradients in every format over awkward shapes, with subnormals, infinities and NaNs among ordinary numbers.
 //
 //   clang -O2 -static -ISources/CKernels/include Tests/CKernelsHarness/*.c Sources/CKernels/kernels_*.c -lm -o harness
 //   ./harness          compares, and ends with 1 where a bit differs
@@ -79,6 +79,7 @@ int main(int argc, char **argv) {
   printf("\n");
   compare_steps();
   compare_products();
+  compare_attention();
   if (argc > 1 && strcmp(argv[1], "--speed") == 0) measure_products();
   printf(failures ? "%d comparisons differ\n" : "all bits are the same%.0d\n", failures);
   return failures ? 1 : 0;

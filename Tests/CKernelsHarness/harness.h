@@ -20,4 +20,5 @@ void report(const char *what, const char *table, const char *shape, long differi
 
 void compare_steps(void);
 void compare_products(void);
+void compare_attention(void);
 void measure_products(void);

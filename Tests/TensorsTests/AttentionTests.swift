@@ -105,7 +105,7 @@ struct AttentionTests {
     for length in set == .scalar ? [1, 17, 40] : Self.lengths {
       let inputs = Inputs(c, rows: length)
       let count = KeyValueBlocks.blocks(forPositions: length)
-      let blocks = KeyValueBlocks(blockCount: count, shape: c.cache)
+      let blocks = KeyValueBlocks(blockCount: count, shape: c.cache, for: compute)
       let spans = [AttentionSpan(rowStart: 0, count: length, firstPosition: 0, tableStart: 0)]
       let table = (0..<Int32(count)).map { Int32(count) - 1 - $0 }
       compute.store(
@@ -155,7 +155,7 @@ struct AttentionTests {
 
     /// Blocks and tables: whole blocks of the prompt shared, the one that straddles its end copied
     /// by `prepare` for each completion.
-    func layout() -> (
+    func layout(_ compute: Compute) -> (
       blocks: KeyValueBlocks, table: [Int32], tableStarts: [Int], copies: [(from: Int, to: Int)]
     ) {
       var table: [Int32] = []
@@ -176,7 +176,7 @@ struct AttentionTests {
           next += 1
         }
       }
-      let blocks = KeyValueBlocks(blockCount: Int(next), shape: c.cache)
+      let blocks = KeyValueBlocks(blockCount: Int(next), shape: c.cache, for: compute)
       return (blocks, table, starts, copies)
     }
 
@@ -197,7 +197,7 @@ struct AttentionTests {
 
     /// All rows at once, as the trainer passes them.
     func packed(_ compute: Compute) -> (out: Tensor, lse: Tensor) {
-      let (blocks, table, starts, copies) = layout()
+      let (blocks, table, starts, copies) = layout(compute)
       let all = spans(starts)
       run(compute, [all[0]], store: true, table, blocks, nil, nil)
       for copy in copies { blocks.copy(block: copy.from, to: copy.to) }
@@ -211,7 +211,7 @@ struct AttentionTests {
 
     /// The prompt in pieces, then every completion token by itself, all completions side by side.
     func decoded(_ compute: Compute, promptPiece: Int) -> (out: Tensor, lse: Tensor) {
-      let (blocks, table, starts, copies) = layout()
+      let (blocks, table, starts, copies) = layout(compute)
       let (out, lse) = (
         Tensor(count: rows * c.outWidth), Tensor(count: rows * c.heads)
       )
@@ -282,6 +282,38 @@ struct AttentionTests {
           #expect(isSame, "\(set), \(threads) threads")
         }
       }
+    }
+  }
+
+  @Test(
+    "of a token decoded alone is that of a packed row in two bytes, its gradients the same on each table",
+    arguments: AttentionCase.all, [Precision.bf16, .fp16])
+  func halves(c: AttentionCase, precision: Precision) {
+    let group = Group(c, promptCount: 33, completionCounts: [20, 1, 17])
+    let exact = Compute(threads: 1)
+    let (expected, expectedLse) = group.packed(exact)
+    let dOut = Tensor(TestValues.normal(expected.count, stream: 103))
+    let gradient = Self.backward(group, exact, out: expected, lse: expectedLse, dOut: dOut)
+    let tolerance = precision == .bf16 ? 0.04 : 0.005
+    var seen: [UInt32]?
+    for set in TestValues.instructionSets {
+      let compute = Compute(threads: 2, instructionSet: set, precision: precision)
+      let (out, lse) = group.packed(compute)
+      for piece in [1, 11] {
+        let decoded = group.decoded(compute, promptPiece: piece)
+        let isSame =
+          decoded.out.values.bits + decoded.lse.values.bits == out.values.bits + lse.values.bits
+        #expect(isSame, "\(set), pieces of \(piece)")
+      }
+      #expect(relativeError(out.values, expected.values.map(Double.init)) < tolerance)
+      let result = Self.backward(group, compute, out: out, lse: lse, dOut: dOut)
+      #expect(relativeError(result.dq, gradient.dq.map(Double.init)) < tolerance)
+      #expect(relativeError(result.dk, gradient.dk.map(Double.init)) < tolerance)
+      #expect(relativeError(result.dv, gradient.dv.map(Double.init)) < tolerance)
+      let bits = [out.values, lse.values, result.dq, result.dk, result.dv].flatMap(\.bits)
+      seen = seen ?? bits
+      let isSame = bits == seen
+      #expect(isSame, "\(set)")
     }
   }
 

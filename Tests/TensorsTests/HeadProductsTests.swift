@@ -71,10 +71,12 @@ struct HeadProductsTests {
     "have the bits of products by each head's own weight, and touch nothing else",
     arguments: shapes, TestValues.instructionSets)
   func forward(shape: Shape, set: InstructionSet) {
-    for (element, threads, accumulating) in [
-      (ElementType.float32, 1, false), (.float32, 3, true), (.bfloat16, 2, false),
+    for (element, threads, accumulating, precision) in [
+      (ElementType.float32, 1, false, Precision.float32), (.float32, 3, true, .float32),
+      (.bfloat16, 2, false, .float32), (.float32, 2, true, .bf16), (.bfloat16, 1, false, .bf16),
+      (.float32, 3, true, .fp16),
     ] {
-      let compute = Compute(threads: threads, instructionSet: set)
+      let compute = Compute(threads: threads, instructionSet: set, precision: precision)
       let o = Operands(shape, element: element)
       let (x, y, dx) = (o.tensor(o.x, o.inputs), o.tensor(o.y, o.outputs), o.tensor(o.x, o.inputs))
       let (expectedY, expectedDX) = (o.tensor(o.y, o.outputs), o.tensor(o.x, o.inputs))
@@ -105,10 +107,14 @@ struct HeadProductsTests {
     "have weight gradients of the bits of each head's own, micro-batch by micro-batch",
     arguments: shapes, TestValues.instructionSets)
   func gradient(shape: Shape, set: InstructionSet) {
+    for precision in Precision.allCases { expectGradients(shape, set, precision) }
+  }
+
+  private func expectGradients(_ shape: Shape, _ set: InstructionSet, _ precision: Precision) {
     let o = Operands(shape)
     let (x, dy) = (o.tensor(o.x, o.inputs), o.tensor(o.y, o.outputs))
     let layout = o.weight.layout
-    let reference = Compute(threads: 1, instructionSet: .scalar)
+    let reference = Compute(threads: 1, instructionSet: .scalar, precision: precision)
     let before = PackedMatrix(
       rows: shape.total, columns: shape.inputs,
       values: TestValues.normal(shape.total * shape.inputs, stream: 64))
@@ -126,7 +132,7 @@ struct HeadProductsTests {
       expected.replaceSubrange(place, with: own.values)
     }
     for (threads, batch) in [(1, shape.rows), (3, shape.rows), (2, 4)] {
-      let compute = Compute(threads: threads, instructionSet: set)
+      let compute = Compute(threads: threads, instructionSet: set, precision: precision)
       let dw = PackedMatrix(rows: shape.total, columns: shape.inputs, values: before.values)
       for first in stride(from: 0, to: shape.rows, by: batch) {
         let rows = first..<min(first + batch, shape.rows)
@@ -134,7 +140,8 @@ struct HeadProductsTests {
           HeadColumns(dy.rows(rows), o.outputs), HeadColumns(x.rows(rows), o.inputs),
           layout: layout, rows: shape.range, into: dw.stored)
       }
-      #expect(dw.values.bits == expected.bits, "\(threads) threads, batches of \(batch)")
+      #expect(
+        dw.values.bits == expected.bits, "\(precision), \(threads) threads, batches of \(batch)")
     }
   }
 }

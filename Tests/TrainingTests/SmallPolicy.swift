@@ -12,13 +12,13 @@ struct SmallPolicy {
   let model: LanguageModel
   let groupSize = 6
 
-  init(seed: UInt64 = 1, threads: Int = 2) throws {
+  init(seed: UInt64 = 1, threads: Int = 2, precision: Precision = .float32) throws {
     let configuration = try ModelConfiguration.llama(
       vocabularySize: 23, hiddenSize: 24, intermediateSize: 40, layerCount: 2, headCount: 3,
       keyValueHeadCount: 1, maximumPositions: 128, endTokenIDs: [0])
     model = LanguageModel(
       Parameters(initializing: configuration, seed: seed, deviation: 0.3),
-      compute: Compute(threads: threads))
+      compute: Compute(threads: threads, precision: precision))
   }
 
   /// The weights' bits, tensor by tensor.
@@ -63,14 +63,16 @@ struct SmallPolicy {
   /// Updates of the policy by a rollout, as a trainer does them.
   func update(
     by rollout: StepRecord, learningRate: Double = 1e-2, updatesPerRollout: Int = 1,
-    cut: UpdateCut = UpdateCut(rows: 4096), skipsNonfinite: Bool = false, temperature: Float = 1,
+    cut: UpdateCut = UpdateCut(rows: 4096), lossScale: LossScale? = nil,
+    skipsNonfinite: Bool = false, temperature: Float = 1,
     objective change: (inout ObjectiveSettings) -> Void = { _ in },
     beforeMove: () throws -> Void = {}
   ) throws -> [PolicyUpdater.Outcome] {
     var objective = ObjectiveSettings()
     change(&objective)
     let optimizer = ParameterOptimizer(
-      model.parameters, compute: model.compute, settings: ParameterOptimizer.Settings(),
+      model.parameters, compute: model.compute,
+      settings: ParameterOptimizer.Settings(lossScale: lossScale),
       rules: ParameterRule.rules(
         for: model.parameters, base: ParameterRule(learningRate: learningRate, weightDecay: 0),
         exempt: .normsAndBiases, groups: []))

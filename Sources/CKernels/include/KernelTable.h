@@ -64,10 +64,12 @@ typedef struct {
 } KernelSpan;
 
 /// Keys [block][K][D][16] and values [block][K][16][value_width], value_width = V rounded up to 16;
-/// without `values` a key's first V numbers are its value.
+/// without `values` a key's first V numbers are its value. Pairs of bfloat16 are two numbers of a key, [D/2][16], and
+/// the values of two positions, [8][value_width].
 typedef struct {
-  float *_Nonnull keys;
-  float *_Nullable values;
+  void *_Nonnull keys;
+  void *_Nullable values;
+  int format; // how both are stored
   long kv_heads, head_size, value_size, value_width;
 } KernelBlocks;
 
@@ -85,6 +87,7 @@ typedef struct {
   long q_stride;
   const int32_t *_Nonnull table;
   KernelBlocks blocks;
+  int format; // what queries and weights are rounded to
   long heads;
   float scale;
   float cap;   // scores s become cap · tanh(s / cap); 0 for none
@@ -108,6 +111,7 @@ typedef struct {
   const float *_Nonnull q, *_Nonnull k, *_Nonnull v, *_Nonnull out, *_Nonnull d_out;
   long q_stride, k_stride, v_stride, out_stride, d_out_stride;
   const float *_Nonnull log_sum_exp; // [R, H]
+  int format, key_format; // what all operands are rounded to, and what keys and values are at least
   long heads, kv_heads, head_size, value_size;
   float scale;
   float cap;
@@ -223,7 +227,7 @@ typedef struct {
   void (*_Nonnull attend)(
       const AttentionArguments *_Nonnull, const KernelSpan *_Nonnull, long kv_head, long begin,
       long end, float *_Nonnull scratch); // begin..end: items position × (H/K) + head of a span
-  long (*_Nonnull attend_scratch)(long head_size, long positions); // floats
+  long (*_Nonnull attend_scratch)(long head_size, long value_size, long positions); // floats
   void (*_Nonnull attention_gradient)(
       const AttentionGradientArguments *_Nonnull, const KernelGroup *_Nonnull, long kv_head,
       float *_Nonnull scratch);
@@ -243,6 +247,12 @@ typedef struct {
   void (*_Nonnull adamw)(
       const AdamWArguments *_Nonnull, float *_Nonnull parameter, float *_Nonnull gradient,
       float *_Nonnull m, float *_Nonnull v, long begin, long end);
+
+  // What a core can do at most: steps of `chains` chains of 16 lanes, and the sum of floats that are read.
+  long chains;
+  float (*_Nonnull run_fused_chains)(long steps, float factor);
+  float (*_Nonnull run_paired_chains)(long steps, float factor);
+  float (*_Nonnull read_floats)(const float *_Nonnull, long count); // a multiple of 128
 } KernelTable;
 
 /// The portable table, on every processor.

@@ -40,7 +40,10 @@ struct BenchCommand: Command {
         OptionSpecification(
           "forward", .choice(["own", "openblas"]), default: "own",
           help: "who computes the forward products: our kernels, or OpenBLAS for comparison"),
-        .threads, .json,
+        .flag(
+          "ceilings",
+          help: "measure the processor's peaks too, and print each row as a share of its bound"),
+        .precision, .threads, .json,
       ],
       examples: [
         .init("grpo bench --repeats 20", "the small shape"),
@@ -55,9 +58,15 @@ struct BenchCommand: Command {
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
     let workload = try refusing { try Self.workload(arguments, context) }
+    let isOpenBLAS = arguments.string("forward") == "openblas"
+    guard !isOpenBLAS || arguments.precision == .float32 else {
+      throw UsageError(
+        "--forward openblas cannot be combined with --precision \(arguments.precision.rawValue): OpenBLAS multiplies "
+          + "in float32")
+    }
     let compute = Compute(
-      threads: arguments.integer("threads"),
-      forwardProducts: arguments.string("forward") == "openblas" ? .openBLAS : .own)
+      threads: arguments.integer("threads"), forwardProducts: isOpenBLAS ? .openBLAS : .own,
+      precision: arguments.precision)
     let benchmark = try refusing { try Benchmark(workload, compute: compute) }
     context.interrupts.install()
     let phases = arguments.strings("phase").compactMap(Benchmark.Phase.init)
@@ -65,11 +74,14 @@ struct BenchCommand: Command {
       phases: Set(phases.isEmpty ? Benchmark.Phase.allCases : phases),
       warmups: arguments.integer("warmup") ?? 1, repeats: arguments.integer("repeats") ?? 5,
       isCancelled: { context.interrupts.isRaised })
-    let peak = MachineMemory.peakResident ?? 0
+    let result = Result(
+      workload: workload, benchmark: benchmark, compute: compute, times: times,
+      peak: MachineMemory.peakResident ?? 0,
+      ceilings: arguments.flag("ceilings") ? compute.measureCeilings() : nil)
     if arguments.flag("json") {
-      context.print(exactly: Self.json(workload, benchmark, compute, times, peak).prettyJSONText)
+      context.print(exactly: result.json.prettyJSONText)
     } else {
-      show(workload, benchmark, compute, times, peak, context)
+      result.show(context)
     }
     try context.interrupts.check()
     return .done
@@ -92,59 +104,5 @@ struct BenchCommand: Command {
     workload.promptLength = arguments.integer("prompt-length") ?? workload.promptLength
     workload.completionLength = arguments.integer("completion-length") ?? workload.completionLength
     return workload
-  }
-
-  private func show(
-    _ workload: BenchmarkWorkload, _ benchmark: Benchmark, _ compute: Compute,
-    _ times: [Benchmark.Times], _ peak: Int, _ context: CommandContext
-  ) {
-    context.note(
-      "\(workload.name): \(NumberFormat.grouped(benchmark.configuration.parameterCount)) weights, "
-        + "\(workload.prompts) prompts × \(workload.group) completions × "
-        + "\(workload.completionLength) tokens, prompts of \(workload.promptLength); "
-        + "\(compute.threads) threads, \(compute.instructionSet.rawValue)")
-    var table = Table([
-      .text("phase"), .number("best"), .number("median"), .number("best time"), .text(""),
-    ])
-    for phase in times {
-      table.append(
-        phase.phase.rawValue, NumberFormat.grouped(Int(clamping: phase.best)),
-        NumberFormat.grouped(Int(clamping: phase.median)),
-        NumberFormat.duration(phase.seconds.min() ?? 0),
-        phase.phase == .prefill ? "prompt tokens/s" : "completion tokens/s")
-    }
-    context.print(table.text(width: nil, style: context.style))
-    context.print("peak memory \(NumberFormat.bytes(peak))")
-  }
-
-  private static func json(
-    _ workload: BenchmarkWorkload, _ benchmark: Benchmark, _ compute: Compute,
-    _ times: [Benchmark.Times], _ peak: Int
-  ) -> JSONValue {
-    let phases = times.map { phase -> (String, JSONValue) in
-      (
-        phase.phase.rawValue,
-        [
-          "tokens": .integer(Int64(phase.tokens)),
-          "best_tokens_per_second": .number(phase.best),
-          "median_tokens_per_second": .number(phase.median),
-          "seconds": .array(phase.seconds.map(JSONValue.number)),
-        ]
-      )
-    }
-    return .object([
-      "workload": [
-        "name": .string(workload.name),
-        "parameters": .integer(Int64(benchmark.configuration.parameterCount)),
-        "prompts": .integer(Int64(workload.prompts)), "group": .integer(Int64(workload.group)),
-        "prompt_length": .integer(Int64(workload.promptLength)),
-        "completion_length": .integer(Int64(workload.completionLength)),
-      ],
-      "threads": .integer(Int64(compute.threads)),
-      "instruction_set": .string(compute.instructionSet.rawValue),
-      "forward": .string(compute.forwardProducts.rawValue),
-      "phases": .object(JSONObject(phases)),
-      "peak_memory_bytes": .integer(Int64(peak)),
-    ])
   }
 }

@@ -57,6 +57,7 @@ struct EvalCommand: Command {
           "output", short: "o", .path, valueName: "FILE",
           help: "write every completion with its reward, a line of JSON each"),
         .system, .chatTemplate, .chatTemplateKwargs, .continueFinalMessage, .json, .threads,
+        .precision,
       ],
       examples: [
         .init(

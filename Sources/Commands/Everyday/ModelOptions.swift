@@ -36,6 +36,14 @@ extension OptionSpecification {
   static let threads = OptionSpecification(
     "threads", .integer(1...256), defaultDescription: "the processors that may be used",
     help: "threads of the arithmetic; the results don't depend on it")
+
+  /// `--precision`.
+  static let precision = OptionSpecification(
+    "precision", .choice(Precision.allCases.map(\.rawValue)), default: "float32",
+    help: "what products round their operands to; a run's own is in its config.json",
+    peerNames: [
+      PeerName(peer: "TRL", name: "dtype"), PeerName(peer: "verl", name: "rollout.dtype"),
+    ])
 }
 
 extension ParsedArguments {
@@ -53,8 +61,12 @@ extension ParsedArguments {
   /// - Throws: `UsageError`, `ModelError`, `TokenizerError` and their like.
   func policy(_ context: CommandContext, option: String = "model") throws -> Policy {
     try Policy(
-      folder: modelFolder(context, option: option), compute: Compute(threads: integer("threads")))
+      folder: modelFolder(context, option: option),
+      compute: Compute(threads: integer("threads"), precision: precision))
   }
+
+  /// The precision that is asked for.
+  var precision: Precision { string("precision").flatMap(Precision.init) ?? .float32 }
 
   private func chatTemplateKwargs() throws -> JSONObject {
     guard let word = string("chat-template-kwargs") else { return [:] }

@@ -34,6 +34,7 @@ struct SampleCommand: Command {
           help: "completions of each prompt"),
         .flag("chat", help: "the prompt is what a user says; it goes through the chat template"),
         .system, .chatTemplate, .chatTemplateKwargs, .continueFinalMessage, .json, .threads,
+        .precision,
       ] + sampling,
       examples: [
         .init("grpo sample --model runs/sums/final '12+30='", "continue a text"),

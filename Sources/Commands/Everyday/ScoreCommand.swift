@@ -23,7 +23,7 @@ struct ScoreCommand: Command {
           "input", .path, valueName: "FILE", default: "-", help: "the lines; '-' is standard input"),
         OptionSpecification(
           "temperature", .number(1e-3...1e3), default: "1", help: "what logits are divided by"),
-        .system, .chatTemplate, .chatTemplateKwargs, .continueFinalMessage, .threads,
+        .system, .chatTemplate, .chatTemplateKwargs, .continueFinalMessage, .threads, .precision,
       ],
       examples: [
         .init("grpo score --model DIR --input rollouts.jsonl", "a line of numbers for each line"),

@@ -39,7 +39,7 @@ public final class Benchmark {
 
   /// The model's shape.
   public let configuration: ModelConfiguration
-  private let workload: BenchmarkWorkload
+  let workload: BenchmarkWorkload
   private let engine: GenerationEngine
   private let updater: PolicyUpdater
   private let estimator: AdvantageEstimator
@@ -61,7 +61,9 @@ public final class Benchmark {
         "prompts of \(workload.promptLength) tokens and completions of "
           + "\(workload.completionLength) don't fit into the context of \(shape.maximumPositions)")
     }
-    let demand = Self.demand(workload, shape)
+    var demand = Self.demand(workload, shape)
+    demand.precision = compute.precision
+    demand.keyValueElement = compute.keyValueElement
     // One that is far too large isn't planned completion by completion.
     let needed =
       demand.recordBytes > MachineMemory.total ?? .max

@@ -106,6 +106,6 @@ struct CheckpointFiles {
       model.parameters.trained[entry.tensor].storage.fill(
         from: try file.values(entry.name), in: entry.values)
     }
-    optimizer.resume(after: manifest.updates)
+    optimizer.resume(after: manifest.updates, lossScale: manifest.lossScale)
   }
 }

@@ -21,6 +21,8 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
   public var clock: Int?
   /// The adaptive entropy coefficient.
   public var entropy: EntropyController
+  /// What gradients are multiplied by in fp16; nil in the other precisions.
+  public var lossScale: LossScale?
   /// The fingerprint of the settings that the run began with: where its inputs lie now is not part of what it is.
   public var configurationHash: String
   /// The program that wrote it.
@@ -35,9 +37,10 @@ public struct CheckpointManifest: Codable, Sendable, Equatable {
   /// Makes the manifest of a checkpoint that is being written.
   init(
     step: Int, updates: Int, problemsDrawn: Int, tokensSeen: Int? = nil, clock: Int? = nil,
-    entropy: EntropyController, configurationHash: String, programVersion: String,
-    files: [String: String]
+    entropy: EntropyController, lossScale: LossScale? = nil, configurationHash: String,
+    programVersion: String, files: [String: String]
   ) {
+    self.lossScale = lossScale
     self.step = step
     self.updates = updates
     self.problemsDrawn = problemsDrawn

@@ -1,6 +1,7 @@
 import Foundation
 import PolicyOptimization
 import Rollouts
+import Tensors
 
 extension ResolvedConfiguration {
   /// What two settings make impossible together, and what is legal but odd.
@@ -13,6 +14,7 @@ extension ResolvedConfiguration {
     check.data()
     check.iterations()
     check.optimiser()
+    check.precision()
     check.adapters()
     check.objective()
     check.evaluationAndCheckpoints()
@@ -136,6 +138,24 @@ private struct ContradictionCheck {
       }
     }
     if values.learningRate == 0 { warnings.append("learning_rate 0 changes nothing") }
+  }
+
+  mutating func precision() {
+    let precision = values.precision
+    refuse(
+      "kv_cache_type", "precision",
+      unless: precision == .float32 || values.keyValueElement == precision.element,
+      "kv_cache_type \(values.kvCacheType.rawValue) cannot be combined with precision \(precision.rawValue), whose "
+        + "products read keys and values as \(precision.rawValue); leave kv_cache_type auto")
+    guard precision != .fp16 else { return }
+    for name in ["loss_scale", "loss_scale_growth_interval", "loss_scale_factor"]
+    where isChanged(name) {
+      let value = SettingDeclaration.named(name)?.value(in: values).jsonText ?? ""
+      refuse(
+        name, "precision", unless: false,
+        "\(name) \(value) has no meaning with precision \(precision.rawValue), whose gradients do not overflow; "
+          + "leave it out, or take precision fp16")
+    }
   }
 
   mutating func adapters() {

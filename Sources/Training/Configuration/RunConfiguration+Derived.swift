@@ -26,6 +26,30 @@ extension RunConfiguration {
   }
 }
 
+extension RunConfiguration {
+  /// Where the arithmetic is done, and how operands are rounded.
+  public func compute() -> Compute {
+    Compute(threads: threads, precision: precision, keyValueElement: keyValueElement)
+  }
+
+  /// How keys and values are held.
+  public var keyValueElement: ElementType {
+    switch kvCacheType {
+    case .auto: precision.element
+    case .float32: .float32
+    case .bf16: .bfloat16
+    case .fp16: .float16
+    }
+  }
+
+  /// What the loss is multiplied by in fp16; nil in the other precisions.
+  var initialLossScale: LossScale? {
+    precision == .fp16
+      ? LossScale(
+        initial: lossScale, growthInterval: lossScaleGrowthInterval, factor: lossScaleFactor) : nil
+  }
+}
+
 extension SaveFormat {
   /// The element type of safetensors files.
   var elementType: ElementType {

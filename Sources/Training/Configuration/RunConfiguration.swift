@@ -1,6 +1,7 @@
 import PolicyOptimization
 import RewardKit
 import Rollouts
+import Tensors
 
 /// Every setting of a run, flat, under TRL's names where TRL has one.
 ///
@@ -17,6 +18,8 @@ public struct RunConfiguration: Sendable, Hashable {
   package var seed = 42
   package var like: String?
   package var threads: Int?
+  package var precision = Precision.float32
+  package var kvCacheType = KeyValueCacheType.auto
   package var memoryLimit: Int?
   package var microBatchTokens: Int?
   package var gradientCheckpointing: Bool?
@@ -99,6 +102,9 @@ public struct RunConfiguration: Sendable, Hashable {
   package var weightDecay = 0.0
   package var weightDecayExempt = WeightDecayExemption.normsAndBiases
   package var maxGradNorm = 1.0
+  package var lossScale = 65_536.0
+  package var lossScaleGrowthInterval = 2000
+  package var lossScaleFactor = 2.0
   package var parameterGroups: [ParameterGroup] = []
 
   // MARK: Supervised stage
@@ -178,6 +184,15 @@ public enum LearningRateSchedule: String, Sendable, CaseIterable {
   case linear
   /// Down half a cosine to 0 at the last update.
   case cosine
+}
+
+/// How keys and values are held.
+public enum KeyValueCacheType: String, Sendable, CaseIterable {
+  /// As the precision rounds them.
+  case auto
+  case float32
+  case bf16
+  case fp16
 }
 
 /// In what format trained weights are written.

@@ -38,8 +38,6 @@ extension SettingDeclaration {
   private static let absentPeerSettings: [String: String] = [
     "use_vllm": "TRL's; sampling and training always share one engine here",
     "vllm_mode": "TRL's; sampling and training always share one engine here",
-    "bf16": "TRL's; parameters are trained in float32 here (see 'save_dtype')",
-    "fp16": "TRL's; parameters are trained in float32 here (see 'save_dtype')",
     "report_to":
       "TRL's; metrics.jsonl is always written, TensorBoard files too (see 'tensorboard'); "
       + "docs/interchange.md has the ten lines that bring them into W&B or trackio",

@@ -100,7 +100,7 @@ extension SettingDeclaration {
 
   static func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
     _ name: String, _ path: SettingPath<Value>, _ section: String, _ help: String,
-    peers: [PeerName] = []
+    peers: [PeerName] = [], spellings: [String: String] = [:]
   ) -> SettingDeclaration {
     let names = Value.allCases.map(\.rawValue)
     return SettingDeclaration(
@@ -108,7 +108,7 @@ extension SettingDeclaration {
       peers: peers, read: { .string($0[keyPath: path].rawValue) },
       write: { configuration, json in
         guard let value = json.string.flatMap(Value.init(rawValue:)) else {
-          return notAChoice(json, of: names)
+          return notAChoice(json, of: names, spellings: spellings)
         }
         configuration[keyPath: path] = value
         return nil
@@ -232,9 +232,14 @@ extension SettingDeclaration {
     return value
   }
 
-  static func notAChoice(_ json: JSONValue, of names: [String]) -> SettingFault {
+  /// The fault of a value that is none of the legal ones, with the one that may have been meant.
+  /// - Parameter spellings: What the values are called elsewhere.
+  static func notAChoice(
+    _ json: JSONValue, of names: [String], spellings: [String: String] = [:]
+  ) -> SettingFault {
     let written = json.string ?? json.jsonText
-    let nearest = Spelling.nearest(to: written, among: names)
+    let nearest =
+      spellings[written.lowercased()] ?? Spelling.nearest(to: written, among: names)
     return SettingFault(
       "must be one of \(names.joined(separator: ", ")), not '\(written)'"
         + (nearest.map { "; did you mean '\($0)'?" } ?? ""))

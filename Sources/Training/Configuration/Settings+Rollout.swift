@@ -148,6 +148,21 @@ extension SettingDeclaration {
       "max_grad_norm", \.maxGradNorm, 0 ... .unbounded, "Optimiser",
       "largest norm of the whole gradient; a longer one is scaled down; 0 for no limit",
       peers: [.verl("grad_clip"), .openRLHF("max_norm")]),
+    .number(
+      "loss_scale", \.lossScale, .aboveZero...1e12, "Optimiser",
+      "what the loss is multiplied by at first with precision fp16; it is halved where gradients overflow",
+      peers: [
+        .trl("initial_scale_power", "DeepSpeed's, a power of 2 there"),
+        .verl("initial_loss_scale"),
+      ]),
+    .integer(
+      "loss_scale_growth_interval", \.lossScaleGrowthInterval, 1...1_000_000_000, "Optimiser",
+      unit: "updates", "updates without overflow after which it grows",
+      peers: [.trl("loss_scale_window", "DeepSpeed's"), .trl("growth_interval")]),
+    .number(
+      "loss_scale_factor", \.lossScaleFactor, 1.01...65_536, "Optimiser",
+      "by what it grows and shrinks",
+      peers: [.trl("growth_factor"), .trl("backoff_factor", "its inverse there")]),
     SettingDeclaration(
       name: "parameter_groups", section: "Optimiser", kind: .values, absent: "none", unit: nil,
       help:

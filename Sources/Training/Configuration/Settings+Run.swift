@@ -15,6 +15,25 @@ extension SettingDeclaration {
     .integer(
       "threads", \.threads, 1...1024, absent: "one for each core", "Run", unit: "threads",
       "threads of the numerical work; recorded, since a run repeats exactly with the same number"),
+    .choice(
+      "precision", \.precision, "Run",
+      "what products round their operands to; weights, gradients, sums and softmax stay float32",
+      peers: [
+        .trl("bf16", "a flag there: precision bf16"), .trl("fp16", "a flag there: precision fp16"),
+        .trl("dtype", "the weights' there, which stay float32 here"),
+        .trl("torch_dtype", "the weights' there, which stay float32 here"),
+        .verl("rollout.dtype"), .verl("fsdp_config.model_dtype"), .verl("param_dtype"),
+        .openRLHF("bf16", "a flag there: precision bf16"),
+      ],
+      spellings: [
+        "bfloat16": "bf16", "float16": "fp16", "half": "fp16", "fp32": "float32",
+        "float": "float32", "true": "bf16",
+      ]),
+    .choice(
+      "kv_cache_type", \.kvCacheType, "Run",
+      "how keys and values are held; auto is the precision's own, the only one in bf16 and fp16",
+      peers: [.verl("kv_cache_dtype"), .trl("cache_dtype")],
+      spellings: ["bfloat16": "bf16", "float16": "fp16", "fp32": "float32"]),
     .bytes(
       "memory_limit", \.memoryLimit, absent: "80% of the machine's memory", "Run",
       "memory that the plan may use; the run is refused where it can't fit"),

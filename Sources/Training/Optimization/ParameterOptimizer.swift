@@ -33,12 +33,15 @@ public final class ParameterOptimizer {
     public var epsilon: Double
     /// The greatest norm of the gradient; 0 for no limit.
     public var maxGradientNorm: Double
+    /// What gradients are multiplied by when they come, at first; nil for nothing.
+    public var lossScale: LossScale?
 
     /// Makes settings.
     public init(
       beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
-      maxGradientNorm: Double = 1
+      maxGradientNorm: Double = 1, lossScale: LossScale? = nil
     ) {
+      self.lossScale = lossScale
       self.beta1 = beta1
       self.beta2 = beta2
       self.epsilon = epsilon
@@ -52,6 +55,8 @@ public final class ParameterOptimizer {
     public var gradientNorm: Double
     /// Whether the weights moved: not where the gradient isn't finite.
     public var isApplied: Bool
+    /// What the gradient was multiplied by; nil where losses are not scaled.
+    public var lossScale: Double?
     /// The first tensor that has a weight which is not finite now; nil where all are finite.
     public var nonfiniteTensor: String?
   }
@@ -65,6 +70,8 @@ public final class ParameterOptimizer {
   private let secondMoments: [Tensor]
   /// Updates done so far.
   public private(set) var updates = 0
+  /// What the next gradient is to be multiplied by, from the loss on.
+  public private(set) var lossScale: LossScale?
 
   /// Makes an optimiser whose moments are zero; `rules` has one entry a trained tensor.
   public init(
@@ -75,6 +82,7 @@ public final class ParameterOptimizer {
     self.compute = compute
     self.settings = settings
     self.rules = rules
+    lossScale = settings.lossScale
     let layout = parameters.arenaLayout
     firstMoments = layout.parts(of: Tensor(count: layout.count))
     secondMoments = layout.parts(of: Tensor(count: layout.count))
@@ -82,12 +90,15 @@ public final class ParameterOptimizer {
 
   /// Moves the weights along gradients, which are zero afterwards.
   ///
-  /// Where the gradient's norm isn't finite nothing moves, and no update is counted.
+  /// Where the gradient's norm isn't finite nothing moves, and no update is counted; a loss scale shrinks then.
   public func update(by gradients: Gradients, learningRateFactor: Double) -> Report {
-    let norm = gradients.parts.reduce(0.0) { $0 + compute.squaredNorm($1) }.squareRoot()
+    let lossScale = self.lossScale?.scale
+    let scaledNorm = gradients.parts.reduce(0.0) { $0 + compute.squaredNorm($1) }.squareRoot()
+    let norm = scaledNorm / (lossScale ?? 1)
+    self.lossScale?.update(overflowed: !norm.isFinite)
     guard norm.isFinite else {
       gradients.reset(compute)
-      return Report(gradientNorm: norm, isApplied: false)
+      return Report(gradientNorm: norm, isApplied: false, lossScale: lossScale)
     }
     updates += 1
     let limit = settings.maxGradientNorm
@@ -96,12 +107,13 @@ public final class ParameterOptimizer {
       let step = AdamWStep(
         learningRate: rules[index].learningRate * learningRateFactor, beta1: settings.beta1,
         beta2: settings.beta2, epsilon: settings.epsilon, weightDecay: rules[index].weightDecay,
-        step: updates, gradientScale: scale, isClearingGradient: true)
+        step: updates, gradientScale: scale / (lossScale ?? 1), isClearingGradient: true)
       compute.adamW(
         tensor.storage.stored, gradient: gradients.parts[index], m: firstMoments[index],
         v: secondMoments[index], step)
     }
-    return Report(gradientNorm: norm, isApplied: true, nonfiniteTensor: nonfiniteTensor)
+    return Report(
+      gradientNorm: norm, isApplied: true, lossScale: lossScale, nonfiniteTensor: nonfiniteTensor)
   }
 
   /// The first trained tensor with a weight that is not finite.
@@ -119,8 +131,17 @@ public final class ParameterOptimizer {
     }
   }
 
+  /// What gradients are multiplied by, from the loss on.
+  var gradientFactor: Float { Float(lossScale?.scale ?? 1) }
+
+  /// Where the schedule of the learning rate stands: an update that was left out for an overflow takes its place in it.
+  var scheduledUpdates: Int { updates + (lossScale?.skipped ?? 0) }
+
   /// Goes on where a checkpoint left off: the moments were read into `state`.
-  public func resume(after updates: Int) { self.updates = updates }
+  public func resume(after updates: Int, lossScale: LossScale? = nil) {
+    self.updates = updates
+    if let lossScale { self.lossScale = lossScale }
+  }
 }
 
 extension ParameterRule {

@@ -34,6 +34,10 @@ public struct MemoryDemand: Sendable {
   public var dataBytes = 0
   /// The adapters that are trained, where the model is frozen.
   public var adapter: AdapterConfiguration?
+  /// What operands of products are rounded to.
+  public var precision = Precision.float32
+  /// How keys and values are held.
+  public var keyValueElement = ElementType.float32
   /// How each matrix of the model is held.
   public var element: @Sendable (_ name: String) -> ElementType = { _ in .float32 }
 

@@ -10,11 +10,14 @@ import Transformer
 /// matrices are counted with their rows padded to a panel.
 ///
 ///     weights                               4P; 2P where frozen and stored as bfloat16
+///     operands of weights                   2P in bf16 and fp16, the embedding aside, where weights are not held so
 ///     adapters, gradients, two moments      4T; 4T, 8T (T = P where all is trained, without adapters)
-///     activations                           4R·Σ a;  4R·(L·C + a) where they are computed again
+///     activations                           4R·Σ a;  4R·(L·C + a) where they are computed again; in bf16 and fp16
+///                                           operands among them 2 bytes, and one layer's 4 besides
+///     rows rounded for a product            4R·(the widest), and 16 MiB for gradients of logits; in bf16 and fp16
 ///     scratch                               4R·(b + k + 2C) + 4·max(R, S)·f, and of the vocabulary 16·targets·C
 ///     logits                                4·min(targets, chunk)·V
-///     cache while sampling                  the declared bytes of a block · blocks
+///     cache while sampling                  the declared bytes of a block, in the element of the cache, · blocks
 ///     sampling's own activations            4S·(a + C)
 ///     records of completions in hand        a step's and an evaluation's, measured; 48 bytes per token
 public struct MemoryPlan: Sendable {
@@ -51,6 +54,12 @@ public struct MemoryPlan: Sendable {
       Item(name: "program", bytes: Self.program),
       Item(name: "weights", bytes: model.tensorLayout.bytes(demand.element)),
     ]
+    let operands = model.operandBytes(
+      demand.precision, adapter: demand.adapter, element: demand.element)
+    if operands > 0 {
+      resident.append(
+        Item(name: "weights in \(demand.precision.rawValue) for products", bytes: operands))
+    }
     if demand.tokenizerBytes > 0 {
       resident.insert(Item(name: "tokenizer", bytes: demand.tokenizerBytes), at: 1)
     }
@@ -70,7 +79,7 @@ public struct MemoryPlan: Sendable {
       resident.append(Item(name: "reference model", bytes: demand.referenceBytes))
     }
     self.resident = resident
-    cacheBytesPerToken = model.cacheBytesPerToken
+    cacheBytesPerToken = model.cacheBytesPerToken(demand.keyValueElement)
     sampling = Self.samplingItems(demand)
     update = Self.updateItems(demand)
   }
@@ -84,7 +93,9 @@ public struct MemoryPlan: Sendable {
     let rows = sessions.map(\.rows).max() ?? 0
     let atOnce = sessions.map(\.completions).max() ?? 0
     return [
-      Item(name: "keys and values", bytes: blocks *| model.cacheBytesPerBlock),
+      Item(
+        name: "keys and values",
+        bytes: blocks *| model.cacheBytesPerBlock(demand.keyValueElement)),
       Item(
         name: "activations, sampling",
         bytes: 4 *| rows *| (costs.savedInTurn +| model.hiddenSize)),
@@ -99,33 +110,48 @@ public struct MemoryPlan: Sendable {
     let rows = batch.rows
     let kept =
       demand.cut.recomputesActivations
-      ? model.layerCount *| costs.layerInput +| costs.savedInTurn
-      : costs.savedOfLayers.saturatingSum
+      ? 4 *| (model.layerCount *| costs.layerInput +| costs.savedInTurn)
+      : costs.savedBytes(demand.precision)
     // The stream after the last layer and its gradient stand beside the parts' scratch.
-    let backward = costs.backwardScratch +| costs.passingKeysAndValues +| 2 *| model.hiddenSize
+    let backward = costs.backwardScratch +| 2 *| model.hiddenSize
+    let passing = costs.passingBytes(demand.keyValueElement)
     let widest = max(rows, demand.sessions.map(\.rows).max() ?? 0)
     let logits =
       4 *| min(batch.targets, max(1, VocabularyHead.chunkLogits / model.vocabularySize))
       *| model.vocabularySize *| (model.capsLogits ? 2 : 1)
     var items = [
-      Item(name: "activations", bytes: 4 *| rows *| kept),
+      Item(name: "activations", bytes: rows *| kept),
       Item(
         name: "scratch",
-        bytes: 4 *| rows *| backward +| 4 *| widest *| costs.forwardScratch
+        bytes: rows *| (4 *| backward +| passing) +| 4 *| widest *| costs.forwardScratch
           +| 16 *| batch.targets *| model.hiddenSize),
       Item(name: "logits", bytes: logits),
     ]
+    if demand.precision != .float32 {
+      items.append(
+        Item(name: "rows rounded for products", bytes: preparedBytes(demand, rows: widest)))
+    }
     if demand.hasReference {
       // The reference scores with a layer's activations and a head of its own.
-      let passing =
-        costs.savedInTurn +| costs.forwardScratch +| costs.passingKeysAndValues
-        +| model.hiddenSize
+      let scored = costs.savedInTurn +| costs.forwardScratch +| model.hiddenSize
       items.append(
         Item(
           name: "reference's scratch",
-          bytes: 4 *| rows *| passing +| 8 *| batch.targets *| model.hiddenSize +| logits))
+          bytes: rows *| (4 *| scored +| passing) +| 8 *| batch.targets *| model.hiddenSize
+            +| logits))
     }
     return items
+  }
+
+  /// What rows take while they are rounded: the widest of a layer's products, or gradients of logits.
+  private static func preparedBytes(_ demand: MemoryDemand, rows: Int) -> Int {
+    let width = demand.model.rowCosts(adapter: demand.adapter).widestProduct
+    let layers = Compute.preparedFloats(rows: rows, columns: width, areGradients: false)
+    let logits = Compute.preparedFloats(
+      rows: demand.largestMicroBatch.targets, columns: demand.model.vocabularySize,
+      areGradients: true)
+    // Such memory grows by half where more is asked for.
+    return 4 *| max(layers, logits) *| 3 / 2
   }
 }
 

@@ -66,7 +66,7 @@ public final class RunReplay {
     guard let found else { throw ReplayError.noCheckpoint(folder, before: steps.lowerBound) }
     start = found.manifest
 
-    let compute = Compute(threads: settings.threads)
+    let compute = settings.compute()
     policy = try Policy(
       folder: found.url, compute: compute, training: AdapterChoice(resolved).trainedPart)
     let recorded = RunHost(run.record.host)

@@ -42,7 +42,8 @@ extension RunConfiguration {
     ParameterOptimizer(
       model.parameters, compute: model.compute,
       settings: ParameterOptimizer.Settings(
-        beta1: adamBeta1, beta2: adamBeta2, epsilon: adamEpsilon, maxGradientNorm: maxGradNorm),
+        beta1: adamBeta1, beta2: adamBeta2, epsilon: adamEpsilon, maxGradientNorm: maxGradNorm,
+        lossScale: initialLossScale),
       rules: ParameterRule.rules(
         for: model.parameters,
         base: ParameterRule(learningRate: learningRate, weightDecay: weightDecay),

@@ -36,6 +36,8 @@ public struct RunPlan {
     demand.evaluated = prompts.evaluated
     demand.evaluatedSamples = settings.numGenerationsEval ?? 1
     demand.updatesPerRollout = settings.updatesPerRollout
+    demand.precision = settings.precision
+    demand.keyValueElement = settings.keyValueElement
     demand.hasReference = settings.objective.needsReference
     demand.referenceBytes = try Self.referenceBytes(preparation, model: model)
     demand.tokenizerBytes = preparation.tokenizerBytes
@@ -71,11 +73,12 @@ public struct RunPlan {
     if let name = settings.referenceModel, !settings.objective.refreshesReference {
       let source = try ModelSource(
         ModelLocator.locate(name, environment: ProcessInfo.processInfo.environment))
-      return source.configuration.tensorLayout.bytes(
-        try WeightFiles(folder: source.base, for: source.configuration).heldElement(of:))
+      let held = try WeightFiles(folder: source.base, for: source.configuration).heldElement(of:)
+      return source.configuration.tensorLayout.bytes(held)
+        +| source.configuration.operandBytes(settings.precision, element: held)
     }
     guard let adapter = AdapterChoice(preparation.resolved).adapter(for: preparation.source) else {
-      return model.tensorLayout.bytes()
+      return model.tensorLayout.bytes() +| model.operandBytes(settings.precision)
     }
     let startsAsBase = preparation.source?.adapter == nil && preparation.supervised.isEmpty
     return startsAsBase && !settings.objective.refreshesReference

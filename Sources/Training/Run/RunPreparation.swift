@@ -80,7 +80,7 @@ public struct RunPreparation {
     evaluation = data.evaluation
     supervised = data.supervised
     specifications = try settings.rewardSpecifications()
-    compute = Compute(threads: settings.threads)
+    compute = settings.compute()
   }
 }
 

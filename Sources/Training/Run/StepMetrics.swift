@@ -67,7 +67,7 @@ struct StepMetrics {
         computed[name] = min(old, value)
       case _ where name.hasSuffix("max"): computed[name] = max(old, value)
       case "skipped_updates": computed[name] = old + value
-      case "learning_rate": computed[name] = value
+      case "learning_rate", "loss_scale": computed[name] = value
       default: computed[name] = old + (value - old) / Double(count + 1)
       }
       counts[name] = count + 1

@@ -358,6 +358,7 @@ final class Trainer {
         CheckpointManifest(
           step: step, updates: parts.optimizer.updates, problemsDrawn: position.problemsDrawn,
           tokensSeen: position.tokensSeen, entropy: parts.updater.entropy,
+          lossScale: parts.optimizer.lossScale,
           configurationHash: parts.configurationHash,
           programVersion: ProgramVersion.current, files: files)
       }, to: folder)

@@ -52,7 +52,7 @@ public final class SupervisedRun {
     if !isNew, !FileManager.default.fileExists(atPath: folder.configuration.path) {
       throw SupervisedRunError.notARun(folder)
     }
-    compute = Compute(threads: settings.threads)
+    compute = settings.compute()
   }
 
   /// Trains until the last update, or until the observer stops it.
@@ -146,6 +146,8 @@ public final class SupervisedRun {
         promptLength: examples.map(\.prompt.count).max() ?? 1, groupSize: 1,
         completionLength: examples.map(\.completion.count).max() ?? 1, concurrency: 0)
       demand.adapter = policy.model.parameters.adapter
+      demand.precision = settings.precision
+      demand.keyValueElement = settings.keyValueElement
       if demand.adapter != nil {
         let source = policy.source
         demand.element =
@@ -242,6 +244,7 @@ public final class SupervisedRun {
           CheckpointManifest(
             step: update, updates: optimizer.updates, problemsDrawn: update * settings.sftBatchSize,
             clock: clock, entropy: EntropyController(settings.objective),
+            lossScale: optimizer.lossScale,
             configurationHash: SHA256.digest(of: run.resolved.json.jsonText).hexadecimal,
             programVersion: ProgramVersion.current, files: hashes)
         }, to: url)

@@ -106,7 +106,7 @@ public final class SupervisedTrainer {
         let mask = batch[slice.group].mask
         for (place, target) in targets.enumerated() where mask?[place] ?? true {
           loss -= Double(statistics.logProbabilities[target])
-          gradient[target] = -1 / Float(tokens)
+          gradient[target] = -optimizer.gradientFactor / Float(tokens)
         }
       }
       pass.backward(dLogProbability: gradient)
@@ -114,7 +114,9 @@ public final class SupervisedTrainer {
     loss /= Double(tokens)
     let report = optimizer.update(
       by: pass.gradients, learningRateFactor: settings.learningRate.factor(at: index))
-    guard loss.isFinite, report.isApplied else {
+    // In fp16 an update whose gradient overflows is left out, and the next is scaled down.
+    let isOverflow = report.lossScale.map { $0 > LossScale.least } ?? false
+    guard loss.isFinite, report.isApplied || isOverflow else {
       throw NonfiniteError(
         what: loss.isFinite ? "the gradient's norm" : "the loss",
         place: "update \(index + 1) of the supervised stage",

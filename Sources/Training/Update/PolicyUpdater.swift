@@ -147,7 +147,7 @@ final class PolicyUpdater {
       guard let quantity = error.nonfiniteQuantity else { throw error }
       let fault = NonfiniteError(
         what: quantity, place: place(of: error, in: members, step: step, index: index),
-        remedy: Self.remedy)
+        remedy: remedy)
       guard settings.skipsNonfinite else { throw fault }
       try beforeMove()
       pass.gradients.reset(model.compute)
@@ -158,13 +158,16 @@ final class PolicyUpdater {
         metrics: ["skipped_updates": 1], tokens: 0, skipped: fault)
     }
     try beforeMove()
-    let factor = learningRate.factor(at: optimizer.updates)
+    let factor = learningRate.factor(at: optimizer.scheduledUpdates)
     let report = optimizer.update(by: pass.gradients, learningRateFactor: factor)
     let place = "step \(step), update \(index + 1)"
     var skipped: NonfiniteError?
     if !report.isApplied {
-      let fault = NonfiniteError(what: "the gradient's norm", place: place, remedy: Self.remedy)
-      guard settings.skipsNonfinite else { throw fault }
+      let fault = NonfiniteError(
+        what: report.lossScale.map { "the gradient at loss scale \($0)" } ?? "the gradient's norm",
+        place: place, remedy: remedy)
+      let isOverflow = report.lossScale.map { $0 > LossScale.least } ?? false
+      guard isOverflow || settings.skipsNonfinite else { throw fault }
       skipped = fault
     }
     if let tensor = report.nonfiniteTensor {
@@ -181,7 +184,11 @@ final class PolicyUpdater {
     return outcome
   }
 
-  private static let remedy = "lower learning_rate, or set on_nonfinite to skip"
+  /// What to do about a number that isn't finite.
+  private var remedy: String {
+    let halves = model.compute.precision == .fp16 ? ", take precision bf16" : ""
+    return "lower learning_rate\(halves), or set on_nonfinite to skip"
+  }
 
   /// Forward, objective and backward of a part, micro-batch by micro-batch.
   private func accumulate(
@@ -273,6 +280,11 @@ final class PolicyUpdater {
         }
       }
     }
+    let factor = optimizer.gradientFactor
+    if factor != 1 {
+      gradient = gradient.map { $0 * factor }
+      entropyGradient = entropyGradient.map { $0 * factor }
+    }
     pass.backward(dLogProbability: gradient, dEntropy: entropyGradient)
   }
 
@@ -286,6 +298,7 @@ final class PolicyUpdater {
     for (name, value) in sum.statistics.metrics(settings.objective) { metrics[name] = value }
     if index == 0 { metrics["sampler/logp_difference_max"] = sum.logProbabilityDifference }
     if !report.isApplied { metrics["skipped_updates"] = 1 }
+    if let scale = report.lossScale { metrics["loss_scale"] = scale }
     let records = members.enumerated().map { place, member in
       CompletionUpdateRecord(
         draw: member.group.draw, sample: member.completion.sample,

@@ -83,6 +83,18 @@ struct Blueprint: Sendable {
   /// How many experts a token is sent to, all layers together.
   var routeWidth: Int { routers.reduce(0) { $0 + $1.chosenCount } }
 
+  /// The matrices of the layers' products.
+  var layerTensors: [TensorSpecification] {
+    tensors.filter { $0.role == .product || $0.role == .residualProduct }.map(\.specification)
+      .filter { $0.shape.count == 2 }
+  }
+
+  /// The matrix of the head.
+  var headTensor: TensorSpecification {
+    guard case .model(let index) = head else { preconditionFailure("the head is the model's own") }
+    return tensors[index].specification
+  }
+
   /// Floating-point operations of a token's forward pass that sees `context` positions, the head aside.
   func flops(context: Int) -> Int {
     layers.reduce(0) { sum, layer in

@@ -93,5 +93,7 @@ extension ModelConfiguration {
   }
 
   /// What is cached of a token while completions are generated, in bytes, all layers together.
-  public var cacheBytesPerToken: Int { cacheBytesPerBlock / KeyValueBlocks.positions }
+  public func cacheBytesPerToken(_ element: ElementType = .float32) -> Int {
+    cacheBytesPerBlock(element) / KeyValueBlocks.positions
+  }
 }

@@ -53,7 +53,7 @@ struct GenerationSession {
       completionLength: min(
         settings.maxNewTokens, engine.model.configuration.maximumPositions),
       concurrency: engine.concurrency)
-    cache = KeyValueCache(engine.model.blueprint, capacity: demand.blockLimit)
+    cache = KeyValueCache(engine.model, capacity: demand.blockLimit)
   }
 
   mutating func run() -> [[GeneratedCompletion]]? {

@@ -6,9 +6,9 @@ final class KeyValueCache {
   private var free: [Int32]
 
   /// Room for `capacity` blocks of 16 positions; memory is touched only as blocks are used.
-  init(_ blueprint: Blueprint, capacity: Int) {
-    layers = blueprint.layers.map {
-      KeyValueBlocks(blockCount: capacity, shape: $0.attention.cache)
+  init(_ model: LanguageModel, capacity: Int) {
+    layers = model.blueprint.layers.map {
+      KeyValueBlocks(blockCount: capacity, shape: $0.attention.cache, for: model.compute)
     }
     free = (0..<Int32(capacity)).reversed()
   }

@@ -25,7 +25,7 @@ public final class ScoringPass {
   ) -> TokenStatistics {
     guard batch.rowCount > 0 else { return TokenStatistics() }
     model.runLayers(
-      batch.rows, caches: blocks.reserve(batch.blockCount, for: model.blueprint),
+      batch.rows, caches: blocks.reserve(batch.blockCount, for: model),
       keeping: [activations], into: stream)
     return head.forward(batch.targets, stream: stream.tensor, under: distribution)
   }
@@ -55,12 +55,12 @@ final class PassingBlocks {
   private var blocks: [KeyValueBlocks] = []
 
   /// Room for `count` blocks, a layer's each; layers whose shapes are alike share theirs.
-  func reserve(_ count: Int, for blueprint: Blueprint) -> [KeyValueBlocks] {
+  func reserve(_ count: Int, for model: LanguageModel) -> [KeyValueBlocks] {
     if let first = blocks.first, first.blockCount < count { blocks = [] }
-    return blueprint.layers.map { layer in
+    return model.blueprint.layers.map { layer in
       let shape = layer.attention.cache
       if let found = blocks.first(where: { $0.shape == shape }) { return found }
-      let fresh = KeyValueBlocks(blockCount: count, shape: shape)
+      let fresh = KeyValueBlocks(blockCount: count, shape: shape, for: model.compute)
       blocks.append(fresh)
       return fresh
     }

@@ -47,7 +47,7 @@ public final class TrainingPass {
     _ batch: PackedBatch, under distribution: Distribution = Distribution()
   ) -> TokenStatistics {
     routes = model.runLayers(
-      batch.rows, caches: blocks.reserve(batch.blockCount, for: model.blueprint), keeping: saved,
+      batch.rows, caches: blocks.reserve(batch.blockCount, for: model), keeping: saved,
       into: stream)
     current = (batch, distribution)
     return head.forward(batch.targets, stream: stream.tensor, under: distribution)
@@ -77,7 +77,7 @@ public final class TrainingPass {
       dLogProbability: dLogProbability, dEntropy: dEntropy, into: d, gradients: gradients)
     announcement.finish(
       blueprint.finalNormTensors + (blueprint.head == blueprint.embedding ? [] : [blueprint.head]))
-    let caches = blocks.reserve(batch.blockCount, for: blueprint)
+    let caches = blocks.reserve(batch.blockCount, for: model)
     for (index, layer) in blueprint.layers.enumerated().reversed() {
       let run = LayerRun(
         model: model, tokens: batch.rows, cache: caches[index], saved: saved[index])

@@ -73,6 +73,24 @@ struct MemoryPlanTests {
     #expect(fitted(1 << 20).cut == UpdateCut(rows: 320, recomputesActivations: true))
   }
 
+  @Test(
+    "in bf16 SmolLM2-135M fits 2.5 GiB, and a token keeps 0.6 of float32's activations and cache")
+  func halves() throws {
+    var demand = try demand(steps: [[32, 32]], completionLength: 32)
+    demand.precision = .bf16
+    demand.keyValueElement = .bfloat16
+    #expect(MemoryPlan(demand).peak <= 5 << 29)
+    let costs = try smolLM2().rowCosts()
+    let kept = Double(costs.savedOfLayers.reduce(0, +)) * 4
+    let narrow = Double(costs.operandsOfLayers.reduce(0, +)) * 2
+    let (cache, narrowCache) = (
+      Double(try smolLM2().cacheBytesPerToken()),
+      Double(try smolLM2().cacheBytesPerToken(.bfloat16))
+    )
+    #expect(kept - narrow + narrowCache <= 0.6 * (kept + cache))
+    #expect(narrowCache == cache / 2)
+  }
+
   @Test("rows that were asked for stay")
   func givenRows() throws {
     let demand = try demand(steps: [[256, 256]])

@@ -81,10 +81,10 @@ struct DeclarationTests {
     let model = try ModelConfiguration.llama(
       vocabularySize: 100, hiddenSize: 64, intermediateSize: 96, layerCount: 3, headCount: 4,
       keyValueHeadCount: 2, maximumPositions: 512)
-    #expect(model.cacheBytesPerToken == 3 * 2 * 2 * 16 * 4)
+    #expect(model.cacheBytesPerToken() == 3 * 2 * 2 * 16 * 4)
     // Of latent attention the latent and the rotated key alone.
     let latent = try SmallModel.latent.configuration()
-    #expect(latent.cacheBytesPerToken == 2 * (21 + 6) * 4)
+    #expect(latent.cacheBytesPerToken() == 2 * (21 + 6) * 4)
   }
 }
 

@@ -99,6 +99,6 @@ struct PublishedConfigurationTests {
     let configuration = try ModelConfiguration(json: json)
     #expect(configuration.parameterCount == 671_026_419_200)
     // The latent and the rotated key of 61 layers.
-    #expect(configuration.cacheBytesPerToken == 61 * (512 + 64) * 4)
+    #expect(configuration.cacheBytesPerToken() == 61 * (512 + 64) * 4)
   }
 }

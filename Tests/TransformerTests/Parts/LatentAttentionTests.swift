@@ -170,13 +170,13 @@ struct LatentAttentionTests {
       vocabularySize: 100, hiddenSize: heads * 128, intermediateSize: 1, layerCount: layers,
       headCount: heads)
     let expanded = layers * heads * (design.querySize + design.valueSize) * 4
-    let latent = model.cacheBytesPerToken
+    let latent = model.cacheBytesPerToken()
     func share(_ whole: Int) -> String {
       String(format: "%.1f%%", 100 * Double(latent) / Double(whole))
     }
     let row =
       "| DeepSeek \(title): \(layers) layers, \(heads) heads | \(Self.grouped(latent)) "
-      + "| \(Self.grouped(plain.cacheBytesPerToken)) | \(share(plain.cacheBytesPerToken)) "
+      + "| \(Self.grouped(plain.cacheBytesPerToken())) | \(share(plain.cacheBytesPerToken())) "
       + "| \(Self.grouped(expanded)) | \(share(expanded)) |"
     let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../../../docs/models.md")
