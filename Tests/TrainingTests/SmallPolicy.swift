@@ -60,35 +60,78 @@ struct SmallPolicy {
     return StepRecord(step: step, policyStep: 0, groups: records)
   }
 
-  /// Updates of the policy by a rollout, as a trainer does them.
+  /// A trainer of the policy.
+  func trainer(
+    learningRate: Double = 1e-2, updatesPerRollout: Int = 1,
+    cut: UpdateCut = UpdateCut(rows: 4096), lossScale: LossScale? = nil,
+    skipsNonfinite: Bool = false, temperature: Float = 1,
+    objective change: (inout ObjectiveSettings) -> Void = { _ in }
+  ) -> Trainer {
+    var objective = ObjectiveSettings()
+    change(&objective)
+    return Trainer(
+      model, tokenizer: nil,
+      optimizer: ParameterOptimizer(
+        model.parameters, compute: model.compute,
+        settings: ParameterOptimizer.Settings(lossScale: lossScale),
+        rules: ParameterRule.rules(
+          for: model.parameters, base: ParameterRule(learningRate: learningRate, weightDecay: 0),
+          exempt: .normsAndBiases, groups: [])),
+      settings: UpdateSettings(
+        objective: objective, updatesPerRollout: updatesPerRollout, maxCompletionLength: 12,
+        temperature: temperature, cut: cut, baseLearningRate: learningRate,
+        skipsNonfinite: skipsNonfinite, precision: model.compute.precision),
+      rewards: [("even", 1)], planned: PlannedSteps(10),
+      learningRate: { LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: $0) })
+  }
+
+  /// A step of training on a rollout, as a run does it.
+  /// - Returns: What its updates saw and did.
   func update(
     by rollout: StepRecord, learningRate: Double = 1e-2, updatesPerRollout: Int = 1,
     cut: UpdateCut = UpdateCut(rows: 4096), lossScale: LossScale? = nil,
     skipsNonfinite: Bool = false, temperature: Float = 1,
-    objective change: (inout ObjectiveSettings) -> Void = { _ in },
-    beforeMove: () throws -> Void = {}
-  ) throws -> [PolicyUpdater.Outcome] {
-    var objective = ObjectiveSettings()
-    change(&objective)
-    let optimizer = ParameterOptimizer(
-      model.parameters, compute: model.compute,
-      settings: ParameterOptimizer.Settings(lossScale: lossScale),
-      rules: ParameterRule.rules(
-        for: model.parameters, base: ParameterRule(learningRate: learningRate, weightDecay: 0),
-        exempt: .normsAndBiases, groups: []))
-    let updater = PolicyUpdater(
-      model, optimizer: optimizer,
-      settings: PolicyUpdater.Settings(
-        objective: objective, updatesPerRollout: updatesPerRollout, maxCompletionLength: 12,
-        temperature: temperature, cut: cut, baseLearningRate: learningRate,
-        skipsNonfinite: skipsNonfinite),
-      learningRate: LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: 10))
-    let advantages = try AdvantageEstimator(objective, rewardWeights: [1]).advantages(
-      of: rollout, rewardNames: ["even"], stepEnd: { _, _ in 1 })
-    var outcomes: [PolicyUpdater.Outcome] = []
-    try updater.update(
-      SourcedRollout(rollout), advantages: advantages, beforeMove: beforeMove,
-      updated: { outcomes.append($0) })
-    return outcomes
+    objective: (inout ObjectiveSettings) -> Void = { _ in },
+    beforeMove: @escaping () throws -> Void = {}
+  ) throws -> [UpdateRecord] {
+    let journal = MemoryJournal(beforeMove: beforeMove)
+    try trainer(
+      learningRate: learningRate, updatesPerRollout: updatesPerRollout, cut: cut,
+      lossScale: lossScale, skipsNonfinite: skipsNonfinite, temperature: temperature,
+      objective: objective
+    ).trainStep(rollout.step, from: GivenSteps([rollout]), into: journal)
+    return journal.steps.flatMap(\.updates)
   }
+}
+
+/// Steps that are at hand.
+final class GivenSteps: RolloutSource {
+  private let steps: [Int: StepRecord]
+  /// Whether they are taken for those of the run's own log.
+  private let isOwnLog: Bool
+
+  init(_ steps: [StepRecord], isOwnLog: Bool = false) {
+    self.steps = Dictionary(uniqueKeysWithValues: steps.map { ($0.step, $0) })
+    self.isOwnLog = isOwnLog
+  }
+
+  func takeProblems(for rollout: inout StepRollout) -> Bool {
+    guard rollout.rounds == 0, let step = steps[rollout.record.step] else { return false }
+    rollout.open(step)
+    rollout.isFromOwnLog = isOwnLog
+    return true
+  }
+}
+
+/// Keeps what a run would record.
+final class MemoryJournal: StepJournal {
+  private(set) var committed: [StepRollout] = []
+  private(set) var steps: [TrainedStep] = []
+  private let beforeMove: () throws -> Void
+
+  init(beforeMove: @escaping () throws -> Void = {}) { self.beforeMove = beforeMove }
+
+  func commit(_ rollout: StepRollout) { committed.append(rollout) }
+  func awaitCommit() throws { try beforeMove() }
+  func record(_ step: TrainedStep) { steps.append(step) }
 }

@@ -41,8 +41,7 @@ public final class Benchmark {
   public let configuration: ModelConfiguration
   let workload: BenchmarkWorkload
   private let engine: GenerationEngine
-  private let updater: PolicyUpdater
-  private let estimator: AdvantageEstimator
+  private let trainer: Trainer
   private let prompts: [[TokenID]]
   private static let seed: UInt64 = 42
   private static let endToken: TokenID = 1
@@ -76,20 +75,19 @@ public final class Benchmark {
     let model = LanguageModel(
       Parameters(initializing: shape, seed: Self.seed), compute: compute)
     engine = GenerationEngine(model)
-    let objective = ObjectiveSettings()
-    estimator = AdvantageEstimator(objective, rewardWeights: [1])
-    let optimizer = ParameterOptimizer(
-      model.parameters, compute: compute, settings: ParameterOptimizer.Settings(),
-      rules: model.parameters.trained.map { _ in
-        ParameterRule(learningRate: 1e-6, weightDecay: 0)
-      })
-    updater = PolicyUpdater(
-      model, optimizer: optimizer,
-      settings: PolicyUpdater.Settings(
-        objective: objective, updatesPerRollout: 1,
+    trainer = Trainer(
+      model, tokenizer: nil,
+      optimizer: ParameterOptimizer(
+        model.parameters, compute: compute, settings: ParameterOptimizer.Settings(),
+        rules: model.parameters.trained.map { _ in
+          ParameterRule(learningRate: 1e-6, weightDecay: 0)
+        }),
+      settings: UpdateSettings(
+        objective: ObjectiveSettings(), updatesPerRollout: 1,
         maxCompletionLength: workload.completionLength, temperature: 1,
         cut: UpdateCut(rows: Self.rows), baseLearningRate: 1e-6, skipsNonfinite: false),
-      learningRate: LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: 1))
+      rewards: [(Self.reward, 1)], planned: PlannedSteps(1),
+      learningRate: { LearningRatePlan(.constant, warmupUpdates: 0, totalUpdates: $0) })
     let stream = Philox(seed: Self.seed, purpose: .data)
     prompts = (0..<workload.prompts).map { prompt in
       (0..<workload.promptLength).map {
@@ -179,14 +177,28 @@ public final class Benchmark {
   }
 
   private func update(_ rollout: StepRecord) throws {
-    let advantages = try estimator.advantages(
-      of: rollout, rewardNames: [Self.reward],
-      stepEnd: { completion, _ in
-        completion.completion.tokens.count
-      })
-    try updater.update(
-      SourcedRollout(rollout), advantages: advantages, beforeMove: {}, updated: { _ in })
+    try trainer.trainStep(rollout.step, from: GivenRollout(rollout), into: NoJournal())
   }
+}
+
+/// A rollout that is at hand.
+private final class GivenRollout: RolloutSource {
+  private let record: StepRecord
+
+  init(_ record: StepRecord) { self.record = record }
+
+  func takeProblems(for rollout: inout StepRollout) -> Bool {
+    guard rollout.rounds == 0 else { return false }
+    rollout.open(record)
+    return true
+  }
+}
+
+/// Nothing is recorded.
+private final class NoJournal: StepJournal {
+  func commit(_ rollout: StepRollout) {}
+  func awaitCommit() {}
+  func record(_ step: TrainedStep) {}
 }
 
 /// A benchmark that can't be run.

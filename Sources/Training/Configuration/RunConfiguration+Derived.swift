@@ -10,6 +10,9 @@ extension RunConfiguration {
       1, Int(clamping: (numTrainEpochs * Double(problems) / Double(promptsPerStep)).rounded(.up)))
   }
 
+  /// Bytes that the run may take: as asked, or four fifths of the machine's memory.
+  var memoryBudget: Int { memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4 }
+
   /// How completions are drawn for training.
   func sampling(_ endTokens: [TokenID]) -> SamplingSettings {
     SamplingSettings(

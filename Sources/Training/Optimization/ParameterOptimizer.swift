@@ -16,6 +16,19 @@ public struct ParameterRule: Sendable, Equatable {
   }
 }
 
+/// The norm of all gradients together, and what they are multiplied with so that it keeps within its limit.
+public struct GradientClip: Sendable, Equatable {
+  /// ‖g‖ before it is clipped.
+  public var norm: Double
+  /// min(1, max_norm / (‖g‖ + 1e-6)).
+  public var scale: Double
+  /// Whether nothing may move along the gradients, since they are not whole; their norm says nothing then.
+  public var isRejected = false
+
+  /// The clip of gradients that are not whole.
+  static let rejected = GradientClip(norm: .nan, scale: 0, isRejected: true)
+}
+
 /// AdamW over what a model trains, after the global norm of the gradient is clipped.
 ///
 ///     ‖g‖ = √Σ g²,  g ← g · min(1, max_norm / (‖g‖ + 1e-6))         torch.nn.utils.clip_grad_norm_
@@ -88,32 +101,39 @@ public final class ParameterOptimizer {
     secondMoments = layout.parts(of: Tensor(count: layout.count))
   }
 
-  /// Moves the weights along gradients, which are zero afterwards.
+  /// The norm of gradients as the loss has them, not as they were scaled, and by what they are clipped.
+  public func clip(_ gradients: Gradients) -> GradientClip {
+    let scaled = gradients.parts.reduce(0.0) { $0 + compute.squaredNorm($1) }.squareRoot()
+    let norm = scaled / (lossScale?.scale ?? 1)
+    let limit = settings.maxGradientNorm
+    return GradientClip(norm: norm, scale: limit > 0 ? min(1, limit / (norm + 1e-6)) : 1)
+  }
+
+  /// Moves the weights along clipped gradients, which are zero afterwards.
   ///
-  /// Where the gradient's norm isn't finite nothing moves, and no update is counted; a loss scale shrinks then.
-  public func update(by gradients: Gradients, learningRateFactor: Double) -> Report {
+  /// Where the gradients' norm isn't finite nothing moves, and no update is counted; a loss scale shrinks then.
+  public func update(
+    by gradients: Gradients, _ clip: GradientClip, learningRateFactor: Double
+  ) -> Report {
     let lossScale = self.lossScale?.scale
-    let scaledNorm = gradients.parts.reduce(0.0) { $0 + compute.squaredNorm($1) }.squareRoot()
-    let norm = scaledNorm / (lossScale ?? 1)
-    self.lossScale?.update(overflowed: !norm.isFinite)
-    guard norm.isFinite else {
+    if !clip.isRejected { self.lossScale?.update(overflowed: !clip.norm.isFinite) }
+    guard clip.norm.isFinite else {
       gradients.reset(compute)
-      return Report(gradientNorm: norm, isApplied: false, lossScale: lossScale)
+      return Report(gradientNorm: clip.norm, isApplied: false, lossScale: lossScale)
     }
     updates += 1
-    let limit = settings.maxGradientNorm
-    let scale = limit > 0 ? min(1, limit / (norm + 1e-6)) : 1
     for (index, tensor) in parameters.trained.enumerated() {
       let step = AdamWStep(
         learningRate: rules[index].learningRate * learningRateFactor, beta1: settings.beta1,
         beta2: settings.beta2, epsilon: settings.epsilon, weightDecay: rules[index].weightDecay,
-        step: updates, gradientScale: scale / (lossScale ?? 1), isClearingGradient: true)
+        step: updates, gradientScale: clip.scale / (lossScale ?? 1), isClearingGradient: true)
       compute.adamW(
         tensor.storage.stored, gradient: gradients.parts[index], m: firstMoments[index],
         v: secondMoments[index], step)
     }
     return Report(
-      gradientNorm: norm, isApplied: true, lossScale: lossScale, nonfiniteTensor: nonfiniteTensor)
+      gradientNorm: clip.norm, isApplied: true, lossScale: lossScale,
+      nonfiniteTensor: nonfiniteTensor)
   }
 
   /// The first trained tensor with a weight that is not finite.

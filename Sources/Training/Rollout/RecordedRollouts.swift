@@ -27,8 +27,6 @@ final class RecordedRollouts: RolloutSource {
   /// How many steps the run was planned to have, where a log says so.
   let planned: PlannedSteps?
 
-  let isRecorded = true
-
   private let step: (Int) throws -> StepRecord?
   /// Advantages and foreign log-probabilities are a file's; a run's log has its own policy's.
   private let isForeign: Bool
@@ -99,26 +97,36 @@ final class RecordedRollouts: RolloutSource {
     self.correctsSampler = correctsSampler
   }
 
-  func rollout(
-    step number: Int, policyStep: Int, drawn: Int, isCancelled: @escaping () -> Bool,
-    progress: @escaping (Int, Int) -> Void
-  ) throws -> SourcedRollout? {
-    guard !isCancelled(), var record = try step(number) else { return nil }
-    if let vocabularySize { try record.check(vocabularySize: vocabularySize) }
-    record.step = number
-    record.policyStep = policyStep
-    let completions = record.groups.flatMap(\.completions)
-    let advantages = completions.map { $0.advantage.map(TokenAdvantages.init) }
+  func takeProblems(for rollout: inout StepRollout) throws -> Bool {
+    guard rollout.rounds == 0 else { return false }
+    let number = rollout.record.step
+    guard var recorded = try step(number) else { throw MissingStep(step: number) }
+    if let vocabularySize { try recorded.check(vocabularySize: vocabularySize) }
+    recorded.step = number
+    recorded.policyStep = rollout.record.policyStep
+    rollout.open(recorded)
+    return true
+  }
+
+  /// Gives completions that lack log-probabilities those of the policy, and a file's besides, where they are to be
+  /// corrected.
+  func sampleGroups(of rollout: inout StepRollout) throws {
+    let completions = rollout.record.groups.flatMap(\.completions)
     let isMissing = completions.contains { $0.samplerLogProbabilities == nil }
     let isGiven = completions.contains { $0.samplerLogProbabilities != nil }
-    var policy: [[Float]]?
-    if isMissing || (isForeign && isGiven && correctsSampler) {
-      policy = fillIn(&record)
-      if isForeign, let policy { compare(policy, with: completions, step: number) }
+    let isCorrected = isForeign && isGiven && correctsSampler
+    guard isMissing || isCorrected, let policy = fillIn(&rollout.record) else { return }
+    if isForeign { compare(policy, with: completions, step: rollout.record.step) }
+    if isCorrected { rollout.policyLogProbabilities = policy }
+  }
+
+  /// Takes a file's advantages, where it has any; the scores are in the record.
+  func scoreGroups(of rollout: inout StepRollout) throws {
+    guard isForeign else { return }
+    let advantages = rollout.record.groups.flatMap(\.completions).map {
+      $0.advantage.map(TokenAdvantages.init)
     }
-    return SourcedRollout(
-      record, policyLogProbabilities: isForeign && isGiven && correctsSampler ? policy : nil,
-      advantages: isForeign && advantages.contains { $0 != nil } ? advantages : nil)
+    if advantages.contains(where: { $0 != nil }) { rollout.advantages = advantages }
   }
 
   /// What came up since the last call, a sentence each.

@@ -6,8 +6,8 @@ import Tensors
 import TrajectoryStore
 import Transformer
 
-/// Makes the rollout of a step: draws problems, samples their groups, and has them scored meanwhile.
-final class RolloutSampler {
+/// The policy as the source of its rollouts: draws problems, samples their groups, and has them scored meanwhile.
+final class RolloutSampler: RolloutSource {
   /// What a sampler is told once.
   struct Settings {
     var promptsPerStep: Int
@@ -21,95 +21,103 @@ final class RolloutSampler {
   private let rewards: RewardSuite
   private let problems: [EncodedProblem]
   private let settings: Settings
+  private let observer: TrainingObserver
   private var chooser: any ProblemChooser
+  /// The problems that the step drew so far.
+  private var taken: [Int] = []
 
   init(
     _ sampler: GroupSampler, rewards: RewardSuite, problems: [EncodedProblem],
-    chooser: any ProblemChooser, settings: Settings
+    chooser: any ProblemChooser, settings: Settings, observer: TrainingObserver
   ) {
     self.sampler = sampler
     self.rewards = rewards
     self.problems = problems
     self.chooser = chooser
     self.settings = settings
+    self.observer = observer
   }
 
-  /// The rollout of a step, or nil where the caller gave up.
-  /// - Parameters:
-  ///   - drawn: How many problems the steps before drew.
-  ///   - progress: How many completions of how many are done.
-  func rollout(
-    step: Int, policyStep: Int, drawn: Int, isCancelled: @escaping () -> Bool,
-    progress: @escaping (Int, Int) -> Void
-  ) throws -> SourcedRollout? {
-    var groups: [GroupRecord] = []
-    var taken: [Int] = []
-    var wanted = settings.promptsPerStep
-    var draws = 0
-    let state = settings.calendar.state(finished: step - 1, drawn: drawn)
-    while wanted > 0 {
-      let first = groups.count
-      let chosen = try chooser.problems(
-        for: ProblemRequest(step: step, ordinal: drawn + first, taken: taken, count: wanted))
-      taken += chosen
-      guard
-        let round = try sample(
-          chosen.map { problems[$0] }, firstDraw: first, step: step, state: state,
-          isCancelled: isCancelled, progress: progress)
-      else { return nil }
-      groups += round
-      draws += 1
-      let decision = settings.replacement?.decision(
-        kept: groups.count { !$0.isDropped }, wanted: settings.promptsPerStep, draws: draws)
-      wanted = if case .draw(let prompts) = decision { prompts } else { 0 }
-    }
-    return SourcedRollout(StepRecord(step: step, policyStep: policyStep, groups: groups))
+  /// Draws as many problems as the step still needs: all at first, then as many as groups were dropped.
+  func takeProblems(for rollout: inout StepRollout) throws -> Bool {
+    let wanted = wanted(by: rollout)
+    guard wanted > 0 else { return false }
+    if rollout.rounds == 0 { taken = [] }
+    let first = rollout.record.groups.count
+    let chosen = try chooser.problems(
+      for: ProblemRequest(
+        step: rollout.record.step, ordinal: rollout.drawn + first, taken: taken, count: wanted))
+    taken += chosen
+    rollout.open(
+      chosen.enumerated().map { place, index in
+        let problem = problems[index]
+        return GroupRecord(
+          dataset: problem.dataset, problem: problem.problem, promptTokens: problem.tokens,
+          draw: first + place, completions: [])
+      })
+    return true
   }
 
-  private func sample(
-    _ chosen: [EncodedProblem], firstDraw: Int, step: Int, state: TrainerState,
-    isCancelled: @escaping () -> Bool, progress: @escaping (Int, Int) -> Void
-  ) throws -> [GroupRecord]? {
-    let requests = chosen.enumerated().map { place, problem in
-      GenerationRequest(
-        prompt: problem.tokens, samples: settings.groupSize, draw: firstDraw + place)
-    }
-    var done = 0
-    let total = chosen.count * settings.groupSize
+  private func wanted(by rollout: StepRollout) -> Int {
+    guard rollout.rounds > 0 else { return settings.promptsPerStep }
+    let decision = settings.replacement?.decision(
+      kept: rollout.record.groups.count { !$0.isDropped }, wanted: settings.promptsPerStep,
+      draws: rollout.rounds)
+    return if case .draw(let prompts) = decision { prompts } else { 0 }
+  }
+
+  /// Samples the groups of the round; a completion goes to the rewards the moment it is done.
+  func sampleGroups(of rollout: inout StepRollout) throws {
+    let step = rollout.record.step
+    let groups = Array(rollout.record.groups[rollout.open])
+    let total = groups.count * settings.groupSize
     rewards.open(
       ScoringRound(
-        groups: (0..<total).map { firstDraw + $0 / settings.groupSize }, state: state,
+        groups: groups.flatMap { Array(repeating: $0.draw, count: settings.groupSize) },
+        state: settings.calendar.state(finished: step - 1, drawn: rollout.drawn),
         isTraining: true))
-    let generated = sampler.generate(requests, step: step, isCancelled: isCancelled) {
-      [self] request, record in
+    var done = 0
+    let generated = sampler.generate(
+      groups.map {
+        GenerationRequest(prompt: $0.promptTokens, samples: settings.groupSize, draw: $0.draw)
+      }, step: step, isCancelled: observer.isCancelled
+    ) { [self] request, record in
       rewards.submit([
         RewardRequest(
-          id: request * settings.groupSize + record.sample, group: firstDraw + request,
-          problem: chosen[request].problem, completion: record.completion)
+          id: request * settings.groupSize + record.sample, group: groups[request].draw,
+          problem: groups[request].problem, completion: record.completion)
       ])
       done += 1
-      progress(done, total)
+      observer.observe(.sampling(step: step, done: done, of: total))
       CrashPoint.sampling.reach()
     }
     CrashPoint.scoring.reach()
-    guard let generated, let scored = try rewards.collect(unless: isCancelled) else {
+    guard let generated else {
       rewards.abandon()
-      return nil
+      throw Interruption()
+    }
+    for (group, completions) in zip(rollout.open, generated) {
+      rollout.record.groups[group].completions = completions
+    }
+  }
+
+  /// Waits for the scores of the round, and drops groups that teach nothing where they are to be replaced.
+  func scoreGroups(of rollout: inout StepRollout) throws {
+    guard let scored = try rewards.collect(unless: observer.isCancelled) else {
+      rewards.abandon()
+      throw Interruption()
     }
     let names = rewards.rewards.map(\.name)
     let byID = Dictionary(uniqueKeysWithValues: scored.map { ($0.id, $0) })
-    return chosen.enumerated().map { place, problem in
-      let ids = (0..<settings.groupSize).map { place * settings.groupSize + $0 }
-      let completions = generated[place].map { record in
-        var record = record
-        if let scored = byID[ids[record.sample]] { record.take(scored, rewards: names) }
-        return record
+    for (place, group) in rollout.open.enumerated() {
+      let ids = place * settings.groupSize..<(place + 1) * settings.groupSize
+      for completion in rollout.record.groups[group].completions.indices {
+        let sample = rollout.record.groups[group].completions[completion].sample
+        guard let scored = byID[ids.lowerBound + sample] else { continue }
+        rollout.record.groups[group].completions[completion].take(scored, rewards: names)
       }
-      return GroupRecord(
-        dataset: problem.dataset, problem: problem.problem, promptTokens: problem.tokens,
-        draw: firstDraw + place,
-        isDropped: settings.replacement != nil && !rewards.haveSpread(ids.compactMap { byID[$0] }),
-        completions: completions)
+      rollout.record.groups[group].isDropped =
+        settings.replacement != nil && !rewards.haveSpread(ids.compactMap { byID[$0] })
     }
   }
 }

@@ -48,18 +48,16 @@ final class IterationHook {
     lastStep = last?.step ?? 0
   }
 
-  /// Runs the program where an iteration lies behind and it was not run for it yet; false where the user gave up.
+  /// Runs the program where an iteration lies behind and it was not run for it yet.
   /// - Parameters:
   ///   - step: The step that is about to be sampled.
   ///   - updates: Optimiser updates so far.
-  /// - Throws: `IterationHookError` where the program fails.
-  func prepare(step: Int, updates: Int, isCancelled: () -> Bool) throws -> Bool {
+  /// - Throws: `IterationHookError` where the program fails, `Interruption` where the user gave up.
+  func prepare(step: Int, updates: Int, isCancelled: () -> Bool) throws {
     let iteration = updates / settings.updates
-    guard iteration > done, step - 1 > lastStep else { return true }
+    guard iteration > done, step - 1 > lastStep else { return }
     let file = try writeTrajectories(of: lastStep + 1...step - 1, iteration: iteration)
-    guard try run(file, iteration: iteration, step: step - 1, isCancelled: isCancelled) else {
-      return false
-    }
+    try run(file, iteration: iteration, step: step - 1, isCancelled: isCancelled)
     try log.append(
       event: EventRecord(
         step: step - 1, kind: Self.eventKind,
@@ -67,7 +65,6 @@ final class IterationHook {
         detail: ["iteration": .integer(Int64(iteration))]))
     (done, lastStep) = (iteration, step - 1)
     try rewards.restart()
-    return true
   }
 
   /// Writes an iteration's completions and some older ones, as lines of a rollout file.
@@ -99,10 +96,9 @@ final class IterationHook {
     return file
   }
 
-  /// Whether the program ended well; false where the user gave up.
   private func run(
     _ file: URL, iteration: Int, step: Int, isCancelled: () -> Bool
-  ) throws -> Bool {
+  ) throws {
     let environment = ProcessInfo.processInfo.environment.merging([
       "GRPO_ITERATION": String(iteration), "GRPO_STEP": String(step), "GRPO_RUN": folder.url.path,
     ]) { $1 }
@@ -120,8 +116,8 @@ final class IterationHook {
       FileHandle.standardError.write(Data(bytes))
     }
     switch end {
-    case .exited(0): return true
-    case .cancelled: return false
+    case .exited(0): return
+    case .cancelled: throw Interruption()
     case .exited(let code): throw error("ended with code \(code)")
     case .signalled(let signal): throw error("was ended by signal \(signal)")
     case .couldNotStart(let reason): throw error("can't be run: \(reason)")

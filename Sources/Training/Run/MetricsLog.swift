@@ -40,6 +40,21 @@ final class MetricsLog {
     }
   }
 
+  /// Opens the metrics of a run that goes on after a step, or begins with 0.
+  convenience init(
+    of folder: RunFolder, hasTensorBoard: Bool, after step: Int, _ observer: TrainingObserver
+  ) throws {
+    try self.init(
+      folder.metrics, tensorBoard: hasTensorBoard ? folder.tensorboard : nil,
+      keepingStepsThrough: step == 0 ? -1 : step,
+      restored: { observer.observe(.warning($0)) })
+    guard !isWhole, FileManager.default.fileExists(atPath: folder.log.path) else { return }
+    observer.observe(
+      .warning(
+        "metrics.jsonl lacks lines before step \(step + 1); the log has their numbers: "
+          + "grpo query \(folder.displayPath) steps"))
+  }
+
   /// A new file beside those of the run's earlier starts, which makes TensorBoard forget what they say
   /// of `step` and later ones; what stays of `step` is said again.
   private static func tensorBoard(

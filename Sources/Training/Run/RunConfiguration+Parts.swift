@@ -1,5 +1,6 @@
 import Foundation
 import PolicyOptimization
+import Rollouts
 import Tokenizers
 import Transformer
 
@@ -51,18 +52,48 @@ extension RunConfiguration {
         groups: parameterGroups.map { ($0.match, $0.learningRate, $0.weightDecay) }))
   }
 
-  /// What turns a rollout into updates.
-  /// - Parameter steps: Steps that the run is planned to have.
-  func updater(
-    for model: LanguageModel, optimizer: ParameterOptimizer, steps: Int, cut: UpdateCut
-  ) -> PolicyUpdater {
-    PolicyUpdater(
-      model, optimizer: optimizer,
-      settings: PolicyUpdater.Settings(
+  /// What trains a policy, a step at a time.
+  func trainer(
+    of policy: Policy, rewards: [(name: String, weight: Double)], planned: PlannedSteps,
+    cut: UpdateCut
+  ) -> Trainer {
+    Trainer(
+      policy.model, tokenizer: policy.tokenizer,
+      optimizer: optimizer(for: policy.model, learningRate: learningRate),
+      settings: UpdateSettings(
         objective: objective, updatesPerRollout: updatesPerRollout,
-        maxCompletionLength: maxCompletionLength, temperature: Float(temperature),
-        cut: cut, baseLearningRate: learningRate, skipsNonfinite: onNonfinite == .skip),
-      learningRate: learningRatePlan(steps: steps))
+        maxCompletionLength: maxCompletionLength, temperature: Float(temperature), cut: cut,
+        baseLearningRate: learningRate, skipsNonfinite: onNonfinite == .skip, precision: precision),
+      rewards: rewards, planned: planned,
+      learningRate: { [self] in learningRatePlan(steps: $0) })
+  }
+
+  /// What trains a policy on SFT examples.
+  func supervisedTrainer(
+    of policy: Policy, examples: [SupervisedExample], cut: UpdateCut
+  ) -> SupervisedTrainer {
+    let passes = sftEpochs * Double(examples.count) / Double(sftBatchSize)
+    let updates = sftSteps ?? max(1, Int(clamping: passes.rounded(.up)))
+    return SupervisedTrainer(
+      policy.model, optimizer: optimizer(for: policy.model, learningRate: sftLearningRate),
+      examples: examples,
+      settings: SupervisedSettings(
+        updates: updates, batchSize: sftBatchSize, baseLearningRate: sftLearningRate,
+        learningRate: LearningRatePlan(
+          sftLrSchedulerType, warmupUpdates: sftWarmupSteps, totalUpdates: updates),
+        cut: cut, seed: UInt64(seed)))
+  }
+
+  /// What writes the checkpoints of a policy.
+  /// - Parameter ownBase: The run whose own model adapters belong to; nil for a model that the settings name.
+  func checkpointFiles(
+    for policy: Policy, encoder: PromptEncoder?, ownBase: RunFolder? = nil
+  ) -> CheckpointFiles {
+    CheckpointFiles(
+      tokenizerFolder: policy.source.tokenizerFolder,
+      chatTemplate: chatTemplate == nil ? nil : encoder?.chatTemplate,
+      baseModel: policy.source.baseName(named: model), ownBase: ownBase,
+      elementType: saveDtype.elementType)
   }
 
   /// The learning-rate schedule of a run of so many steps.
@@ -70,5 +101,13 @@ extension RunConfiguration {
     LearningRatePlan(
       lrSchedulerType, warmupUpdates: warmupSteps,
       totalUpdates: steps * objective.iterations * updatesPerRollout)
+  }
+
+  /// When a run of so many steps evaluates and saves.
+  func calendar(steps: Int) -> TrainingLoop.Calendar {
+    TrainingLoop.Calendar(
+      steps: steps, evaluationSteps: evalSteps, evaluatesFirst: evalOnStart,
+      checkpointSteps: saveSteps, savesEnds: true, checkpointLimit: saveTotalLimit,
+      bestMetric: metricForBestModel.map { ($0, greaterIsBetter) })
   }
 }

@@ -27,7 +27,7 @@ public struct RunPlan {
     completionLength: Int, recordedRows: Int? = nil
   ) throws {
     let settings = preparation.settings
-    let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
+    let limit = settings.memoryBudget
     var demand = MemoryDemand(
       model: model, steps: prompts.steps, groupSize: settings.numGenerations,
       completionLength: min(

@@ -21,6 +21,8 @@ extension TrainingRun {
     var prompts: PromptLengths
     /// The longest completion that there may be.
     var completionLength: Int
+    /// What rewards are told of how long the run is.
+    var calendar: TrainerCalendar
   }
 
   func gatherMaterial(
@@ -46,6 +48,9 @@ extension TrainingRun {
     guard !entries.isEmpty else {
       throw RunFolderError.nothingToTrainOn(preparation.train.name)
     }
+    let steps = settings.stepCount(problems: entries.count)
+    let calendar = TrainerCalendar(
+      steps: steps, epoch: entries.count, promptsPerStep: settings.promptsPerStep)
     let sampler = RolloutSampler(
       settings.groupSampler(policy, engine: engine(policy), encoder: encoder), rewards: rewards,
       problems: problems,
@@ -54,17 +59,14 @@ extension TrainingRun {
         promptsPerStep: settings.promptsPerStep, groupSize: settings.numGenerations,
         replacement: settings.dynamicSampling
           ? DynamicSampling(maximumDraws: settings.dynamicSamplingLimit) : nil,
-        calendar: TrainerCalendar(
-          steps: settings.stepCount(problems: entries.count), epoch: entries.count,
-          promptsPerStep: settings.promptsPerStep)))
+        calendar: calendar), observer: observer)
     return Material(
       source: sampler,
       rewards: rewards.rewards.map { RecordedRollouts.Reward(name: $0.name, weight: $0.weight) },
       problems: problems, epoch: entries.count,
-      steps: settings.stepCount(problems: entries.count),
-      planned: PlannedSteps(settings.stepCount(problems: entries.count)),
+      steps: steps, planned: PlannedSteps(steps),
       prompts: PromptLengths(problems.map(\.tokens.count), epoch: entries, of: preparation),
-      completionLength: settings.maxCompletionLength)
+      completionLength: settings.maxCompletionLength, calendar: calendar)
   }
 
   /// What decides which problems a step asks.
@@ -103,12 +105,14 @@ extension TrainingRun {
     let asked = settings.maxSteps.map(PlannedSteps.init)
     let planned =
       source.planned.flatMap { asked == nil || asked?.latest == $0.latest ? $0 : nil } ?? asked
+    let steps = min(settings.maxSteps ?? source.stepCount, source.stepCount)
     return Material(
-      source: source, rewards: rewards, problems: [], epoch: source.groupCount,
-      steps: min(settings.maxSteps ?? source.stepCount, source.stepCount),
+      source: source, rewards: rewards, problems: [], epoch: source.groupCount, steps: steps,
       planned: planned ?? PlannedSteps(source.stepCount),
       prompts: PromptLengths(
         longest: source.longest.prompt, promptsPerStep: settings.promptsPerStep),
-      completionLength: source.longest.completion)
+      completionLength: source.longest.completion,
+      calendar: TrainerCalendar(
+        steps: steps, epoch: source.groupCount, promptsPerStep: settings.promptsPerStep))
   }
 }

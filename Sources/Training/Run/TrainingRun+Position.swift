@@ -6,15 +6,22 @@ import Transformer
 
 /// Where a run stands when it begins or is resumed, and what it is held against.
 extension TrainingRun {
-  /// Brings the parts to where the run stands: the newest whole checkpoint, or the beginning.
-  func findPosition(of parts: inout Trainer.Parts) throws -> Trainer.Position {
-    var position = Trainer.Position()
+  /// Where a run stands between two steps, and what its log has beyond.
+  struct Position {
+    var totals = RunTotals()
+    /// The last step whose rollout is in the log: up to it nothing is sampled again.
+    var lastCommitted = 0
+    /// Evaluations in the log, by step.
+    var evaluations: [Int: EvaluationRecord] = [:]
+  }
+
+  /// Brings a trainer to where the run stands: the newest whole checkpoint, or the beginning.
+  func findPosition(of trainer: Trainer, _ means: Means) throws -> Position {
     let reader = try TrajectoryReader(readOnly: folder.log)
-    position.lastCommitted = try reader.lastCommittedStep() ?? 0
+    var position = Position(lastCommitted: try reader.lastCommittedStep() ?? 0)
     for evaluation in try reader.evaluations() {
       position.evaluations[evaluation.step] = evaluation
     }
-    let needsReference = settings.objective.needsReference
     let newest = folder.newestCheckpoint(
       check: { url, manifest throws(CheckpointError) in
         guard (try? Self.isLogged(manifest, in: reader)) ?? false else {
@@ -23,24 +30,25 @@ extension TrainingRun {
         }
       },
       damaged: { [observer] in observer.observe(.warning("\($0); the one before it is used")) })
-    guard let found = newest else {
-      try coldStart(parts)
-      if needsReference { parts.reference = try makeReference(parts.policy, moved: nil) }
-      if recordedRun != nil { try resumePlan(&parts, after: 0) }
-      return position
+    if let (url, manifest) = newest {
+      try trainer.resume(from: url, manifest)
+      position.totals = RunTotals(
+        step: manifest.step, problemsDrawn: manifest.problemsDrawn,
+        tokensSeen: manifest.tokensSeen ?? 0)
+    } else {
+      try coldStart(means)
     }
-    try CheckpointFiles.read(
-      found.url, into: parts.policy.model, optimizer: parts.optimizer, manifest: found.manifest)
-    parts.updater.entropy = found.manifest.entropy
-    position.step = found.manifest.step
-    position.problemsDrawn = found.manifest.problemsDrawn
-    position.tokensSeen = found.manifest.tokensSeen ?? 0
-    if needsReference { parts.reference = try makeReference(parts.policy, moved: found.url) }
-    try resumePlan(&parts, after: position.step)
-    observer.observe(
-      .note(
-        "resuming after step \(position.step); \(max(0, position.lastCommitted - position.step)) "
-          + "committed steps are redone from the log"))
+    if settings.objective.needsReference {
+      trainer.reference = try makeReference(means.policy, moved: newest?.url)
+    }
+    let step = position.totals.step
+    if newest != nil || recordedRun != nil { try resumePlan(of: trainer, means, after: step) }
+    if newest != nil {
+      observer.observe(
+        .note(
+          "resuming after step \(step); \(max(0, position.lastCommitted - step)) "
+            + "committed steps are redone from the log"))
+    }
     return position
   }
 
@@ -56,18 +64,18 @@ extension TrainingRun {
 
   /// Goes on by the plan that is recorded, and from here by another where one is asked for; says what is
   /// different.
-  private func resumePlan(_ parts: inout Trainer.Parts, after step: Int) throws {
-    guard parts.schedule.steps >= step else {
-      throw RunFolderError.endsBefore(folder, steps: parts.schedule.steps, stands: step)
+  private func resumePlan(of trainer: Trainer, _ means: Means, after step: Int) throws {
+    guard means.material.steps >= step else {
+      throw RunFolderError.endsBefore(folder, steps: means.material.steps, stands: step)
     }
     var detail = JSONObject(changes.map { ($0.name, $0.new) })
-    if var plan = recordedPlan, !parts.source.isRecorded {
-      let asked = parts.schedule.planned.latest
+    if var plan = recordedPlan, preparation.recorded == nil {
+      let asked = means.material.planned.latest
       if asked != plan.latest {
         plan.change(to: asked, after: step)
         detail[PlannedSteps.name] = .integer(Int64(asked))
       }
-      parts.schedule.planned = plan
+      trainer.planned = plan
     }
     guard !detail.isEmpty else { return }
     let sentence = changes.map(\.description).joined(separator: "; ")
@@ -121,19 +129,18 @@ extension TrainingRun {
   }
 
   /// The supervised stage, where the settings ask for one.
-  func coldStart(_ parts: Trainer.Parts) throws {
+  private func coldStart(_ means: Means) throws {
     guard !preparation.supervised.isEmpty else { return }
-    guard let encoder = try makeEncoder(parts.policy) else {
-      throw MissingTokenizer(folder: parts.policy.folder)
+    guard let encoder = try makeEncoder(means.policy) else {
+      throw MissingTokenizer(folder: means.policy.folder)
     }
     let stage = try ColdStart(
-      preparation, policy: parts.policy, encoder: encoder,
-      optimizer: settings.optimizer(
-        for: parts.policy.model, learningRate: settings.sftLearningRate),
-      cut: parts.schedule.cut)
+      preparation, policy: means.policy, encoder: encoder, cut: means.plan.cut)
+    let probe = evaluator(
+      means, of: Array(means.material.problems.prefix(Self.probeSize)), samples: 1)
     try stage.run(observer) {
-      try parts.probe?.evaluate(
-        step: 0, state: parts.schedule.calendar.state(finished: 0, drawn: 0),
+      try probe?.evaluate(
+        step: 0, state: means.material.calendar.state(finished: 0, drawn: 0),
         isCancelled: observer.isCancelled)?.accuracy.share
     }
   }

@@ -103,15 +103,18 @@ public final class TrainingRun {
     defer { means.rewards.shutDown() }
     try begin(means)
     CrashPoint.started.reach()
-    var parts = try assemble(means)
-    let position = try findPosition(of: &parts)
+    let trainer = settings.trainer(
+      of: means.policy, rewards: means.material.rewards.map { ($0.name, $0.weight) },
+      planned: means.material.planned, cut: means.plan.cut)
+    let evaluator = try evaluator(means)
+    let position = try findPosition(of: trainer, means)
     if isNew {
       let unscorable = preparation.unscorableRows(by: means.rewards)
       for warning in preparation.resolved.warnings + unscorable {
         observer.observe(.warning(warning))
       }
     }
-    return try Trainer(parts, from: position, observer: observer).run()
+    return try assemble(means, trainer, evaluator, at: position).run()
   }
 
   /// What a run needs before its record begins.
@@ -181,60 +184,60 @@ public final class TrainingRun {
     return engine
   }
 
-  private func assemble(_ means: Means) throws -> Trainer.Parts {
-    let (policy, encoder, rewards) = (means.policy, means.encoder, means.rewards)
-    let (material, plan) = (means.material, means.plan)
-    (material.source as? RecordedRollouts)?.complete(
+  /// The evaluation on held-out problems.
+  private func evaluator(_ means: Means) throws -> Evaluator? {
+    guard let encoder = means.encoder, let held = preparation.evaluation else { return nil }
+    return evaluator(
+      means, of: try preparation.encode(held, encoder), samples: settings.numGenerationsEval ?? 1)
+  }
+
+  func evaluator(_ means: Means, of problems: [EncodedProblem], samples: Int) -> Evaluator? {
+    guard let encoder = means.encoder, !problems.isEmpty else { return nil }
+    return Evaluator(
+      engine: engine(means.policy), encoder: encoder, rewards: means.rewards, problems: problems,
+      settings: Evaluator.Settings(
+        seed: UInt64(settings.seed), samples: samples,
+        sampling: settings.evaluationSampling(
+          means.policy.endTokens(with: encoder), samples: samples),
+        fullReward: means.rewards.fullReward))
+  }
+
+  /// The run from where it stands.
+  private func assemble(
+    _ means: Means, _ trainer: Trainer, _ evaluator: Evaluator?, at position: Position
+  ) throws -> TrainingLoop {
+    let (policy, rewards, material) = (means.policy, means.rewards, means.material)
+    let recorded = material.source as? RecordedRollouts
+    recorded?.complete(
       with: policy.model, temperature: Float(settings.temperature),
       correctsSampler: settings.objective.correctsSampler)
-    let optimizer = settings.optimizer(for: policy.model, learningRate: settings.learningRate)
-    let updater = settings.updater(
-      for: policy.model, optimizer: optimizer, steps: material.planned.latest, cut: plan.cut)
-    func evaluator(_ problems: [EncodedProblem], samples: Int) -> Evaluator? {
-      guard let encoder, !problems.isEmpty else { return nil }
-      return Evaluator(
-        engine: engine(policy), encoder: encoder, rewards: rewards, problems: problems,
-        settings: Evaluator.Settings(
-          seed: UInt64(settings.seed), samples: samples,
-          sampling: settings.evaluationSampling(policy.endTokens(with: encoder), samples: samples),
-          fullReward: rewards.fullReward))
-    }
-    let held = try encoder.flatMap { encoder in
-      try preparation.evaluation.map { try preparation.encode($0, encoder) }
-    }
-    return Trainer.Parts(
-      folder: folder, log: log, policy: policy, optimizer: optimizer, updater: updater,
-      source: material.source,
-      estimator: AdvantageEstimator(
-        settings.objective, rewardWeights: material.rewards.map(\.weight)),
-      rewardNames: material.rewards.map(\.name), reference: nil,
-      evaluator: held.flatMap { evaluator($0, samples: settings.numGenerationsEval ?? 1) },
-      probe: evaluator(Array(material.problems.prefix(Self.probeSize)), samples: 1),
-      checkpoints: CheckpointFiles(
-        tokenizerFolder: policy.source.tokenizerFolder,
-        chatTemplate: settings.chatTemplate == nil ? nil : encoder?.chatTemplate,
-        baseModel: policy.source.baseName(named: settings.model),
-        ownBase: preparation.source == nil ? folder : nil,
-        elementType: settings.saveDtype.elementType),
-      schedule: Trainer.Schedule(
-        steps: material.steps, planned: material.planned, evaluationSteps: settings.evalSteps,
-        evaluatesFirst: settings.evalOnStart,
-        checkpointSteps: settings.saveSteps, checkpointLimit: settings.saveTotalLimit,
-        problemCount: material.epoch,
-        bestMetric: settings.metricForBestModel.map { ($0, settings.greaterIsBetter) },
-        cut: plan.cut,
-        calendar: TrainerCalendar(
-          steps: material.steps, epoch: material.epoch, promptsPerStep: settings.promptsPerStep)),
-      writesTensorBoard: settings.tensorboard, provenance: provenance,
-      configurationHash: SHA256.digest(
-        of: JSONValue.object(recordedRun?.record.configuration ?? lastingSettings).jsonText
-      ).hexadecimal,
-      warnings: {
-        rewards.takeWarnings() + ((material.source as? RecordedRollouts)?.takeWarnings() ?? [])
-      },
-      learningRate: { [settings] in settings.learningRatePlan(steps: $0) },
-      repeatsExactly: recorded?.differences(to: host(of: means)).isEmpty ?? true,
-      iterationHook: try iterationHook(rewards))
+    let metrics = try MetricsLog(
+      of: folder, hasTensorBoard: settings.tensorboard, after: position.totals.step, observer)
+    let journal = RunJournal(
+      RunJournal.Settings(
+        steps: material.steps, epoch: material.epoch, lastCommitted: position.lastCommitted,
+        repeatsExactly: self.recorded?.differences(to: host(of: means)).isEmpty ?? true),
+      after: position.totals, log: log, at: folder.log, metrics: metrics, observer: observer,
+      warnings: { rewards.takeWarnings() + (recorded?.takeWarnings() ?? []) })
+    let stage = ReinforcementStage(
+      ReinforcementStage.Parts(
+        folder: folder, log: log, trainer: trainer, journal: journal, source: material.source,
+        redone: try recorded
+          ?? LoggedSteps(
+            TrajectoryReader(readOnly: folder.log),
+            vocabularySize: policy.model.configuration.vocabularySize),
+        lastCommitted: position.lastCommitted, evaluations: position.evaluations,
+        evaluator: evaluator, calendar: material.calendar,
+        checkpoints: settings.checkpointFiles(
+          for: policy, encoder: means.encoder, ownBase: preparation.source == nil ? folder : nil),
+        provenance: provenance,
+        configurationHash: SHA256.digest(
+          of: JSONValue.object(recordedRun?.record.configuration ?? lastingSettings).jsonText
+        ).hexadecimal,
+        iterationHook: try iterationHook(rewards), observer: observer))
+    return TrainingLoop(
+      stage, by: settings.calendar(steps: material.steps), in: folder, metrics: metrics,
+      after: position.totals.step, observer: observer)
   }
 
   private func iterationHook(_ rewards: RewardSuite) throws -> IterationHook? {

@@ -8,7 +8,6 @@ import Transformer
 /// It is a function of the settings and the data: where the run dies in it, it is done again.
 struct ColdStart {
   private let trainer: SupervisedTrainer
-  private let updates: Int
   private let target: Double?
   private let notes: [String]
 
@@ -16,31 +15,19 @@ struct ColdStart {
   private static let probeEvery = 10
 
   init(
-    _ preparation: RunPreparation, policy: Policy, encoder: PromptEncoder,
-    optimizer: ParameterOptimizer, cut: UpdateCut
+    _ preparation: RunPreparation, policy: Policy, encoder: PromptEncoder, cut: UpdateCut
   ) throws {
     let settings = preparation.settings
     let read = try SupervisedExamples(
       preparation.supervised, encoder, endToken: policy.endTokens.first,
       maxLength: settings.sftMaxLength)
-    let examples = read.examples
     notes = read.notes
-    guard !examples.isEmpty else {
+    guard !read.examples.isEmpty else {
       throw RunFolderError.nothingToTrainOn(
         preparation.supervised.map(\.name).joined(separator: ", "))
     }
-    let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
     target = settings.sftStopAt
-    updates = settings.sftSteps ?? max(1, Int(clamping: passes.rounded(.up)))
-    trainer = SupervisedTrainer(
-      policy.model, optimizer: optimizer, examples: examples,
-      settings: SupervisedSettings(
-        updates: updates, batchSize: settings.sftBatchSize,
-        learningRate: LearningRatePlan(
-          settings.sftLrSchedulerType, warmupUpdates: settings.sftWarmupSteps,
-          totalUpdates: updates),
-        rowLimit: cut.rows, recomputesActivations: cut.recomputesActivations,
-        seed: UInt64(settings.seed)))
+    trainer = settings.supervisedTrainer(of: policy, examples: read.examples, cut: cut)
   }
 
   /// Does the updates, all of them or until the target is reached.
@@ -50,6 +37,7 @@ struct ColdStart {
   func run(_ observer: TrainingObserver, probe: () throws -> Double?) throws {
     for note in notes { observer.observe(.note(note)) }
     let start = ContinuousClock.now
+    let updates = trainer.settings.updates
     for update in 0..<updates {
       if observer.isCancelled() { throw Interruption() }
       CrashPoint.coldStart.reach()
@@ -68,6 +56,3 @@ struct ColdStart {
     }
   }
 }
-
-/// The user stopped a run before its first step.
-public struct Interruption: Error {}

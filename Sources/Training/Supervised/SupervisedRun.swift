@@ -60,12 +60,38 @@ public final class SupervisedRun {
   public func run() throws -> TrainingOutcome {
     let policy = try Policy(
       folder: source.folder, compute: compute, training: AdapterChoice(resolved).trainedPart)
-    let stage = try Stage(self, policy)
+    if !isNew { folder.removeUnfinished() }
+    let resumed = isNew ? nil : newestCheckpoint
+    let clock = resumed?.manifest.clock ?? Int(Date().timeIntervalSince1970)
+    let encoder = try settings.promptEncoder(for: policy, clock: clock)
+    let examples = try examples(train, encoder, policy)
+    guard !examples.isEmpty else {
+      throw RunFolderError.nothingToTrainOn(train.map(\.name).joined(separator: ", "))
+    }
+    let held = try self.examples(evaluation, encoder, policy)
+    let trainer = settings.supervisedTrainer(
+      of: policy, examples: examples, cut: try cut(examples, policy))
     if isNew {
       try FileManager.default.createDirectory(at: folder.url, withIntermediateDirectories: true)
       try AtomicFile.write(resolved.json.prettyJSONText + "\n", to: folder.configuration)
     }
-    return try stage.run(from: try stage.resume())
+    let step = try resume(trainer, policy, from: resumed)
+    let metrics = try MetricsLog(
+      of: folder, hasTensorBoard: settings.tensorboard, after: step, observer)
+    let stage = SupervisedStage(
+      SupervisedStage.Parts(
+        policy: policy, trainer: trainer, held: held,
+        checkpoints: settings.checkpointFiles(for: policy, encoder: encoder), folder: folder,
+        clock: clock, entropy: EntropyController(settings.objective),
+        configurationHash: SHA256.digest(of: resolved.json.jsonText).hexadecimal,
+        provenance: provenance(updates: trainer.settings.updates), metrics: metrics,
+        observer: observer), after: step)
+    var calendar = settings.calendar(steps: trainer.settings.updates)
+    // What the run sets out from is the model that it names, and what it arrives at is in final/.
+    (calendar.evaluatesFirst, calendar.savesEnds, calendar.bestMetric) = (true, false, nil)
+    return try TrainingLoop(
+      stage, by: calendar, in: folder, metrics: metrics, after: step, observer: observer
+    ).run()
   }
 
   private var newestCheckpoint: (url: URL, manifest: CheckpointManifest)? {
@@ -74,199 +100,59 @@ public final class SupervisedRun {
     }
   }
 
-  /// The loop, with what it was assembled from.
-  private struct Stage {
-    let run: SupervisedRun
-    let policy: Policy
-    let optimizer: ParameterOptimizer
-    let trainer: SupervisedTrainer
-    let schedule: LearningRatePlan
-    let held: [SupervisedExample]
-    let files: CheckpointFiles
-    let updates: Int
-    /// Where the run goes on; nil for one that begins.
-    let checkpoint: (url: URL, manifest: CheckpointManifest)?
-    /// The time that chat templates print, the same however often the run is resumed.
-    let clock: Int
+  private func examples(
+    _ datasets: [SupervisedDataset], _ encoder: PromptEncoder, _ policy: Policy
+  ) throws -> [SupervisedExample] {
+    let read = try SupervisedExamples(
+      datasets, encoder, endToken: policy.endTokens.first, maxLength: settings.sftMaxLength)
+    for note in read.notes { observer.observe(.note(note)) }
+    return read.examples
+  }
 
-    private var settings: RunConfiguration { run.settings }
-
-    init(_ run: SupervisedRun, _ policy: Policy) throws {
-      self.run = run
-      self.policy = policy
-      let settings = run.settings
-      let resumed = run.isNew ? nil : run.newestCheckpoint
-      clock = resumed?.manifest.clock ?? Int(Date().timeIntervalSince1970)
-      checkpoint = resumed
-      let encoder = try settings.promptEncoder(for: policy, clock: clock)
-      let read = try Self.examples(run.train, encoder, policy, settings)
-      for note in read.notes { run.observer.observe(.note(note)) }
-      let examples = read.examples
-      guard !examples.isEmpty else {
-        throw RunFolderError.nothingToTrainOn(run.train.map(\.name).joined(separator: ", "))
-      }
-      let heldOut = try Self.examples(run.evaluation, encoder, policy, settings)
-      held = heldOut.examples
-      for note in heldOut.notes { run.observer.observe(.note(note)) }
-      let passes = settings.sftEpochs * Double(examples.count) / Double(settings.sftBatchSize)
-      updates = settings.sftSteps ?? max(1, Int(clamping: passes.rounded(.up)))
-      optimizer = settings.optimizer(
-        for: policy.model, learningRate: settings.sftLearningRate)
-      schedule = LearningRatePlan(
-        settings.sftLrSchedulerType, warmupUpdates: settings.sftWarmupSteps, totalUpdates: updates)
-      let cut = try Self.cut(examples, policy, settings)
-      trainer = SupervisedTrainer(
-        policy.model, optimizer: optimizer, examples: examples,
-        settings: SupervisedSettings(
-          updates: updates, batchSize: settings.sftBatchSize, learningRate: schedule,
-          rowLimit: cut.rows, recomputesActivations: cut.recomputesActivations,
-          seed: UInt64(settings.seed)))
-      files = CheckpointFiles(
-        tokenizerFolder: policy.source.tokenizerFolder,
-        chatTemplate: settings.chatTemplate == nil ? nil : encoder.chatTemplate,
-        baseModel: policy.source.baseName(named: settings.model),
-        elementType: settings.saveDtype.elementType)
+  /// How updates are cut, by the memory plan.
+  private func cut(_ examples: [SupervisedExample], _ policy: Policy) throws -> UpdateCut {
+    let limit = settings.memoryBudget
+    var demand = MemoryDemand(
+      model: policy.model.configuration, promptsPerStep: settings.sftBatchSize,
+      promptLength: examples.map(\.prompt.count).max() ?? 1, groupSize: 1,
+      completionLength: examples.map(\.completion.count).max() ?? 1, concurrency: 0)
+    demand.adapter = policy.model.parameters.adapter
+    demand.precision = settings.precision
+    demand.keyValueElement = settings.keyValueElement
+    if demand.adapter != nil {
+      let source = policy.source
+      demand.element =
+        try WeightFiles(folder: source.base, for: source.configuration).heldElement(of:)
     }
-
-    private static func examples(
-      _ datasets: [SupervisedDataset], _ encoder: PromptEncoder, _ policy: Policy,
-      _ settings: RunConfiguration
-    ) throws -> SupervisedExamples {
-      try SupervisedExamples(
-        datasets, encoder, endToken: policy.endTokens.first, maxLength: settings.sftMaxLength)
+    let least = demand.fit(
+      within: limit, rows: settings.microBatchTokens, recomputes: settings.gradientCheckpointing)
+    guard MemoryPlan(least).peak <= limit || settings.microBatchTokens != nil else {
+      throw SupervisedRunError.tooLarge(peak: MemoryPlan(least).peak, limit: limit)
     }
+    return least.cut
+  }
 
-    /// How updates are cut, by the memory plan.
-    private static func cut(
-      _ examples: [SupervisedExample], _ policy: Policy, _ settings: RunConfiguration
-    ) throws -> UpdateCut {
-      let limit = settings.memoryLimit ?? (MachineMemory.total ?? 8 << 30) / 5 * 4
-      var demand = MemoryDemand(
-        model: policy.model.configuration, promptsPerStep: settings.sftBatchSize,
-        promptLength: examples.map(\.prompt.count).max() ?? 1, groupSize: 1,
-        completionLength: examples.map(\.completion.count).max() ?? 1, concurrency: 0)
-      demand.adapter = policy.model.parameters.adapter
-      demand.precision = settings.precision
-      demand.keyValueElement = settings.keyValueElement
-      if demand.adapter != nil {
-        let source = policy.source
-        demand.element =
-          try WeightFiles(folder: source.base, for: source.configuration).heldElement(of:)
-      }
-      let least = demand.fit(
-        within: limit, rows: settings.microBatchTokens,
-        recomputes: settings.gradientCheckpointing)
-      guard MemoryPlan(least).peak <= limit || settings.microBatchTokens != nil else {
-        throw SupervisedRunError.tooLarge(peak: MemoryPlan(least).peak, limit: limit)
-      }
-      return least.cut
-    }
+  /// Reads the checkpoint back from which the run goes on; how many updates it has.
+  private func resume(
+    _ trainer: SupervisedTrainer, _ policy: Policy,
+    from checkpoint: (url: URL, manifest: CheckpointManifest)?
+  ) throws -> Int {
+    guard let (url, manifest) = checkpoint else { return 0 }
+    try CheckpointFiles.read(
+      url, into: policy.model, optimizer: trainer.optimizer, manifest: manifest)
+    observer.observe(.note("resuming after update \(manifest.step)"))
+    return manifest.step
+  }
 
-    /// Reads the checkpoint back from which the run goes on; how many updates it has.
-    func resume() throws -> Int {
-      guard let (url, manifest) = checkpoint else { return 0 }
-      try CheckpointFiles.read(url, into: policy.model, optimizer: optimizer, manifest: manifest)
-      run.observer.observe(.note("resuming after update \(manifest.step)"))
-      return manifest.step
-    }
-
-    func run(from first: Int) throws -> TrainingOutcome {
-      let metrics = try MetricsLog(
-        run.folder.metrics, tensorBoard: settings.tensorboard ? run.folder.tensorboard : nil,
-        keepingStepsThrough: first == 0 ? -1 : first,
-        restored: { [observer = run.observer] in observer.observe(.warning($0)) })
-      let start = ContinuousClock.now
-      var tokensSeen = trainer.tokens(before: first)
-      if first == 0 { try evaluate(after: 0, metrics) }
-      for update in first..<max(first, updates) {
-        if run.observer.isCancelled() {
-          try writeCheckpoint(after: update)
-          return .interrupted(step: update)
-        }
-        let result = try trainer.update(update)
-        tokensSeen += result.tokensSeen
-        let seconds = (ContinuousClock.now - start).seconds
-        try metrics.append(
-          step: update + 1,
-          [
-            "loss": result.loss, "grad_norm": result.gradientNorm,
-            "num_tokens": Double(tokensSeen),
-            "learning_rate": settings.sftLearningRate * schedule.factor(at: update),
-            "time/total": seconds,
-          ])
-        run.observer.observe(
-          .supervised(
-            SupervisedProgress(
-              update: update + 1, total: updates, loss: result.loss, seconds: seconds)))
-        let isLast = update + 1 == updates
-        if isLast || isDue(update + 1, settings.evalSteps) {
-          try evaluate(after: update + 1, metrics)
-        }
-        if isDue(update + 1, settings.saveSteps), !isLast { try writeCheckpoint(after: update + 1) }
-      }
-      try writeFinal()
-      return .done
-    }
-
-    private func isDue(_ update: Int, _ period: Int?) -> Bool {
-      period.map { update % $0 == 0 } ?? false
-    }
-
-    /// The mean loss on held-out rows, in nats per token.
-    private func evaluate(after update: Int, _ metrics: MetricsLog) throws {
-      guard !held.isEmpty else { return }
-      let pass = ScoringPass(policy.model)
-      let groups = held.map { TokenGroup(prompt: $0.prompt, completions: [$0.completion]) }
-      var loss = 0.0
-      var tokens = 0
-      for (example, statistics) in zip(held, pass.score(groups)) {
-        for (place, value) in statistics[0].logProbabilities.enumerated()
-        where example.mask?[place] ?? true {
-          loss -= Double(value)
-          tokens += 1
-        }
-      }
-      loss /= Double(max(1, tokens))
-      try metrics.append(step: update, ["eval_loss": loss])
-      run.observer.observe(
-        .note("held-out loss after update \(update): \(Self.text(loss)) nats per token"))
-    }
-
-    private static func text(_ value: Double) -> String { String(format: "%.4f", value) }
-
-    private func writeCheckpoint(after update: Int) throws {
-      try FileManager.default.createDirectory(
-        at: run.folder.checkpoints, withIntermediateDirectories: true)
-      let url = run.folder.checkpoint(step: update)
-      try files.write(
-        policy.model, optimizer: optimizer, reference: nil,
-        manifest: { hashes in
-          CheckpointManifest(
-            step: update, updates: optimizer.updates, problemsDrawn: update * settings.sftBatchSize,
-            clock: clock, entropy: EntropyController(settings.objective),
-            lossScale: optimizer.lossScale,
-            configurationHash: SHA256.digest(of: run.resolved.json.jsonText).hexadecimal,
-            programVersion: ProgramVersion.current, files: hashes)
-        }, to: url)
-      run.observer.observe(.checkpoint(step: update, url: url))
-      guard let limit = settings.saveTotalLimit else { return }
-      for step in run.folder.checkpointSteps.dropLast(max(1, limit)) {
-        try? FileManager.default.removeItem(at: run.folder.checkpoint(step: step))
-      }
-    }
-
-    private func writeFinal() throws {
-      try files.writeFinal(
-        policy.model.parameters,
-        provenance: [
-          "program": .string("grpo \(ProgramVersion.current)"),
-          "stage": "supervised", "seed": .integer(Int64(settings.seed)),
-          "parent_model": .string(settings.model ?? ""),
-          "dataset": .array(run.train.map { .string($0.name) }),
-          "dataset_sha256": .array(run.train.map { .string($0.contentHash) }),
-          "optimizer_updates": .integer(Int64(updates)), "configuration": run.resolved.json,
-        ], to: run.folder.final)
-    }
+  private func provenance(updates: Int) -> JSONObject {
+    [
+      "program": .string("grpo \(ProgramVersion.current)"),
+      "stage": "supervised", "seed": .integer(Int64(settings.seed)),
+      "parent_model": .string(settings.model ?? ""),
+      "dataset": .array(train.map { .string($0.name) }),
+      "dataset_sha256": .array(train.map { .string($0.contentHash) }),
+      "optimizer_updates": .integer(Int64(updates)), "configuration": resolved.json,
+    ]
   }
 }
 

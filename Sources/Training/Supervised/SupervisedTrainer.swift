@@ -31,12 +31,12 @@ public struct SupervisedSettings: Sendable, Equatable {
   public var updates: Int
   /// Examples per update.
   public var batchSize: Int
+  /// The learning rate before the schedule.
+  public var baseLearningRate: Double
   /// The schedule of the learning rate.
   public var learningRate: LearningRatePlan
-  /// Rows that are run at once.
-  public var rowLimit: Int
-  /// Whether activations are computed again in the backward pass.
-  public var recomputesActivations = false
+  /// How an update is cut.
+  public var cut: UpdateCut
   /// The seed of the order.
   public var seed: UInt64
 }
@@ -48,9 +48,8 @@ public struct SupervisedSettings: Sendable, Equatable {
 /// Each epoch takes the examples in a permutation keyed by seed and epoch; what is done in update u is
 /// a function of u alone.
 public final class SupervisedTrainer {
-  private let model: LanguageModel
-  private let optimizer: ParameterOptimizer
-  private let settings: SupervisedSettings
+  let optimizer: ParameterOptimizer
+  let settings: SupervisedSettings
   private let pass: TrainingPass
   private var order: ProblemOrder
   private let examples: [SupervisedExample]
@@ -60,11 +59,10 @@ public final class SupervisedTrainer {
     _ model: LanguageModel, optimizer: ParameterOptimizer, examples: [SupervisedExample],
     settings: SupervisedSettings
   ) {
-    self.model = model
     self.optimizer = optimizer
     self.examples = examples
     self.settings = settings
-    pass = TrainingPass(model, recomputesActivations: settings.recomputesActivations)
+    pass = TrainingPass(model, recomputesActivations: settings.cut.recomputesActivations)
     order = ProblemOrder(count: examples.count, seed: settings.seed, shuffles: true)
   }
 
@@ -76,6 +74,8 @@ public final class SupervisedTrainer {
     public var tokensSeen: Int
     /// The norm of the gradient before it was clipped.
     public var gradientNorm: Double
+    /// The learning rate that the weights moved with.
+    public var learningRate: Double
   }
 
   /// Tokens of all examples, prompts included, that the updates before one took.
@@ -98,7 +98,7 @@ public final class SupervisedTrainer {
     let tokens = max(1, batch.reduce(0) { $0 + $1.countedTokens })
     let groups = batch.map { TokenGroup(prompt: $0.prompt, completions: [$0.completion]) }
     var loss = 0.0
-    for microBatch in MicroBatch.cut(groups.map(\.lengths), rowLimit: settings.rowLimit) {
+    for microBatch in MicroBatch.cut(groups.map(\.lengths), rowLimit: settings.cut.rows) {
       let packed = PackedBatch(microBatch, of: groups)
       let statistics = pass.forward(packed)
       var gradient = [Float](repeating: 0, count: packed.targets.count)
@@ -112,8 +112,9 @@ public final class SupervisedTrainer {
       pass.backward(dLogProbability: gradient)
     }
     loss /= Double(tokens)
+    let factor = settings.learningRate.factor(at: index)
     let report = optimizer.update(
-      by: pass.gradients, learningRateFactor: settings.learningRate.factor(at: index))
+      by: pass.gradients, optimizer.clip(pass.gradients), learningRateFactor: factor)
     // In fp16 an update whose gradient overflows is left out, and the next is scaled down.
     let isOverflow = report.lossScale.map { $0 > LossScale.least } ?? false
     guard loss.isFinite, report.isApplied || isOverflow else {
@@ -124,7 +125,7 @@ public final class SupervisedTrainer {
     }
     return Report(
       loss: loss, tokensSeen: batch.reduce(0) { $0 + $1.tokenCount },
-      gradientNorm: report.gradientNorm)
+      gradientNorm: report.gradientNorm, learningRate: settings.baseLearningRate * factor)
   }
 }
 

@@ -79,7 +79,8 @@ struct ParameterOptimizerTests {
     let gradients = Gradients(of: parameters)
     for step in 1...4 {
       let plain = setGradients(gradients, parameters, step: step)
-      let report = optimizer.update(by: gradients, learningRateFactor: 1 / Double(step))
+      let report = optimizer.update(
+        by: gradients, optimizer.clip(gradients), learningRateFactor: 1 / Double(step))
       let norm = reference.update(by: plain, settings, rules, factor: 1 / Double(step))
       #expect(abs(report.gradientNorm - norm) < 1e-9 * norm)
       #expect(report.isApplied && optimizer.updates == step)
@@ -103,7 +104,7 @@ struct ParameterOptimizerTests {
       })
     let gradients = Gradients(of: parameters)
     _ = setGradients(gradients, parameters, step: 1)
-    let report = optimizer.update(by: gradients, learningRateFactor: 1)
+    let report = optimizer.update(by: gradients, optimizer.clip(gradients), learningRateFactor: 1)
     #expect(report.nonfiniteTensor == parameters.trained[2].name)
   }
 
@@ -123,7 +124,7 @@ struct ParameterOptimizerTests {
       })
     let gradients = Gradients(of: policy.model.parameters)
     gradients.parts[3].elements(0..<1).fill(from: [value])
-    let report = optimizer.update(by: gradients, learningRateFactor: 1)
+    let report = optimizer.update(by: gradients, optimizer.clip(gradients), learningRateFactor: 1)
     #expect(!report.isApplied && !report.gradientNorm.isFinite && optimizer.updates == 0)
     #expect(policy.bits == before)
     #expect(gradients.parts[3].values[0] == 0)

@@ -119,4 +119,30 @@ struct SamplingSettingsTests {
     #expect(
       read.lines.suffix(4).map(\.keptSets) == logged.groups.flatMap(\.completions).map(\.keptSets))
   }
+
+  @Test("a retraining whose reference is its own comes to the same bits when it is resumed")
+  func resumedRetraining() throws {
+    let temporary = try TemporaryFolder()
+    let run = RunFolder(temporary["run"])
+    let resolved = try ResolvedConfiguration.resolve(options: try options(["beta": ["0"]]))
+    try finish(
+      TrainingRun(starting: try RunPreparation(resolved, folder: run), observer: TrainingObserver())
+    )
+    let recorded = try #require(try RecordedRun(run.url.path))
+    let changed = try ResolvedConfiguration.resolve(
+      options: ["rollouts": [recorded.path], "beta": ["0.1"]], recordedRun: recorded.settings)
+    let again = RunFolder(temporary["again"])
+    try finish(
+      TrainingRun(
+        starting: try RunPreparation(changed, folder: again), observer: TrainingObserver()))
+    let first = try weights(again)
+    for step in 1...2 { again.removeCheckpoint(step: step) }
+    try FileManager.default.removeItem(at: again.final)
+    try finish(
+      TrainingRun(
+        resuming: try RunPreparation(
+          try ResolvedConfiguration.resolve(options: [:], files: [again.configuration.path]),
+          folder: again), observer: TrainingObserver()))
+    #expect(try weights(again) == first)
+  }
 }

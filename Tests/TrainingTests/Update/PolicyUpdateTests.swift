@@ -8,7 +8,7 @@ import Transformer
 @testable import Training
 
 @Suite("Updates of the policy")
-struct PolicyUpdaterTests {
+struct PolicyUpdateTests {
   @Test(
     "the first update's ratios are exactly 1, whatever the sampling and the micro-batch",
     arguments: [
@@ -25,8 +25,8 @@ struct PolicyUpdaterTests {
     #expect(outcome.metrics["sampler/logp_difference_max"] == 0)
     #expect(outcome.metrics["ratio/min"] ?? 1 == 1 && outcome.metrics["ratio/max"] ?? 1 == 1)
     let completions = rollout.groups.flatMap(\.completions)
-    #expect(outcome.record.completions.count == completions.count)
-    for (seen, drawn) in zip(outcome.record.completions, completions) {
+    #expect(outcome.completions.count == completions.count)
+    for (seen, drawn) in zip(outcome.completions, completions) {
       #expect(seen.ratios?.allSatisfy { $0 == 1 } == true)
       #expect(
         seen.trainerLogProbabilities?.map(\.bitPattern)
@@ -70,7 +70,7 @@ struct PolicyUpdaterTests {
     #expect(outcomes.count == 2)
     #expect(outcomes[0].metrics["clip_ratio/region_mean"] == 0)
     #expect(try #require(outcomes[1].metrics["clip_ratio/region_mean"]) > 0)
-    let clips = outcomes[1].record.completions.flatMap { $0.clips ?? [] }
+    let clips = outcomes[1].completions.flatMap { $0.clips ?? [] }
     #expect(clips.contains { $0 != 0 })
     #expect(outcomes[1].metrics["sampler/logp_difference_max"] == nil)
   }
@@ -89,9 +89,9 @@ struct PolicyUpdaterTests {
     let policy = try SmallPolicy()
     let rollout = policy.rollout()
     let outcomes = try policy.update(by: rollout, updatesPerRollout: 2) { $0.iterations = 2 }
-    #expect(outcomes.map(\.record.update) == [0, 1, 2, 3])
-    #expect(outcomes.map(\.record.policyStep) == [1, 2, 3, 4])
-    let draws = outcomes.map { Set($0.record.completions.map(\.draw)) }
+    #expect(outcomes.map(\.update) == [0, 1, 2, 3])
+    #expect(outcomes.map(\.policyStep) == [1, 2, 3, 4])
+    let draws = outcomes.map { Set($0.completions.map(\.draw)) }
     #expect(draws == [[0, 1], [2, 3], [0, 1], [2, 3]])
   }
 
@@ -126,7 +126,7 @@ struct PolicyUpdaterTests {
     rollout.groups[1].isDropped = true
     _ = try whole.update(by: without)
     let outcome = try dropping.update(by: rollout)[0]
-    #expect(!outcome.record.completions.contains { $0.draw == 1 })
+    #expect(!outcome.completions.contains { $0.draw == 1 })
     #expect(dropping.bits == whole.bits)
   }
 
@@ -182,6 +182,6 @@ struct PolicyUpdaterTests {
     let first = try once.update(by: rollout) { $0.iterations = 3 }
     let second = try twice.update(by: rollout) { $0.iterations = 3 }
     #expect(once.bits == twice.bits)
-    #expect(first.map(\.record) == second.map(\.record))
+    #expect(first == second)
   }
 }
