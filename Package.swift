@@ -48,6 +48,12 @@ let package = Package(
       resources: [
         .embedInCode("Python/functions.py"), .embedInCode("Python/replies.py"),
         .embedInCode("Python/conventions.py"), .embedInCode("Python/adapter.py"),
+        .embedInCode("Python/environments/schemas.py"),
+        .embedInCode("Python/environments/episodes.py"),
+        .embedInCode("Python/environments/trl.py"), .embedInCode("Python/environments/verl.py"),
+        .embedInCode("Python/environments/openrlhf.py"),
+        .embedInCode("Python/environments/skyrl.py"),
+        .embedInCode("Python/environments/environments.py"),
       ], swiftSettings: swift),
     .target(
       name: "BuiltInRewards", dependencies: ["RewardKit", "Rollouts"], path: "Rewards/BuiltIn",
@@ -95,7 +101,8 @@ let package = Package(
       dependencies: ["Transformer", "Tensors", "Rollouts", "TestSupport"],
       exclude: ["Goldens"], swiftSettings: tests),
     .testTarget(
-      name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: tests),
+      name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], exclude: ["Goldens"],
+      swiftSettings: tests),
     .testTarget(
       name: "RewardKitTests",
       dependencies: ["RewardKit", "BuiltInRewards", "TestSupport", "grpo-http-reward"],

@@ -15,6 +15,7 @@ enum CommandList {
     ReportCommand.self,
     LogCommand.self,
     RewardCommand.self,
+    EnvironmentCommand.self,
     ObjectiveCommand.self,
     ReplayCommand.self,
     ExportCommand.self,

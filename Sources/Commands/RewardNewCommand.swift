@@ -26,19 +26,12 @@ struct RewardNewCommand: Command {
 
   func run(_ arguments: ParsedArguments, _ context: CommandContext) throws -> ExitCode {
     let name = arguments.positional(0) ?? ""
-    guard name.wholeMatch(of: /[A-Za-z][A-Za-z0-9-]{0,63}/) != nil else {
-      throw UsageError(
-        "'\(name)' can't be a plugin's name: letters, digits and hyphens, a letter first")
-    }
-    let folder = URL(fileURLWithPath: arguments.string("folder") ?? ".").appendingPathComponent(
-      name)
-    guard !FileManager.default.fileExists(atPath: folder.path) else {
-      throw UsageError("\(folder.path) exists already: choose another name, or remove it")
-    }
+    let folder = try ScaffoldFolder.make(name: name, in: arguments.string("folder"))
     let scaffold: RewardScaffold
     switch arguments.string("language") {
     case "swift":
-      scaffold = .swift(name: name, package: try package(arguments.string("package")))
+      scaffold = .swift(
+        name: name, package: try ScaffoldFolder.package(arguments.string("package")))
     case "shell": scaffold = .shell(name: name)
     case "python-function": scaffold = .pythonFunction(name: name)
     default: scaffold = .python(name: name)
@@ -52,9 +45,25 @@ struct RewardNewCommand: Command {
     context.print("use it:  grpo train --reward \(use)")
     return .done
   }
+}
+
+/// Where a new plugin goes, and what a Swift one depends on.
+enum ScaffoldFolder {
+  /// The folder of a plugin of this name, which must not be there yet.
+  static func make(name: String, in parent: String?) throws -> URL {
+    guard name.wholeMatch(of: /[A-Za-z][A-Za-z0-9-]{0,63}/) != nil else {
+      throw UsageError(
+        "'\(name)' can't be a plugin's name: letters, digits and hyphens, a letter first")
+    }
+    let folder = URL(fileURLWithPath: parent ?? ".").appendingPathComponent(name)
+    guard !FileManager.default.fileExists(atPath: folder.path) else {
+      throw UsageError("\(folder.path) exists already: choose another name, or remove it")
+    }
+    return folder
+  }
 
   /// The checkout that has RewardKit: as given, or the one that this executable was built in.
-  private func package(_ given: String?) throws -> URL {
+  static func package(_ given: String?) throws -> URL {
     var folder = URL(fileURLWithPath: given ?? "/proc/self/exe").resolvingSymlinksInPath()
     if given != nil {
       guard isPackage(folder) else {
@@ -71,7 +80,7 @@ struct RewardNewCommand: Command {
         + "with --package")
   }
 
-  private func isPackage(_ folder: URL) -> Bool {
+  private static func isPackage(_ folder: URL) -> Bool {
     ["Package.swift", "Sources/RewardKit"].allSatisfy {
       FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
     }

@@ -120,26 +120,7 @@ struct RewardScaffold {
 
   /// A Swift package on RewardKit.
   static func swift(name: String, package: URL) -> RewardScaffold {
-    let type = name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }
-      .joined()
-    // A package by path is known by its folder's name.
-    let identity = package.lastPathComponent.lowercased()
-    let path = package.path.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-    let manifest = """
-      // swift-tools-version: 6.2
-      import PackageDescription
-
-      let package = Package(
-        name: "\(name)",
-        dependencies: [.package(path: "\(path)")],
-        targets: [
-          .executableTarget(
-            name: "\(name)",
-            dependencies: [.product(name: "RewardKit", package: "\(identity)")],
-            path: "Sources")
-        ])
-
-      """
+    let type = typeName(of: name)
     let source = """
       // \(name): 1 where the completion is the row's answer, else 0. Change score to your own.
       import RewardKit
@@ -161,9 +142,36 @@ struct RewardScaffold {
       """
     return RewardScaffold(
       files: [
-        File(path: "Package.swift", text: manifest),
+        File(path: "Package.swift", text: manifest(name: name, package: package)),
         File(path: "Sources/\(type).swift", text: source), rows,
         File(path: ".gitignore", text: ".build/\n"),
       ], entry: nil)
+  }
+
+  /// The Swift type of a plugin's name.
+  static func typeName(of name: String) -> String {
+    name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+  }
+
+  /// The manifest of a package on RewardKit.
+  static func manifest(name: String, package: URL) -> String {
+    // A package by path is known by its folder's name.
+    let identity = package.lastPathComponent.lowercased()
+    let path = package.path.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+    return """
+      // swift-tools-version: 6.2
+      import PackageDescription
+
+      let package = Package(
+        name: "\(name)",
+        dependencies: [.package(path: "\(path)")],
+        targets: [
+          .executableTarget(
+            name: "\(name)",
+            dependencies: [.product(name: "RewardKit", package: "\(identity)")],
+            path: "Sources")
+        ])
+
+      """
   }
 }

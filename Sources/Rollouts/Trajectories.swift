@@ -50,19 +50,38 @@ public enum FinishReason: String, Sendable, Hashable, Codable {
 }
 
 /// What the policy answered, as rewards and the log see it.
+///
+/// A trajectory of several turns has what was observed between them among its tokens; its text is the last turn's.
 public struct Completion: Sendable, Hashable {
   /// The decoded text, without special tokens, before a stop string.
   public var text: String
-  /// The sampled tokens, the end token included.
+  /// The tokens after the prompt, the end token included.
   public var tokens: [TokenID]
   /// Why it ended.
   public var finish: FinishReason
+  /// Who wrote which of the tokens; empty where the policy wrote all.
+  public var segments: [Segment]
+  /// The conversation and what its environment said; nil without one.
+  public var episode: Episode?
 
-  /// Makes a completion.
-  public init(text: String, tokens: [TokenID], finish: FinishReason) {
+  /// What the policy answered.
+  public init(
+    text: String, tokens: [TokenID], finish: FinishReason, segments: [Segment] = [],
+    episode: Episode? = nil
+  ) {
     self.text = text
     self.tokens = tokens
     self.finish = finish
+    self.segments = segments
+    self.episode = episode
+  }
+
+  /// How many tokens the policy sampled: what counts as the length, and what is trained.
+  public var sampledCount: Int { tokens.count - segments.observedCount }
+
+  /// The tokens that the policy sampled.
+  public var sampledTokens: [TokenID] {
+    segments.isEmpty ? tokens : segments.sampledRanges.flatMap { tokens[$0] }
   }
 }
 

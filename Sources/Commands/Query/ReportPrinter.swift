@@ -70,6 +70,7 @@ struct ReportPrinter {
       ("logprob", token.logProbability), ("entropy", token.entropy), ("ratio", token.ratio),
       ("advantage", token.advantage),
     ] { object[name] = value.map { $0.isFinite ? .number($0) : .null } }
+    if token.isObserved { object["observed"] = true }
     object["kept"] = token.keptCount.map { .integer(Int64($0)) }
     object["excluded"] = token.excludedCount.map { .integer(Int64($0)) }
     return .object(object)

@@ -77,6 +77,7 @@ struct TokenColoring: Sendable {
   private func colored(
     _ text: String, _ token: ReportSection.TokenCell, limit: Double, _ style: Style
   ) -> String {
+    if token.isObserved { return style.dim(text) }
     guard let value = quantity.value(of: token), value.isFinite else { return text }
     return style.background(text, palette: color(of: value, limit: limit))
   }

@@ -51,7 +51,7 @@ struct RewardResolver {
       throw RewardError(.configuration, unknown(use))
     }
     if isFolder.boolValue { return try package(specification, folder: path) }
-    if path.hasSuffix(".py"), !(files.isExecutableFile(atPath: path) && Self.hasHashBang(path)) {
+    if path.hasSuffix(".py"), !Self.isProgram(path) {
       return try python(specification, PythonFunction(file: use))
     }
     guard files.isExecutableFile(atPath: path) else {
@@ -220,6 +220,21 @@ struct RewardResolver {
       of: specification, needing: needed, columns: columns, data: data, reward: name)
   }
 
+  /// The Python adapter for tools and environments.
+  /// - Parameter words: what it is to load, as its one argument.
+  func pythonEnvironment(
+    _ specification: RewardSpecification, name: String, files: [String], words: JSONValue
+  ) throws(RewardError) -> ResolvedEnvironment {
+    let python = try self.python(specification, beside: files.first)
+    let found = try child(
+      specification, kind: .pythonFunction, name: name, executable: python,
+      arguments: [python, "-c", PythonAdapter.environments, words.jsonText], contents: files)
+    guard case .child(let recipe) = found.way else {
+      throw RewardError(.configuration, "environment \"\(name)\" is no program")
+    }
+    return ResolvedEnvironment(recipe: recipe, contentHash: found.description.contentHash)
+  }
+
   // MARK: Paths
 
   /// The Python that a script is meant for: the one asked for, the active environment's, the one
@@ -255,6 +270,11 @@ struct RewardResolver {
 
   private static func stem(_ path: String) -> String {
     URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+  }
+
+  /// Whether a script says itself how it is run.
+  static func isProgram(_ path: String) -> Bool {
+    FileManager.default.isExecutableFile(atPath: path) && hasHashBang(path)
   }
 
   private static func hasHashBang(_ path: String) -> Bool {

@@ -59,8 +59,13 @@ struct EncodedProblem: Sendable {
       prompt.count + columns.count + completion.text.utf8.count + completion.tokens.count * 6 + 256)
     bytes.append(contentsOf: ",\"completion\":".utf8)
     if isChat {
+      let messages =
+        completion.episode?.messages ?? [ChatMessage(role: "assistant", content: completion.text)]
       bytes.append(UInt8(ascii: "["))
-      bytes.append(message: ChatMessage(role: "assistant", content: completion.text))
+      for (index, message) in messages.enumerated() {
+        if index > 0 { bytes.append(UInt8(ascii: ",")) }
+        bytes.append(message: message)
+      }
       bytes.append(UInt8(ascii: "]"))
     } else {
       bytes.append(json: completion.text)

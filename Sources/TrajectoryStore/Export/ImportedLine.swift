@@ -4,7 +4,7 @@ import Rollouts
 ///
 /// Of each line are read `step` (that of the line before where there is none), `group` (the prompt where there
 /// is none), `prompt` or `input`, `completion` or `output`, `prompt_ids`, `completion_ids`, `reward` (a number,
-/// null, or an object of them by name) or `score`, `advantage`, `old_logprobs`, `kept_sets`, `finish` and
+/// null, or an object of them by name) or `score`, `segments`, `advantage`, `old_logprobs`, `kept_sets`, `finish` and
 /// `columns`. Every other member is kept too.
 struct ImportedLine {
   private let object: JSONObject
@@ -89,7 +89,7 @@ struct ImportedLine {
   var others: JSONObject {
     var read: Set<String> = [
       "step", "group", "prompt_ids", "completion_ids", "advantage", "old_logprobs", "kept_sets",
-      "finish", "columns",
+      "finish", "columns", "segments",
     ]
     for names in [("prompt", "input"), ("completion", "output"), ("reward", "score")] {
       if let found = either(names.0, or: names.1) { read.insert(found.name) }
@@ -117,10 +117,12 @@ struct ImportedLine {
       sample: sample,
       completion: Completion(
         text: text, tokens: tokens,
-        finish: object["finish"]?.string.flatMap(FinishReason.init) ?? .stop))
-    record.samplerLogProbabilities = try numbers("old_logprobs", count: tokens.count)
+        finish: object["finish"]?.string.flatMap(FinishReason.init) ?? .stop,
+        segments: try segments(count: tokens.count)))
+    let count = record.completion.sampledCount
+    record.samplerLogProbabilities = try numbers("old_logprobs", count: count)
       .map { $0.map { Float($0) } }
-    record.keptSets = try keptSets(count: tokens.count)
+    record.keptSets = try keptSets(count: count)
     var total: Double?
     for (name, value) in rewards {
       if let value {
@@ -134,7 +136,7 @@ struct ImportedLine {
     record.reward = total
     if let advantage = member("advantage")?.double {
       record.advantage = .completion(advantage)
-    } else if let values = try numbers("advantage", count: tokens.count) {
+    } else if let values = try numbers("advantage", count: count) {
       record.advantage = .tokens(values)
     }
     return record
@@ -152,6 +154,18 @@ struct ImportedLine {
       ids.append(id)
     }
     return ids
+  }
+
+  /// Who wrote which of the tokens.
+  private func segments(count: Int) throws(StoreError) -> [Segment] {
+    guard let value = member("segments") else { return [] }
+    guard let segments = [Segment](json: value, of: count) else {
+      throw wrong(
+        "segments",
+        "a list of {\"origin\": \"sampled\"|\"observed\", \"length\": int} that add up to the \(count) "
+          + "tokens of 'completion_ids'")
+    }
+    return segments
   }
 
   /// A number per token; null is one that was not finite.
@@ -181,7 +195,8 @@ struct ImportedLine {
 
   private func check(_ found: Int, of name: String, _ count: Int) throws(StoreError) {
     guard found == count else {
-      throw fault("'\(name)' has \(found) elements for the \(count) tokens of 'completion_ids'")
+      throw fault(
+        "'\(name)' has \(found) elements for the \(count) sampled tokens of 'completion_ids'")
     }
   }
 }

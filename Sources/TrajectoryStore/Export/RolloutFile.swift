@@ -3,7 +3,7 @@ import Rollouts
 
 /// Completions as lines of JSON that `grpo train --rollouts` reads, and any other program.
 ///
-/// A line has the members `group, step, prompt, prompt_ids, completion, completion_ids, reward,
+/// A line has the members `group, step, prompt, prompt_ids, completion, completion_ids, segments, reward,
 /// rewards, advantage, old_logprobs, kept_sets, finish, columns`, of which those without a value are left out.
 public struct RolloutFileWriter {
   private let reader: TrajectoryReader
@@ -41,6 +41,9 @@ public struct RolloutFileWriter {
     object["prompt_ids"] = .array(group.promptTokens.map { .integer(Int64($0)) })
     object["completion"] = .string(record.completion.text)
     object["completion_ids"] = .array(record.completion.tokens.map { .integer(Int64($0)) })
+    if !record.completion.segments.isEmpty {
+      object["segments"] = record.completion.segments.json
+    }
     var rewards = JSONObject()
     for score in record.scores {
       if case .scored(let value) = score.scoring {

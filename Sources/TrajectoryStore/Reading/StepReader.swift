@@ -53,6 +53,7 @@ extension TrajectoryReader {
   /// The completions of a step by their group's row.
   private func completions(ofStep step: Int) throws(StoreError) -> [Int: [CompletionRecord]] {
     var scores = try scores(ofStep: step)
+    let turns = try turns(ofStep: step)
     let statement = try connection.prepared(
       """
       SELECT completions.id, group_id, sample, text, finish, reward, advantage, token_ids,
@@ -69,12 +70,19 @@ extension TrajectoryReader {
       }
       var record = CompletionRecord(
         sample: statement.integer(2),
-        completion: Completion(text: statement.text(3), tokens: tokens, finish: finish))
+        completion: Completion(
+          text: statement.text(3), tokens: tokens, finish: finish,
+          segments: turns.segments[statement.integer(0)] ?? [],
+          episode: turns.episodes[statement.integer(0)]))
+      let segments = record.completion.segments
+      guard segments.isEmpty || segments.reduce(0, { $0 +| $1.count }) == tokens.count else {
+        throw damaged("segments that do not fit their tokens")
+      }
       record.samplerLogProbabilities = statement.optionalArray(8, of: Float.self)
       record.referenceLogProbabilities = statement.optionalArray(9, of: Float.self)
       record.entropies = statement.optionalArray(10, of: Float.self)
       if let bytes = statement.optionalArray(12, of: UInt8.self) {
-        guard let sets = KeptSets.decoded(bytes, count: tokens.count) else {
+        guard let sets = KeptSets.decoded(bytes, count: record.completion.sampledCount) else {
           throw damaged("kept sets that can't be read")
         }
         record.keptSets = sets

@@ -23,7 +23,7 @@ extension TrajectoryReader {
     let statement = try connection.prepared(
       """
       SELECT draw, sample, kl_mean, arrays, trainer_logprobs, ratios, clips, sampler_logprobs,
-        length(token_ids) / 4
+        \(try connection.sampledCount())
       FROM completion_updates AS updated
       JOIN completions ON completions.id = updated.completion_id
       JOIN completion_tokens ON completion_tokens.completion_id = completions.id

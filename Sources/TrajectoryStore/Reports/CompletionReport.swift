@@ -39,7 +39,11 @@ extension Report {
     if row[17] != .null {
       page.sections.append(.text(key: "answer", title: "Right answer", row[17].plainText))
     }
-    page.sections.append(.text(key: "text", title: "Completion", row[19].plainText))
+    let conversation = try conversation(session, parameters)
+    page.sections.append(
+      conversation.rows.isEmpty
+        ? .text(key: "text", title: "Completion", row[19].plainText)
+        : .table(key: "conversation", title: "Conversation", conversation))
     page.sections.append(
       .table(key: "scores", title: "Rewards", try scores(session, parameters)))
     let updates = try updateTable(session, parameters)
@@ -88,11 +92,55 @@ extension Report {
         """, parameters))
   }
 
+  /// Who said what after the prompt; no rows where the completion is one turn.
+  private static func conversation(
+    _ session: QuerySession, _ parameters: [String: QueryValue]
+  ) throws(StoreError) -> ReportTable {
+    var table = ReportTable(
+      [
+        ("turn", .plain), ("role", .plain), ("text", .text), ("calls", .text), ("failures", .plain),
+        ("reward", .number), ("seconds: time", .seconds),
+      ],
+      rows: try session.hasTurns
+        ? session.select(
+          """
+          SELECT turn, json_extract(message, '$.role'), json_extract(message, '$.content'),
+            json_extract(message, '$.tool_calls'), failures, reward, seconds, -1 AS place
+          FROM turns WHERE completion_id = :id
+          UNION ALL
+          SELECT turn, coalesce(json_extract(value, '$.name'), json_extract(value, '$.role')),
+            json_extract(value, '$.content'), NULL, NULL, NULL, NULL, key
+          FROM turns, json_each(answers) WHERE completion_id = :id
+          ORDER BY turn, place
+          """, parameters
+        ).map { Array($0.dropLast()) } : [])
+    table.dropEmptyColumns()
+    table.isWhole = true
+    return table
+  }
+
+  /// Whether a token of the completion was observed and not sampled, by its place.
+  private static func observedPlaces(
+    _ session: QuerySession, _ parameters: [String: QueryValue]
+  ) throws(StoreError) -> (Int) -> Bool {
+    guard try session.hasTurns else { return { _ in false } }
+    var ranges: [Range<Int>] = []
+    try session.walk(
+      "SELECT start, length FROM segments WHERE completion_id = :id AND origin = 'observed'",
+      parameters
+    ) { statement in
+      let (start, length) = (statement.integer(0), statement.integer(1))
+      if start >= 0, length > 0 { ranges.append(start..<start +| length) }
+    }
+    return { place in ranges.contains { $0.contains(place) } }
+  }
+
   /// The tokens with their numbers; ratios are those of the last update.
   static func tokens(
     _ request: ReportRequest, _ parameters: [String: QueryValue]
   ) throws(StoreError) -> [ReportSection.TokenCell] {
     var cells: [ReportSection.TokenCell] = []
+    let isObserved = try observedPlaces(request.session, parameters)
     try request.session.walk(
       """
       SELECT token_ids, sampler_logprobs, entropies, advantages, completions.advantage, kept_sets,
@@ -109,10 +157,21 @@ extension Report {
       let entropies = statement.array(2, of: Float.self)
       let advantages = statement.array(3, of: Double.self)
       let advantage = statement.optionalReal(4)
-      let sets = KeptSets.decoded(statement.array(5, of: UInt8.self), count: ids.count)
+      let sampledCount = ids.count - ids.indices.count(where: isObserved)
+      let sets = KeptSets.decoded(statement.array(5, of: UInt8.self), count: sampledCount)
       let ratios = statement.optionalArray(6, of: Float.self)
       let hasRatios = statement.integer(7) & 2 != 0
-      for (index, id) in ids.enumerated() {
+      // Numbers are kept of sampled tokens alone.
+      var index = -1
+      for (place, id) in ids.enumerated() {
+        if isObserved(place) {
+          var cell = ReportSection.TokenCell(id: id)
+          cell.isObserved = true
+          cell.text = request.tokenText?(id)
+          cells.append(cell)
+          continue
+        }
+        index += 1
         func element<Number>(_ array: [Number]) -> Number? {
           index < array.count ? array[index] : nil
         }

@@ -16,7 +16,7 @@ public struct Report: Sendable {
   /// All reports in the order of help.
   public static let all: [Report] = [
     .summary, .steps, .best, .worst, .groups, .hard, .solvedSince, .prompt, .completion, .rewards,
-    .lengths, .ratioTails, .errors, .compare, .drift,
+    .lengths, .turns, .tools, .ratioTails, .errors, .compare, .drift,
   ]
 
   /// The report of a name.
@@ -125,6 +125,8 @@ public enum ReportSection: Sendable, Equatable {
   public struct TokenCell: Sendable, Equatable {
     /// Its index in the vocabulary.
     public var id: TokenID
+    /// Whether it was observed between two turns, and not sampled.
+    public var isObserved = false
     /// Its text, where the tokenizer is at hand.
     public var text: String?
     /// By the sampler, in nats.

@@ -8,7 +8,9 @@ struct Migration {
 
 extension LogFormat {
   /// All changes since version 1, in order: they make of an older log what `currentSchema` makes anew.
-  static let migrations = [Migration(version: 2, sql: plainTypes)]
+  static let migrations = [
+    Migration(version: 2, sql: plainTypes), Migration(version: 3, sql: turnTables),
+  ]
 
   /// Version 2: plain types, reasons of scores, columns of evaluations.
   ///

@@ -219,6 +219,7 @@ let currentSchema = #"""
   CREATE INDEX completion_updates_by_ratio ON completion_updates (log_ratio_max)
     WHERE log_ratio_max > 0;
 
+  \#(turnTables)
   -- Numbers of a step as metrics.jsonl has them; docs/objective.md says what each means.
   CREATE TABLE metrics (
     -- [nondeterministic where name GLOB 'time/*']

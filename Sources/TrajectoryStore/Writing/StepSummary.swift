@@ -76,8 +76,8 @@ struct StepSummary {
       if Spread(group.completions.compactMap(\.reward)).isTied { tiedGroups += 1 }
       for record in group.completions {
         completions += 1
-        tokens += record.completion.tokens.count
-        lengths.append(Double(record.completion.tokens.count))
+        tokens += record.completion.sampledCount
+        lengths.append(Double(record.completion.sampledCount))
         if record.completion.finish == .length { truncated += 1 }
         if let reward = record.reward { rewards.append(reward) } else { unscored += 1 }
         for value in record.samplerLogProbabilities ?? [] { logProbabilities.add(value) }

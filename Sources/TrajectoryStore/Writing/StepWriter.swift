@@ -41,7 +41,7 @@ extension LogWriter {
   private func check(_ record: StepRecord, run: CurrentRun) throws(StoreError) {
     for group in record.groups {
       for completion in group.completions {
-        let count = completion.completion.tokens.count
+        let count = completion.completion.sampledCount
         let place = "step \(record.step), draw \(group.draw), sample \(completion.sample)"
         var lengths = [
           ("sampler log-probabilities", completion.samplerLogProbabilities?.count),
@@ -156,7 +156,7 @@ extension LogWriter {
       """
     ).run(
       groupID, stepID, record.sample, record.completion.finish.rawValue,
-      record.completion.tokens.count, record.reward, record.advantage?.mean,
+      record.completion.sampledCount, record.reward, record.advantage?.mean,
       summary.logProbabilityMean,
       summary.logProbabilityMinimum, summary.entropyMean, record.completion.text)
     let id = connection.lastInsertedRow
@@ -170,6 +170,7 @@ extension LogWriter {
       id, Blob(record.completion.tokens), Blob(record.samplerLogProbabilities),
       Blob(record.referenceLogProbabilities), Blob(record.entropies), Blob(advantages),
       Blob(record.keptSets.map(KeptSets.encoded)))
+    try insertTurns(of: record.completion, completionID: id)
     for score in record.scores {
       guard let reward = run.rewards[score.reward] else { continue }
       try insert(score: score, completionID: id, rewardID: reward.id)

@@ -70,7 +70,10 @@ extension LogWriter {
     _ completion: CompletionUpdateRecord, id: Int64, updateID: Int64, record: UpdateRecord
   ) throws(StoreError) {
     let arrays = try connection.prepared(
-      "SELECT sampler_logprobs, length(token_ids) / 4 FROM completion_tokens WHERE completion_id = ?"
+      """
+      SELECT sampler_logprobs, \(try connection.sampledCount())
+      FROM completion_tokens WHERE completion_id = ?
+      """
     )
     try arrays.bind(id)
     var sampler: [Float]?

@@ -12,6 +12,14 @@ struct GenerationSession {
     var table: [Int32]
     /// How many of them are the prompt's.
     var sharedBlocks: Int
+    /// How many of the completion's last tokens have not been run: the newest, and what was observed after it.
+    var pending = 1
+  }
+
+  /// Which completion.
+  private struct Place: Hashable {
+    var request: Int
+    var sample: Int
   }
 
   /// A prompt that has been run, for as long as completions of it are to come or under way.
@@ -32,6 +40,8 @@ struct GenerationSession {
   private var next = 0
   private var prefilled: [Int: Prefilled] = [:]
   private var slots: [Slot] = []
+  /// Completions that wait for an answer to their last turn.
+  private var waiting: [Place: Slot] = [:]
   private var results: [[GeneratedCompletion]]
 
   init(
@@ -57,19 +67,66 @@ struct GenerationSession {
   }
 
   mutating func run() -> [[GeneratedCompletion]]? {
-    while next < queue.count || !slots.isEmpty {
+    while next < queue.count || !slots.isEmpty || !waiting.isEmpty {
       if observer.isCancelled?() == true { return nil }
-      if next < queue.count, slots.count < engine.concurrency { admit() }
+      if !waiting.isEmpty { resume() }
+      if next < queue.count, free > 0 { admit() }
       if !slots.isEmpty { decode() }
     }
     return results
+  }
+
+  /// How many completions more can be under way.
+  private var free: Int { engine.concurrency - slots.count - waiting.count }
+
+  // MARK: Turns
+
+  /// Lets completions go on for which an answer has come.
+  private mutating func resume() {
+    let isIdle = slots.isEmpty && (next == queue.count || free <= 0)
+    for answer in observer.answers?(isIdle) ?? [] {
+      let place = Place(request: answer.request, sample: answer.sample)
+      guard var slot = waiting.removeValue(forKey: place) else { continue }
+      switch answer.continuation {
+      case .observed(let tokens)
+      where slot.completion.tokens.count + tokens.count < limit(place.request):
+        var segments = slot.completion.segments
+        if segments.isEmpty { segments.extend(.sampled, by: slot.completion.tokens.count) }
+        segments.extend(.observed, by: tokens.count)
+        slot.completion.segments = segments
+        slot.completion.tokens += tokens
+        slot.pending += tokens.count
+        slots.append(slot)
+      case .observed: end(slot, .length)
+      case .ended(let finish): end(slot, finish)
+      }
+    }
+  }
+
+  private mutating func end(_ slot: Slot, _ reason: FinishReason) {
+    var completion = slot.completion
+    completion.finish = reason
+    cache.release(slot.table[slot.sharedBlocks...])
+    finish(completion, slot.request, slot.sample)
+  }
+
+  /// Whether a completion that is done waits for an answer to its last turn.
+  private func isAwaited(_ completion: GeneratedCompletion, _ place: Place) -> Bool {
+    completion.finish == .stop && completion.tokens.count < limit(place.request)
+      && observer.awaitsAnswer?(place.request, place.sample, completion) == true
+  }
+
+  /// The most tokens that a completion of a request may have.
+  private func limit(_ request: Int) -> Int {
+    min(
+      settings.maxNewTokens,
+      engine.model.configuration.maximumPositions - requests[request].prompt.count)
   }
 
   // MARK: Prompts
 
   /// Fills free slots from the queue, running the prompts that are new.
   private mutating func admit() {
-    let free = engine.concurrency - slots.count
     let admitted = Array(queue[next..<min(next + free, queue.count)])
     next += admitted.count
     let members = Dictionary(grouping: admitted, by: \.request)
@@ -150,49 +207,73 @@ struct GenerationSession {
     for (member, token) in zip(drawn, tokens) {
       var completion = GeneratedCompletion()
       append(token, to: &completion)
-      if isDone(&completion, member.request, member.sample) {
+      let place = Place(request: member.request, sample: member.sample)
+      let done = isDone(&completion, member.request, member.sample)
+      if done, !isAwaited(completion, place) {
         finish(completion, member.request, member.sample)
-      } else {
-        start(completion, member.request, member.sample)
+      } else if let slot = slot(for: completion, member.request, member.sample) {
+        if done { waiting[place] = slot } else { slots.append(slot) }
       }
     }
   }
 
-  private mutating func start(_ completion: GeneratedCompletion, _ request: Int, _ sample: Int) {
-    guard let prompt = prefilled[request] else { return }
+  private func slot(
+    for completion: GeneratedCompletion, _ request: Int, _ sample: Int
+  ) -> Slot? {
+    guard let prompt = prefilled[request] else { return nil }
     let whole = requests[request].prompt.count / KeyValueBlocks.positions
     var table = Array(prompt.blocks[..<whole])
     if whole < prompt.blocks.count { table.append(cache.duplicate(prompt.blocks[whole])) }
-    slots.append(
-      Slot(
-        request: request, sample: sample, completion: completion, table: table,
-        sharedBlocks: whole))
+    return Slot(
+      request: request, sample: sample, completion: completion, table: table, sharedBlocks: whole)
   }
 
   // MARK: Decoding
 
-  /// Runs the last token of every slot and draws the next.
+  /// Runs what is pending of every slot, the last token and what was observed after it, and draws the next.
   private mutating func decode() {
+    let postponed = postponeLongest()
     var rows = TokenRows()
+    var last: [Int] = []
     for index in slots.indices {
-      let request = requests[slots[index].request]
-      let position = request.prompt.count + slots[index].completion.tokens.count - 1
-      if position / KeyValueBlocks.positions == slots[index].table.count {
-        slots[index].table.append(cache.allocate())
-      }
-      rows.tokens.append(slots[index].completion.tokens[slots[index].completion.tokens.count - 1])
-      rows.positions.append(Int32(position))
+      let count = slots[index].completion.tokens.count
+      let pending = slots[index].pending
+      let position = requests[slots[index].request].prompt.count + count - pending
+      let blocks = KeyValueBlocks.blocks(forPositions: position + pending)
+      while slots[index].table.count < blocks { slots[index].table.append(cache.allocate()) }
       rows.attention.promptSpans.append(
         AttentionSpan(
-          rowStart: index, count: 1, firstPosition: position,
+          rowStart: rows.count, count: pending, firstPosition: position,
           tableStart: rows.attention.table.count))
+      rows.tokens.append(contentsOf: slots[index].completion.tokens[(count - pending)...])
+      rows.positions.append(contentsOf: (position..<position + pending).map { Int32(clamping: $0) })
       rows.attention.table.append(contentsOf: slots[index].table)
+      last.append(rows.count - 1)
     }
-    let logits = engine.head.logits(of: Array(slots.indices), in: run(rows))
+    let logits = engine.head.logits(of: last, in: run(rows))
     let draws = slots.enumerated().map { row, slot in
       draw(row: row, slot.request, slot.sample, index: slot.completion.tokens.count)
     }
     advance(by: sampler.draw(draws, logits: logits))
+    slots += postponed
+  }
+
+  /// Takes out slots whose observations would make the rows too many; they have their turn in the next round.
+  private mutating func postponeLongest() -> [Slot] {
+    guard slots.contains(where: { $0.pending > 1 }) else { return [] }
+    var room = max(GenerationEngine.prefillRows, slots.map(\.pending).max() ?? 0)
+    var postponed: [Slot] = []
+    var kept: [Slot] = []
+    for slot in slots {
+      if slot.pending == 1 || slot.pending <= room {
+        if slot.pending > 1 { room -= slot.pending }
+        kept.append(slot)
+      } else {
+        postponed.append(slot)
+      }
+    }
+    slots = kept
+    return postponed
   }
 
   private mutating func advance(by tokens: [TokenSampler.Token]) {
@@ -202,13 +283,19 @@ struct GenerationSession {
     var kept = 0
     for (index, token) in tokens.enumerated() {
       append(token, to: &current[index].completion)
+      current[index].pending = 1
       let (request, sample) = (current[index].request, current[index].sample)
-      if isDone(&current[index].completion, request, sample) {
-        cache.release(current[index].table[current[index].sharedBlocks...])
-        finish(current[index].completion, request, sample)
-      } else {
+      guard isDone(&current[index].completion, request, sample) else {
         current.swapAt(kept, index)
         kept += 1
+        continue
+      }
+      let place = Place(request: request, sample: sample)
+      if isAwaited(current[index].completion, place) {
+        waiting[place] = current[index]
+      } else {
+        cache.release(current[index].table[current[index].sharedBlocks...])
+        finish(current[index].completion, request, sample)
       }
     }
     current.removeLast(current.count - kept)
@@ -223,10 +310,12 @@ struct GenerationSession {
 
   private func append(_ token: TokenSampler.Token, to completion: inout GeneratedCompletion) {
     completion.tokens.append(token.id)
+    if !completion.segments.isEmpty { completion.segments.extend(.sampled, by: 1) }
     completion.statistics.logProbabilities.append(token.logProbability)
     completion.statistics.entropies.append(token.entropy)
     if token.keptSet != nil, completion.keptSets.isEmpty {
-      completion.keptSets = Array(repeating: nil, count: completion.tokens.count - 1)
+      completion.keptSets = Array(
+        repeating: nil, count: completion.statistics.logProbabilities.count - 1)
     }
     if token.keptSet != nil || !completion.keptSets.isEmpty {
       completion.keptSets.append(token.keptSet)
@@ -237,7 +326,8 @@ struct GenerationSession {
     _ completion: inout GeneratedCompletion, _ request: Int, _ sample: Int
   ) -> Bool {
     let count = completion.tokens.count
-    let room = engine.model.configuration.maximumPositions - requests[request].prompt.count
+    let turn =
+      completion.segments.last.map { $0.origin == .sampled ? $0.count : 0 } ?? count
     if settings.endTokens.contains(completion.tokens[count - 1])
       || observer.endsCompletion?(request, sample, completion.tokens) == true
     {
@@ -245,7 +335,7 @@ struct GenerationSession {
       return true
     }
     completion.finish = .length
-    return count >= min(settings.maxNewTokens, room)
+    return count >= limit(request) || turn >= settings.maxTurnTokens
   }
 
   private mutating func finish(_ completion: GeneratedCompletion, _ request: Int, _ sample: Int) {

@@ -13,8 +13,10 @@ public struct SamplingSettings: Sendable, Equatable {
   public var minP: Float
   /// End tokens are excluded before this many tokens.
   public var minNewTokens: Int
-  /// A completion is cut here.
+  /// A completion is cut here; what is observed between turns counts.
   public var maxNewTokens: Int
+  /// One turn is cut here.
+  public var maxTurnTokens: Int = .max
   /// Tokens that end a completion.
   public var endTokens: [TokenID]
 

@@ -85,9 +85,10 @@ extension PackedBatch {
   public init(_ microBatch: MicroBatch, of groups: [TokenGroup]) {
     self.init(
       microBatch.slices.map { slice in
-        TokenGroup(
-          prompt: groups[slice.group].prompt,
-          completions: Array(groups[slice.group].completions[slice.completions]))
+        let group = groups[slice.group]
+        return TokenGroup(
+          prompt: group.prompt, completions: Array(group.completions[slice.completions]),
+          observed: group.observed.isEmpty ? [] : Array(group.observed[slice.completions]))
       })
   }
 }

@@ -7,12 +7,15 @@ public struct TokenGroup: Sendable {
   public var prompt: [TokenID]
   /// The completions, each possibly empty.
   public var completions: [[TokenID]]
+  /// The places in each completion of tokens that are read and not predicted, ascending; empty where there are none.
+  public var observed: [[Range<Int>]]
 
   /// Makes a group.
-  public init(prompt: [TokenID], completions: [[TokenID]]) {
+  public init(prompt: [TokenID], completions: [[TokenID]], observed: [[Range<Int>]] = []) {
     precondition(!prompt.isEmpty, "a prompt has at least one token")
     self.prompt = prompt
     self.completions = completions
+    self.observed = observed
   }
 
   /// How many rows the group takes in a packed batch.
@@ -66,7 +69,8 @@ struct TokenRows {
 /// Groups laid out as rows of tokens without padding: each prompt once, then its completions.
 ///
 /// A completion's last token predicts nothing, so it takes no row. The row that predicts a
-/// completion's first token is the prompt's last, shared by the whole group.
+/// completion's first token is the prompt's last, shared by the whole group. What a trajectory observed takes rows
+/// like any other token, and is no target.
 ///
 /// Row layout of one group with P prompt tokens and G completions of Cᵢ tokens:
 /// `prompt[0..<P] completion₀[0..<C₀-1] completion₁[0..<C₁-1] …`; the positions of a completion's rows
@@ -119,10 +123,12 @@ public struct PackedBatch {
     let whole = prompt.count / block
     let straddles = prompt.count % block != 0
     var members: [(start: Int, count: Int)] = []
-    for completion in input.completions {
+    for (index, completion) in input.completions.enumerated() {
       let start = rows.count
       let kept = completion.dropLast()
-      appendTargets(completion, lastPromptRow: promptStart + prompt.count - 1, firstRow: start)
+      appendTargets(
+        completion, except: input.observed.indices.contains(index) ? input.observed[index] : [],
+        lastPromptRow: promptStart + prompt.count - 1, firstRow: start)
       members.append((start, kept.count))
       guard !kept.isEmpty else { continue }
       let tableStart = rows.attention.table.count
@@ -152,10 +158,13 @@ public struct PackedBatch {
   }
 
   private mutating func appendTargets(
-    _ completion: [TokenID], lastPromptRow: Int, firstRow: Int
+    _ completion: [TokenID], except observed: [Range<Int>], lastPromptRow: Int, firstRow: Int
   ) {
     let start = targets.count
+    var next = observed[...]
     for (index, token) in completion.enumerated() {
+      while let range = next.first, range.upperBound <= index { next.removeFirst() }
+      if next.first?.contains(index) == true { continue }
       targets.append(Target(row: index == 0 ? lastPromptRow : firstRow + index - 1, token: token))
     }
     targetRanges.append(start..<targets.count)
