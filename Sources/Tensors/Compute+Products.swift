@@ -117,11 +117,13 @@ extension Compute {
   /// Carries gradients back through a weight: dx = dy W, or dx += dy W.
   ///
   /// Shapes: dy [R, N], W [N, K], dx [R, K].
-  /// - Parameter precision: What dy and W are rounded to; nil for the precision of the model's products.
+  /// - Parameters:
+  ///   - spends: Whether dy is not needed any more, and may be rounded where it lies.
+  ///   - precision: What dy and W are rounded to; nil for the precision of the model's products.
   /// - Complexity: 2·R·K·N flops.
   public func backpropagateInput(
     _ dy: Tensor, through weight: PackedMatrix, into dx: Tensor, accumulating: Bool,
-    in precision: Precision? = nil
+    spending spends: Bool = false, in precision: Precision? = nil
   ) {
     precondition(
       dy.columns == weight.rows && dx.columns == weight.columns && dx.rows == dy.rows,
@@ -129,12 +131,12 @@ extension Compute {
     let precision = precision ?? self.precision
     guard dy.rows > 0 else { return }
     let panels = weight.panels(for: precision, self)
-    // Gradients of logits are many: they are rounded a few rows at a time.
-    let atOnce =
-      precision == .float32 ? dy.rows : Self.preparedRows(columns: dy.columns)
+    // Gradients of logits are many: where they cannot be rounded in place, they are a few rows at a time.
+    let isWhole = precision == .float32 || (spends && isRoundedInPlace(dy, precision))
+    let atOnce = isWhole ? dy.rows : Self.preparedRows(columns: dy.columns)
     for first in stride(from: 0, to: dy.rows, by: atOnce) {
       let part = first..<min(first + atOnce, dy.rows)
-      let rows = operandRows(dy.rows(part), precision)
+      let rows = operandRows(dy.rows(part), precision, spending: spends)
       let result = dx.rows(part)
       backpropagate(
         InputGradientArguments(

@@ -88,7 +88,6 @@ public final class Compute {
     """
     threads: \(threads)
     instruction set: \(instructionSet.rawValue)
-    precision: \(precision.rawValue)
     forward products: \(forwardProducts.rawValue)
     OpenBLAS: \(Self.openBLASConfiguration)
     OpenBLAS core type: \(Self.openBLASCoreType)

@@ -47,21 +47,26 @@ extension Compute {
   static let operandFloats = 4 << 20
 
   /// What rows take while they are prepared, in floats.
-  /// - Parameter areGradients: Whether they are prepared a few at a time.
-  public static func preparedFloats(rows: Int, columns: Int, areGradients: Bool) -> Int {
-    (areGradients ? min(rows, preparedRows(columns: columns)) : rows) * (columns + 1)
+  /// - Parameter areSpent: Whether they are rounded where they lie, or a few at a time where an odd row has no room.
+  public static func preparedFloats(rows: Int, columns: Int, areSpent: Bool) -> Int {
+    guard areSpent else { return rows * (columns + 1) }
+    return columns % 2 == 0 ? 0 : min(rows, preparedRows(columns: columns)) * (columns + 1)
   }
 
   static func preparedRows(columns: Int) -> Int { max(48, operandFloats / (columns + 1)) }
 
   /// Rounds rows for a product; good until the next product's.
-  func operandRows(_ x: Tensor, _ precision: Precision) -> OperandRows {
+  /// - Parameter spends: Whether the rows may be rounded where they lie.
+  func operandRows(_ x: Tensor, _ precision: Precision, spending spends: Bool = false)
+    -> OperandRows
+  {
     guard precision != .float32 else {
       return OperandRows(address: x.start, stride: x.stride, elementSize: 4)
     }
     let isPaired = precision == .bf16
     let stride = isPaired ? (x.columns + 1) / 2 : x.columns
     let size = isPaired ? kernels.pointee.pair_size : 4
+    if spends, isRoundedInPlace(x, precision) { return roundInPlace(x, precision, size) }
     let prepared = operandScratch.ensure(count: (x.rows * stride * size + 3) / 4)
     let source = x.start
     parallelRanges(x.rows, cost: Double(x.columns) * 0.1) { begin, end in
@@ -69,6 +74,23 @@ extension Compute {
         precision.format, source, x.stride, begin, end, x.columns, prepared)
     }
     return OperandRows(address: prepared, stride: stride, elementSize: size)
+  }
+
+  /// Whether a row's operands fit where its floats are.
+  func isRoundedInPlace(_ x: Tensor, _ precision: Precision) -> Bool {
+    guard precision == .bf16 else { return true }
+    let (size, room) = (kernels.pointee.pair_size, x.stride * 4)
+    return room % size == 0 && (x.columns + 1) / 2 * size <= room
+  }
+
+  private func roundInPlace(_ x: Tensor, _ precision: Precision, _ size: Int) -> OperandRows {
+    parallelRanges(x.rows, cost: Double(x.columns) * 0.1) { begin, end in
+      for row in begin..<end {
+        kernels.pointee.prepare_rows(
+          precision.format, x[row: row], x.stride, 0, 1, x.columns, x[row: row])
+      }
+    }
+    return OperandRows(address: x.start, stride: x.stride * 4 / size, elementSize: size)
   }
 
   // MARK: Two bytes

@@ -307,8 +307,11 @@ struct AttentionTests {
       }
       #expect(relativeError(out.values, expected.values.map(Double.init)) < tolerance)
       let result = Self.backward(group, compute, out: out, lse: lse, dOut: dOut)
-      #expect(relativeError(result.dq, gradient.dq.map(Double.init)) < tolerance)
-      #expect(relativeError(result.dk, gradient.dk.map(Double.init)) < tolerance)
+      // A token that sees itself alone leaves queries and keys without a gradient but for rounding.
+      if c.window > 1 {
+        #expect(relativeError(result.dq, gradient.dq.map(Double.init)) < tolerance)
+        #expect(relativeError(result.dk, gradient.dk.map(Double.init)) < tolerance)
+      }
       #expect(relativeError(result.dv, gradient.dv.map(Double.init)) < tolerance)
       let bits = [out.values, lse.values, result.dq, result.dk, result.dv].flatMap(\.bits)
       seen = seen ?? bits

@@ -138,6 +138,26 @@ struct PrecisionTests {
     }
   }
 
+  @Test(
+    "of gradients that are spent are those of gradients that are kept", arguments: halves, [70, 71])
+  func spending(precision: Precision, outputs: Int) {
+    let (rows, inputs) = (23, 40)
+    let matrix = PackedMatrix(
+      rows: outputs, columns: inputs, values: TestValues.normal(outputs * inputs, stream: 43))
+    let gradients = TestValues.normal(rows * outputs, stream: 44)
+    for set in TestValues.instructionSets {
+      let compute = Compute(threads: 2, instructionSet: set, precision: precision)
+      let results = [false, true].map { spends in
+        let dx = Tensor(rows: rows, columns: inputs)
+        compute.backpropagateInput(
+          Tensor(rows: rows, columns: outputs, values: gradients), through: matrix, into: dx,
+          accumulating: false, spending: spends)
+        return dx.values.bits
+      }
+      #expect(results[0] == results[1], "\(set)")
+    }
+  }
+
   @Test("read a weight anew after it has changed", arguments: halves)
   func changes(precision: Precision) {
     let compute = Compute(threads: 1, precision: precision)

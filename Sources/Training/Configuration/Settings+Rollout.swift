@@ -149,7 +149,7 @@ extension SettingDeclaration {
       "largest norm of the whole gradient; a longer one is scaled down; 0 for no limit",
       peers: [.verl("grad_clip"), .openRLHF("max_norm")]),
     .number(
-      "loss_scale", \.lossScale, .aboveZero...1e12, "Optimiser",
+      "loss_scale", \.lossScale, .aboveZero...1e9, "Optimiser",
       "what the loss is multiplied by at first with precision fp16; it is halved where gradients overflow",
       peers: [
         .trl("initial_scale_power", "DeepSpeed's, a power of 2 there"),

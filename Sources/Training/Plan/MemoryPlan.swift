@@ -14,7 +14,7 @@ import Transformer
 ///     adapters, gradients, two moments      4T; 4T, 8T (T = P where all is trained, without adapters)
 ///     activations                           4R·Σ a;  4R·(L·C + a) where they are computed again; in bf16 and fp16
 ///                                           operands among them 2 bytes, and one layer's 4 besides
-///     rows rounded for a product            4R·(the widest), and 16 MiB for gradients of logits; in bf16 and fp16
+///     rows rounded for a product            6R·(the widest); in bf16 and fp16
 ///     scratch                               4R·(b + k + 2C) + 4·max(R, S)·f, and of the vocabulary 16·targets·C
 ///     logits                                4·min(targets, chunk)·V
 ///     cache while sampling                  the declared bytes of a block, in the element of the cache, · blocks
@@ -146,12 +146,12 @@ public struct MemoryPlan: Sendable {
   /// What rows take while they are rounded: the widest of a layer's products, or gradients of logits.
   private static func preparedBytes(_ demand: MemoryDemand, rows: Int) -> Int {
     let width = demand.model.rowCosts(adapter: demand.adapter).widestProduct
-    let layers = Compute.preparedFloats(rows: rows, columns: width, areGradients: false)
+    let layers = Compute.preparedFloats(rows: rows, columns: width, areSpent: false)
     let logits = Compute.preparedFloats(
       rows: demand.largestMicroBatch.targets, columns: demand.model.vocabularySize,
-      areGradients: true)
+      areSpent: true)
     // Such memory grows by half where more is asked for.
-    return 4 *| max(layers, logits) *| 3 / 2
+    return 4 *| max(layers *| 3 / 2, logits)
   }
 }
 

@@ -117,7 +117,8 @@ public final class VocabularyHead {
           z, normed.tensor.rows(chunk), layout: head.layout,
           segments: [0] + begun.map { $0 - chunk.lowerBound }, into: dHead)
       }
-      compute.backpropagateInput(z, through: head, into: dx.rows(chunk), accumulating: false)
+      compute.backpropagateInput(
+        z, through: head, into: dx.rows(chunk), accumulating: false, spending: true)
     }
     heldTargets = 0
     let dRows = dGathered.reserve(rows: targets.count, columns: width)

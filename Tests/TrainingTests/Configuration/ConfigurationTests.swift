@@ -120,8 +120,7 @@ struct ConfigurationTests {
         "run.json5, line 8: 'seed' stands on line 8 already",
         "run.json5, line 3: 'lerning_rate' is not a setting; did you mean 'learning_rate'?",
         "run.json5, line 4: 'rollout.n' is verl's name for 'num_generations'",
-        "run.json5, line 5: 'bf16' is TRL's; parameters are trained in float32 here "
-          + "(see 'save_dtype')",
+        "run.json5, line 5: 'bf16' is TRL's name for 'precision' (a flag there: precision bf16)",
         "run.json5, line 2: num_generations must be from 1 to 65536, not 0",
         "run.json5, line 6: temperature must be above 0 and at most 1000, not 0",
         "run.json5, line 7: overlong_prompts must be one of error, skip, truncate_left, not 'skp'; "
