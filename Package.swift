@@ -41,7 +41,7 @@ let package = Package(
     // Lists the files of Transformer/Families: a family is added by adding its file.
     .plugin(name: "FamilyList", capability: .buildTool()),
     .target(
-      name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: swift),
+      name: "Tensors", dependencies: ["Rollouts", "CKernels", "COpenBLAS"], swiftSettings: swift),
     .target(name: "Tokenizers", dependencies: ["Rollouts"], swiftSettings: swift),
     .target(
       name: "RewardKit", dependencies: ["Rollouts", "CProcesses"],
@@ -94,7 +94,7 @@ let package = Package(
       name: "PolicyOptimizationTests", dependencies: ["PolicyOptimization", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
-      name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"],
+      name: "TensorsTests", dependencies: ["Tensors", "Rollouts", "CKernels", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
       name: "TransformerTests",

@@ -7,6 +7,7 @@
 // The order of ties and the double-precision sums make the set a function of the logits alone.
 
 import Foundation
+import Rollouts
 
 /// What of a distribution tokens are drawn from.
 public struct Truncation: Equatable, Sendable {

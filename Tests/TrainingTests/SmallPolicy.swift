@@ -53,7 +53,7 @@ struct SmallPolicy {
             samplerLogProbabilities: completion.statistics.logProbabilities,
             entropies: completion.statistics.entropies,
             keptSets: completion.keptSets.isEmpty
-              ? nil : completion.keptSets.map { $0?.encoded },
+              ? nil : completion.keptSets,
             scores: [ScoreRecord(reward: "even", scoring: .scored(Score(value)))], reward: value)
         })
     }

@@ -93,7 +93,7 @@ struct CanonicalTests {
     try writeLog(c, name: "one")
     try writeLog(d, name: "two") { step in
       guard step.step == 2 else { return }
-      step.groups[1].completions[3].keptSets?[1] = [7]
+      step.groups[1].completions[3].keptSets?[1] = .only([7])
     }
     let kept = try #require(try LogDifference.first(between: c.log, and: d.log))
     #expect(kept.table == "completion_tokens")

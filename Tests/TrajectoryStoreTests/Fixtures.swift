@@ -88,7 +88,9 @@ enum Sample {
     record.entropies = numbers()
     if sample != 1 { record.referenceLogProbabilities = numbers() }
     if sample == 2 { record.samplerLogProbabilities?[0] = Float(bitPattern: 0x7FC0_1234) }
-    record.keptSets = (0..<count).map { [[3, 9, 700, 31999], nil, [~2, ~5]][$0 % 3] }
+    record.keptSets = (0..<count).map {
+      [.only([3, 9, 700, 31999]), nil, .except([2, 5])][$0 % 3]
+    }
     let value = sample == 3 ? -0.0 : Double.random(in: 0...1, using: &random)
     record.scores = scores(sample: sample, value: value)
     record.reward = sample == 1 ? nil : value

@@ -206,7 +206,7 @@ private final class CompletionPrinter {
     line["completion_ids"] = ids(drawn.tokens)
     line["old_logprobs"] = numbers(drawn.statistics.logProbabilities)
     if !drawn.keptSets.isEmpty {
-      line["kept_sets"] = KeptSetJSON.json(of: drawn.keptSets.map { $0?.encoded })
+      line["kept_sets"] = .array(drawn.keptSets.map { $0?.json ?? .null })
     }
     line["entropies"] = numbers(drawn.statistics.entropies)
     line["finish"] = .string(drawn.finish.rawValue)

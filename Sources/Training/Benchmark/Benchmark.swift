@@ -172,7 +172,7 @@ public final class Benchmark {
       sample: sample, completion: Completion(text: "", tokens: drawn.tokens, finish: drawn.finish),
       samplerLogProbabilities: drawn.statistics.logProbabilities,
       entropies: drawn.statistics.entropies,
-      keptSets: drawn.keptSets.isEmpty ? nil : drawn.keptSets.map { $0?.encoded },
+      keptSets: drawn.keptSets.isEmpty ? nil : drawn.keptSets,
       scores: [ScoreRecord(reward: reward, scoring: .scored(Score(value)))], reward: value)
   }
 

@@ -110,7 +110,7 @@ extension CompletionRecord {
     if let difference = number("the entropy", \.entropies) { return difference }
     let sets = (keptSets?.at(token) ?? nil, again.keptSets?.at(token) ?? nil)
     guard sets.0 != sets.1 else { return nil }
-    func text(_ set: [TokenID]?) -> String { set.map { "\($0)" } ?? "the whole vocabulary" }
+    func text(_ set: KeptSet?) -> String { set?.json.jsonText ?? "the whole vocabulary" }
     return Difference(
       quantity: "the kept set", token: token, recorded: text(sets.0), replayed: text(sets.1))
   }

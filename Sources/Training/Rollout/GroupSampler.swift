@@ -47,6 +47,6 @@ extension CompletionRecord {
       completion: Completion(text: text, tokens: completion.tokens, finish: completion.finish),
       samplerLogProbabilities: completion.statistics.logProbabilities,
       entropies: completion.statistics.entropies,
-      keptSets: completion.keptSets.isEmpty ? nil : completion.keptSets.map { $0?.encoded })
+      keptSets: completion.keptSets.isEmpty ? nil : completion.keptSets)
   }
 }

@@ -31,8 +31,8 @@ public struct RolloutLine: Sendable, Hashable {
   public var columns: JSONObject
   /// log π of each token under the policy that drew it, in nats.
   public var oldLogProbabilities: [Float]?
-  /// What truncated sampling left to choose from at each token, as the log keeps it.
-  public var keptSets: [[TokenID]?]?
+  /// What truncated sampling left to choose from at each token.
+  public var keptSets: [KeptSet?]?
   /// Why the completion ended, where the line says.
   public var finish: FinishReason?
   /// Members that mean nothing here.

@@ -166,12 +166,12 @@ struct RolloutLineReader {
   }
 
   /// What truncated sampling left at each token.
-  func keptSets() throws(RolloutLineError) -> [[TokenID]?]? {
+  func keptSets() throws(RolloutLineError) -> [KeptSet?]? {
     guard let value = member("kept_sets") else { return nil }
     guard let elements = value.array else { throw wrong("kept_sets", "a list of sets", value) }
-    var sets: [[TokenID]?] = []
+    var sets: [KeptSet?] = []
     for element in elements {
-      do throws(KeptSetJSON.Malformed) { sets.append(try KeptSetJSON.set(of: element)) } catch {
+      do throws(KeptSet.Malformed) { sets.append(try KeptSet.read(element)) } catch {
         throw wrong(
           "kept_sets", "null, ascending token ids or {\"except\": [ids]} for each token", element)
       }

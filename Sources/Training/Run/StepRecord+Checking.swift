@@ -74,8 +74,7 @@ extension CompletionRecord {
       return "there are \(count) \(name) of \(completion.tokens.count) tokens"
     }
     for (place, set) in (keptSets ?? []).enumerated() {
-      guard let set else { continue }
-      let kept = KeptSet(encoded: set)
+      guard let kept = set else { continue }
       guard kept.isPossible(vocabulary: vocabularySize), kept.contains(completion.tokens[place])
       else { return "the tokens kept at token \(place) can't have been" }
     }

@@ -249,10 +249,7 @@ extension Distribution {
       return Distribution(temperature: temperature)
     }
     let sets = completions.flatMap { completion -> [KeptSet?] in
-      guard let kept = completion.keptSets else {
-        return Array(repeating: nil, count: completion.completion.tokens.count)
-      }
-      return kept.map { $0.map(KeptSet.init(encoded:)) }
+      completion.keptSets ?? Array(repeating: nil, count: completion.completion.tokens.count)
     }
     return Distribution(temperature: temperature, keptSets: sets)
   }

@@ -2,27 +2,24 @@ import Rollouts
 
 /// The sets of tokens that truncated sampling left, one per token, as a compact blob.
 ///
-/// A set is its ids, ascending; or, where all but a few tokens were left, those few, each as the bitwise
-/// complement of its id: −1 − id. So a set whose ids are negative is a complement.
+/// A set is written as numbers: its ids, ascending; or, where all but a few tokens were left, those few, each as the
+/// bitwise complement of its id: −1 − id. So a set that begins with a negative number is a complement.
 ///
 /// For each token of the completion, a header `n·2 + form` as a variable-length integer (7 bits a
-/// byte, least first, the high bit set on all but the last), then the n ids:
+/// byte, least first, the high bit set on all but the last), then the n numbers:
 ///
 /// - form 0, n = 0: the whole vocabulary, nothing follows;
-/// - form 0: zigzag differences between successive ids (the first from 0), each variable-length;
+/// - form 0: zigzag differences between successive numbers (the first from 0), each variable-length;
 ///   keeps any order;
 /// - form 1: the least id, then the number of bytes of a bitmap, both variable-length, then the
 ///   bitmap, least bit first; for ascending sets where it is shorter.
 ///
 /// An empty set can't be: the sampled token is always in it. It is written as form 1 with n = 0.
 enum KeptSets {
-  /// Whether a set says what was excluded rather than what was left.
-  static func isComplement(_ set: [TokenID]) -> Bool { (set.first ?? 0) < 0 }
-
-  static func encoded(_ sets: [[TokenID]?]) -> [UInt8] {
+  static func encoded(_ sets: [KeptSet?]) -> [UInt8] {
     var bytes: [UInt8] = []
     for set in sets {
-      guard let set else {
+      guard let set = set?.numbers else {
         append(0, to: &bytes)
         continue
       }
@@ -54,8 +51,8 @@ enum KeptSets {
   }
 
   /// The sets of a blob; nil where the blob is malformed or doesn't hold `count` sets.
-  static func decoded(_ bytes: [UInt8], count: Int) -> [[TokenID]?]? {
-    var sets: [[TokenID]?] = []
+  static func decoded(_ bytes: [UInt8], count: Int) -> [KeptSet?]? {
+    var sets: [KeptSet?] = []
     sets.reserveCapacity(count)
     var position = 0
     for _ in 0..<count {
@@ -64,10 +61,10 @@ enum KeptSets {
         sets.append(nil)
       } else if header & 1 == 1 {
         guard let set = readBitmap(bytes, &position, count: header >> 1) else { return nil }
-        sets.append(set)
+        sets.append(KeptSet(numbers: set))
       } else {
         guard let set = readDifferences(bytes, &position, count: header >> 1) else { return nil }
-        sets.append(set)
+        sets.append(KeptSet(numbers: set))
       }
     }
     return position == bytes.count ? sets : nil
@@ -132,5 +129,20 @@ enum KeptSets {
     }
     position += Int(size)
     return UInt64(set.count) == count ? set : nil
+  }
+}
+
+extension KeptSet {
+  /// The set in numbers: kept ids, or the bitwise complement of each excluded id.
+  fileprivate var numbers: [TokenID] {
+    switch self {
+    case .only(let ids): ids
+    case .except(let ids): ids.map { ~$0 }
+    }
+  }
+
+  /// The set that these numbers stand for, whatever their order.
+  fileprivate init(numbers: [TokenID]) {
+    self = (numbers.first ?? 0) < 0 ? .except(numbers.map { ~$0 }) : .only(numbers)
   }
 }

@@ -178,13 +178,13 @@ struct ImportedLine {
     return elements.map { $0.double ?? .nan }
   }
 
-  private func keptSets(count: Int) throws(StoreError) -> [[TokenID]?]? {
+  private func keptSets(count: Int) throws(StoreError) -> [KeptSet?]? {
     guard let value = member("kept_sets") else { return nil }
     guard let elements = value.array else { throw wrong("kept_sets", "a list of sets") }
     try check(elements.count, of: "kept_sets", count)
-    var sets: [[TokenID]?] = []
+    var sets: [KeptSet?] = []
     for element in elements {
-      do throws(KeptSetJSON.Malformed) { sets.append(try KeptSetJSON.set(of: element)) } catch {
+      do throws(KeptSet.Malformed) { sets.append(try KeptSet.read(element)) } catch {
         throw fault(
           "'kept_sets' must hold null, ascending token ids or {\"except\": [ids]}, not "
             + "\(element.jsonText.prefix(40))")

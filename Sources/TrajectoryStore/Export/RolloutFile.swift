@@ -62,7 +62,7 @@ public struct RolloutFileWriter {
     object["old_logprobs"] = record.samplerLogProbabilities.map {
       .array($0.map { .number(Double($0)) })
     }
-    object["kept_sets"] = KeptSetJSON.json(of: record.keptSets)
+    object["kept_sets"] = record.keptSets.map { .array($0.map { $0?.json ?? .null }) }
     object["finish"] = .string(record.completion.finish.rawValue)
     if !group.problem.columns.isEmpty { object["columns"] = .object(group.problem.columns) }
     return JSONValue.object(object).jsonText

@@ -87,7 +87,7 @@ public struct CompletionRecord: Sendable, Equatable {
   ///
   /// Where all but a few tokens were left, as by `min_new_tokens`, it is those few, each as the bitwise
   /// complement of its id, which is negative.
-  public var keptSets: [[TokenID]?]?
+  public var keptSets: [KeptSet?]?
   /// What each reward said, in the order of the run's rewards.
   public var scores: [ScoreRecord]
   /// The weighted total; nil where the completion could not be scored.
@@ -99,7 +99,7 @@ public struct CompletionRecord: Sendable, Equatable {
   public init(
     sample: Int, completion: Completion, samplerLogProbabilities: [Float]? = nil,
     referenceLogProbabilities: [Float]? = nil, entropies: [Float]? = nil,
-    keptSets: [[TokenID]?]? = nil, scores: [ScoreRecord] = [], reward: Double? = nil,
+    keptSets: [KeptSet?]? = nil, scores: [ScoreRecord] = [], reward: Double? = nil,
     advantage: AdvantageRecord? = nil
   ) {
     self.sample = sample

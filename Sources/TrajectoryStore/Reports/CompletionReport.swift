@@ -182,10 +182,9 @@ extension Report {
         if hasRatios { cell.ratio = ratios.map { element($0).map(Double.init) } ?? 1 }
         cell.advantage = element(advantages) ?? advantage
         if let set = sets?[index] {
-          if KeptSets.isComplement(set) {
-            cell.excludedCount = set.count
-          } else {
-            cell.keptCount = set.count
+          switch set {
+          case .only(let kept): cell.keptCount = kept.count
+          case .except(let excluded): cell.excludedCount = excluded.count
           }
         }
         cells.append(cell)

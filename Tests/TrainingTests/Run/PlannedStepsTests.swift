@@ -36,7 +36,7 @@ struct PlannedStepsTests {
       completions: [
         CompletionRecord(
           sample: 0, completion: Completion(text: "b", tokens: [3, 4], finish: .stop),
-          samplerLogProbabilities: [-1, -2], entropies: [0, 0], keptSets: [nil, [4, 5]])
+          samplerLogProbabilities: [-1, -2], entropies: [0, 0], keptSets: [nil, .only([4, 5])])
       ])
     change(&group)
     return StepRecord(step: 7, policyStep: 0, groups: [group])
@@ -46,7 +46,8 @@ struct PlannedStepsTests {
   func fits() throws {
     try step { _ in }.check(vocabularySize: 6)
     // All but some tokens, as `min_new_tokens` leaves them; an end token may lie beyond the vocabulary.
-    try step { $0.completions[0].keptSets = [[~0, ~5], [~9]] }.check(vocabularySize: 6)
+    try step { $0.completions[0].keptSets = [.except([0, 5]), .except([9])] }
+      .check(vocabularySize: 6)
   }
 
   static let faults: [(String, @Sendable (inout GroupRecord) -> Void)] = [
@@ -55,13 +56,13 @@ struct PlannedStepsTests {
     ("token -1", { $0.completions[0].completion.tokens = [3, -1] }),
     ("1 log-probabilities of 2", { $0.completions[0].samplerLogProbabilities = [-1] }),
     ("3 entropies", { $0.completions[0].entropies = [0, 0, 0] }),
-    ("kept at token 1", { $0.completions[0].keptSets = [nil, [5]] }),
-    ("kept at token 1", { $0.completions[0].keptSets = [nil, [4, 6]] }),
-    ("kept at token 1", { $0.completions[0].keptSets = [nil, [5, 4]] }),
-    ("kept at token 1", { $0.completions[0].keptSets = [nil, []] }),
-    ("kept at token 0", { $0.completions[0].keptSets = [[~3], nil] }),
-    ("kept at token 0", { $0.completions[0].keptSets = [[~5, ~0], nil] }),
-    ("kept at token 0", { $0.completions[0].keptSets = [[~0, 3], nil] }),
+    ("kept at token 1", { $0.completions[0].keptSets = [nil, .only([5])] }),
+    ("kept at token 1", { $0.completions[0].keptSets = [nil, .only([4, 6])] }),
+    ("kept at token 1", { $0.completions[0].keptSets = [nil, .only([5, 4])] }),
+    ("kept at token 1", { $0.completions[0].keptSets = [nil, .only([])] }),
+    ("kept at token 0", { $0.completions[0].keptSets = [.except([3]), nil] }),
+    ("kept at token 0", { $0.completions[0].keptSets = [.except([5, 0]), nil] }),
+    ("kept at token 0", { $0.completions[0].keptSets = [.except([0, -4]), nil] }),
     ("drawn as the", { $0.draw = -1 }),
     ("has that number", { $0.completions[0].sample = .max }),
     ("3 advantages", { $0.completions[0].advantage = .tokens([1, 2, 3]) }),

@@ -292,7 +292,13 @@ extension GeneratedCompletion {
   /// Everything that a completion is, by its bits.
   var fingerprint: [UInt32] {
     tokens.map { UInt32(bitPattern: $0) } + statistics.bits
-      + keptSets.flatMap { $0?.encoded.map { UInt32(bitPattern: $0) } ?? [.max] }
+      + keptSets.flatMap { set -> [UInt32] in
+        switch set {
+        case nil: [.max]
+        case .only(let ids): ids.map { UInt32(bitPattern: $0) }
+        case .except(let ids): ids.map { UInt32(bitPattern: ~$0) }
+        }
+      }
       + [finish == .stop ? 1 : 0]
   }
 }
