@@ -44,12 +44,13 @@ struct ImportTests {
   @Test(arguments: [
     (#""step":-1"#, "'step' must be"), (#""step":"two""#, "'step' must be"),
     (#""completion_ids":[1,-2]"#, "token ids"), (#""completion_ids":[1,4294967296]"#, "token ids"),
-    (#""completion_ids":[1],"old_logprobs":[-1,-2]"#, "2 elements for the 1 tokens"),
-    (#""completion_ids":[1],"old_logprobs":["x"]"#, "list of numbers"),
-    (#""completion_ids":[1],"kept_sets":[[]]"#, "'kept_sets' must hold"),
-    (#""completion_ids":[1],"kept_sets":[[3,2]]"#, "'kept_sets' must hold"),
-    (#""completion_ids":[1],"kept_sets":[null,null]"#, "2 elements for the 1 tokens"),
-    (#""completion_ids":[1],"advantage":[1,2]"#, "2 elements for the 1 tokens"),
+    (#""completion_ids":[1],"old_logprobs":[-1,-2]"#, "2 numbers for the 1 sampled tokens"),
+    (#""completion_ids":[1],"old_logprobs":["x"]"#, "list of finite numbers"),
+    (#""old_logprobs":[-1]"#, "1 numbers for the 0 sampled tokens"),
+    (#""completion_ids":[1],"kept_sets":[[]]"#, "'kept_sets' must be"),
+    (#""completion_ids":[1],"kept_sets":[[3,2]]"#, "'kept_sets' must be"),
+    (#""completion_ids":[1],"kept_sets":[null,null]"#, "2 sets for the 1 sampled tokens"),
+    (#""completion_ids":[1],"advantage":[1,2]"#, "2 numbers for the 1 sampled tokens"),
   ])
   func whatCantBeRightIsRefused(_ member: String, _ reason: String) throws {
     let error = #expect(throws: StoreError.self) {

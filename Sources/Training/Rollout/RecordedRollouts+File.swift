@@ -63,7 +63,8 @@ extension RecordedRollouts {
         CompletionRecord(
           sample: record.completions.count,
           completion: Completion(
-            text: line.completion ?? text ?? "", tokens: tokens, finish: line.finish ?? .stop),
+            text: line.completion ?? text ?? "", tokens: tokens, finish: line.finish ?? .stop,
+            segments: line.segments),
           samplerLogProbabilities: line.oldLogProbabilities, keptSets: line.keptSets,
           scores: (line.rewards ?? []).map { reward in
             ScoreRecord(

@@ -1,6 +1,7 @@
 import Foundation
 import Rollouts
 import Tokenizers
+import TrajectoryStore
 import Transformer
 
 /// A file of rollouts: what was asked, what was answered, and how good it was.
@@ -31,7 +32,9 @@ public struct RolloutFile: Sendable {
     lines = []
     lines.reserveCapacity(file.rows.count)
     for row in file.rows {
-      do throws(RolloutLineError) { lines.append(try RolloutLine(row)) } catch {
+      do throws(RolloutLineError) {
+        lines.append(try RolloutLine(row.columns, at: row.place))
+      } catch {
         throw DatasetError(path: name, at: row.place, reason: error.reason)
       }
     }
@@ -40,7 +43,7 @@ public struct RolloutFile: Sendable {
   /// Names of members that mean nothing, each once, in order of appearance.
   public var unknownKeys: [String] {
     var seen: Set<String> = []
-    return lines.flatMap(\.unknownKeys).filter { seen.insert($0).inserted }
+    return lines.flatMap(\.others.keys).filter { seen.insert($0).inserted }
   }
 }
 

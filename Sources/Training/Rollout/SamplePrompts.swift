@@ -1,5 +1,6 @@
 import Foundation
 import Rollouts
+import TrajectoryStore
 import Transformer
 
 /// A file of prompts: rows with `prompt`, a text or messages, or `prompt_ids`.

@@ -1,6 +1,7 @@
 import Foundation
 import Rollouts
 import Testing
+import TrajectoryStore
 
 @testable import Training
 
@@ -41,7 +42,7 @@ struct RolloutFileTests {
     #expect(line.columns == ["answer": "3"])
     #expect(line.oldLogProbabilities == [-0.5, -2])
     #expect(line.finish == .stop)
-    #expect(line.unknownKeys == ["mood"])
+    #expect(line.others == ["mood": 1])
     #expect(line.place == .line(1))
   }
 
@@ -69,6 +70,11 @@ struct RolloutFileTests {
       ("\"reward\":{\"a\":1,\"b\":2},\"steps\":[]", "one list of 'steps' for 2 rewards"),
       ("\"reward\":{\"a\":1},\"steps\":{\"b\":[]}", "'steps' of 'b'"),
       ("\"advantage\":[1]", "'advantage' has 1 numbers"),
+      ("\"segments\":[{\"origin\":\"sampled\",\"length\":3}]", "add up to the 2 tokens"),
+      (
+        "\"segments\":[{\"origin\":\"sampled\",\"length\":1},{\"origin\":\"observed\",\"length\":1}],\"old_logprobs\":[-1,-2]",
+        "2 numbers for the 1 sampled tokens"
+      ),
     ])
   func faults(_ member: String, _ part: String) throws {
     let error = #expect(throws: DatasetError.self) {

@@ -1,22 +1,41 @@
 import Rollouts
-import TrajectoryStore
 
 /// Reads the members of a rollout's row, each with its own form.
-struct RolloutLineReader {
+package struct RolloutLineReader {
   private let row: JSONObject
+  private let reading: RolloutLine.Reading
 
   private static let keys: Set<String> = [
     "group", "prompt_ids", "prompt", "completion_ids", "completion", "reward", "step", "advantage",
-    "steps", "columns", "old_logprobs", "kept_sets", "finish",
+    "steps", "columns", "segments", "old_logprobs", "kept_sets", "finish",
   ]
 
-  init(_ row: JSONObject) { self.row = row }
+  /// What other trainers' dumps call a member.
+  private static let otherNames = ["prompt": "input", "completion": "output", "reward": "score"]
 
-  var unknownKeys: [String] { row.keys.filter { !Self.keys.contains($0) } }
+  package init(_ row: JSONObject, _ reading: RolloutLine.Reading = .learned) {
+    self.row = row
+    self.reading = reading
+  }
+
+  /// The members that are not part of a rollout.
+  package var others: JSONObject {
+    var read = Self.keys
+    if reading == .kept {
+      read.remove("steps")
+      for (name, other) in Self.otherNames where row[name] == nil { read.insert(other) }
+    }
+    return JSONObject(row.filter { !read.contains($0.key) }.map { ($0.key, $0.value) })
+  }
+
+  /// A member, which may be null.
+  private func value(_ key: String) -> JSONValue? {
+    row[key] ?? (reading == .kept ? Self.otherNames[key].flatMap { row[$0] } : nil)
+  }
 
   /// A member that isn't null.
   private func member(_ key: String) -> JSONValue? {
-    row[key].flatMap { $0.isNull ? nil : $0 }
+    value(key).flatMap { $0.isNull ? nil : $0 }
   }
 
   private func wrong(_ key: String, _ expected: String, _ value: JSONValue) -> RolloutLineError {
@@ -27,7 +46,7 @@ struct RolloutLineReader {
 
   // MARK: Tokens and text
 
-  func tokens(_ key: String) throws(RolloutLineError) -> [TokenID]? {
+  package func tokens(_ key: String) throws(RolloutLineError) -> [TokenID]? {
     guard let value = member(key) else { return nil }
     guard let elements = value.array else { throw wrong(key, "a list of token ids", value) }
     var tokens: [TokenID] = []
@@ -41,9 +60,10 @@ struct RolloutLineReader {
     return tokens
   }
 
-  func prompt() throws(RolloutLineError) -> Prompt? {
+  package func prompt() throws(RolloutLineError) -> Prompt? {
     guard let value = member("prompt") else { return nil }
     do throws(PromptFormError) { return try Prompt(json: value) } catch {
+      if reading == .kept { return .text(value.jsonText) }
       throw RolloutLineError("'prompt' \(error.reason)")
     }
   }
@@ -52,6 +72,7 @@ struct RolloutLineReader {
   func completion() throws(RolloutLineError) -> String? {
     guard let value = member("completion") else { return nil }
     if let text = value.string { return text }
+    if reading == .kept { return value.jsonText }
     guard let elements = value.array, elements.count == 1 else {
       throw wrong("completion", "a text or a list of one message", value)
     }
@@ -60,11 +81,25 @@ struct RolloutLineReader {
     }
   }
 
+  /// Who wrote which of the completion's tokens.
+  func segments(of count: Int) throws(RolloutLineError) -> [Segment] {
+    guard let value = member("segments") else { return [] }
+    guard let segments = [Segment](json: value, of: count) else {
+      throw wrong(
+        "segments",
+        "a list of {\"origin\": \"sampled\"|\"observed\", \"length\": int} that add up to the \(count) tokens "
+          + "of 'completion_ids'", value)
+    }
+    return segments
+  }
+
   // MARK: Rewards
 
   func rewards() throws(RolloutLineError) -> [RolloutLine.Reward]? {
-    guard let value = row["reward"] else {
-      if member("steps") != nil { throw RolloutLineError("has 'steps' without 'reward'") }
+    guard let value = value("reward") else {
+      if reading == .learned, member("steps") != nil {
+        throw RolloutLineError("has 'steps' without 'reward'")
+      }
       return nil
     }
     var rewards: [RolloutLine.Reward] = []
@@ -72,20 +107,21 @@ struct RolloutLineReader {
       for (name, value) in members {
         rewards.append(.init(name: name, value: try reward(value, "reward.\(name)")))
       }
-      if rewards.isEmpty { throw RolloutLineError("'reward' names no reward") }
+      if reading == .learned, rewards.isEmpty {
+        throw RolloutLineError("'reward' names no reward")
+      }
     } else {
       rewards.append(.init(name: RolloutLine.onlyReward, value: try reward(value, "reward")))
     }
-    try addSteps(to: &rewards)
+    if reading == .learned { try addSteps(to: &rewards) }
     return rewards
   }
 
   private func reward(_ value: JSONValue, _ key: String) throws(RolloutLineError) -> Double? {
     if value.isNull { return nil }
-    guard let number = value.double, number.isFinite else {
-      throw wrong(key, "a number, or null where it couldn't be scored", value)
-    }
-    return number
+    if let number = value.double, number.isFinite { return number }
+    if reading == .kept { return nil }
+    throw wrong(key, "a number, or null where it couldn't be scored", value)
   }
 
   private func addSteps(to rewards: inout [RolloutLine.Reward]) throws(RolloutLineError) {
@@ -129,26 +165,31 @@ struct RolloutLineReader {
 
   // MARK: The rest
 
-  func scalar(_ key: String) throws(RolloutLineError) -> JSONValue? {
-    guard let value = member(key) else { return nil }
+  /// Which lines belong together: any scalar, of a dump any value.
+  func group() throws(RolloutLineError) -> JSONValue? {
+    guard let value = member("group") else { return nil }
     switch value {
-    case .array, .object: throw wrong(key, "a text or a number", value)
+    case .array, .object:
+      if reading == .kept { return value }
+      throw wrong("group", "a text or a number", value)
     default: return value
     }
   }
 
   func step() throws(RolloutLineError) -> Int? {
     guard let value = member("step") else { return nil }
-    guard let step = value.integer, step >= 1 else {
-      throw wrong("step", "a whole number of at least 1", value)
+    let least = reading == .kept ? 0 : 1
+    guard let step = value.integer, step >= least else {
+      throw wrong("step", "a whole number of at least \(least)", value)
     }
     return step
   }
 
   func columns() throws(RolloutLineError) -> JSONObject {
     guard let value = member("columns") else { return [:] }
-    guard let columns = value.object else { throw wrong("columns", "an object", value) }
-    return columns
+    if let columns = value.object { return columns }
+    if reading == .kept { return [:] }
+    throw wrong("columns", "an object", value)
   }
 
   func numbers(_ key: String) throws(RolloutLineError) -> [Double]? {
@@ -157,10 +198,13 @@ struct RolloutLineReader {
     var numbers: [Double] = []
     numbers.reserveCapacity(elements.count)
     for element in elements {
-      guard let number = element.double, number.isFinite else {
-        throw wrong(key, "finite numbers", element)
+      if let number = element.double, number.isFinite {
+        numbers.append(number)
+      } else if reading == .kept, element.isNull {
+        numbers.append(.nan)
+      } else {
+        throw wrong(key, "a list of finite numbers", element)
       }
-      numbers.append(number)
     }
     return numbers
   }
@@ -181,9 +225,8 @@ struct RolloutLineReader {
 
   func finish() throws(RolloutLineError) -> FinishReason? {
     guard let value = member("finish") else { return nil }
-    guard let finish = value.string.flatMap(FinishReason.init(rawValue:)) else {
-      throw wrong("finish", "\"stop\" or \"length\"", value)
-    }
-    return finish
+    if let finish = value.string.flatMap(FinishReason.init(rawValue:)) { return finish }
+    if reading == .kept { return .stop }
+    throw wrong("finish", "\"stop\" or \"length\"", value)
   }
 }

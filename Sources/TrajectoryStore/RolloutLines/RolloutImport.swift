@@ -3,10 +3,10 @@ import Rollouts
 
 /// Makes a log of lines of JSON: what `grpo log export` wrote, or another trainer's dump.
 ///
-/// What is read of a line is said at `ImportedLine`. Steps must not go back; within a step lines of a group
-/// need not be adjacent. The log is made aside and appears whole.
+/// A line is read as `RolloutLine.Reading.kept` says; without `step` it belongs to the step of the line before, without
+/// `group` to the lines of its prompt. Steps must not go back; within a step lines of a group need not be adjacent. The
+/// log is made aside and appears whole.
 public struct RolloutImport {
-  private let path: String
   private let weights: [String: Double]
   private var step: Int?
   private var groups: [String: Int] = [:]
@@ -40,35 +40,54 @@ public struct RolloutImport {
           datasetHash: "",
           rewards: names.map { RewardRecord(name: $0, weight: weights[$0] ?? 1, kind: "imported") }
         ))
-      var importer = RolloutImport(path: file.path, weights: weights)
-      try eachLine(of: file) { (line) throws(StoreError) in try importer.add(line, to: log) }
+      var importer = RolloutImport(weights: weights)
+      try eachLine(of: file) { (line, number) throws(StoreError) in
+        let rollout: RolloutLine
+        do throws(RolloutLineError) {
+          rollout = try RolloutLine(line, at: .line(number), .kept)
+        } catch {
+          throw fault(file, number, error.reason)
+        }
+        if let step = rollout.step, step < importer.step ?? 0 {
+          throw fault(file, number, "step \(step) comes after step \(importer.step ?? 0)")
+        }
+        try importer.add(rollout, to: log)
+      }
       try importer.finishStep(log)
       try log.finish(outcome: "done")
       return importer.lines
     }
   }
 
-  private init(path: String, weights: [String: Double]) {
-    self.path = path
-    self.weights = weights
-  }
+  private init(weights: [String: Double]) { self.weights = weights }
 
   /// The names of all rewards, in the order in which they first appear; `reward` for plain numbers.
   private static func rewardNames(in file: URL) throws(StoreError) -> [String] {
     var names: [String] = []
     var seen: Set<String> = []
-    try eachLine(of: file) { (line) throws(StoreError) in
-      for (name, _) in line.rewards where seen.insert(name).inserted {
-        guard names.count < 1000 else { throw line.fault("names more than 1000 rewards in all") }
-        names.append(name)
+    try eachLine(of: file) { (line, number) throws(StoreError) in
+      let rewards: [RolloutLine.Reward]?
+      do throws(RolloutLineError) {
+        rewards = try RolloutLineReader(line, .kept).rewards()
+      } catch { throw fault(file, number, error.reason) }
+      for reward in rewards ?? [.unknown] where seen.insert(reward.name).inserted {
+        guard names.count < 1000 else {
+          throw fault(file, number, "names more than 1000 rewards in all")
+        }
+        names.append(reward.name)
       }
     }
     return names
   }
 
+  /// What is wrong with a line, as a clause, with its place.
+  private static func fault(_ file: URL, _ line: Int, _ reason: String) -> StoreError {
+    StoreError(.refused, "\(file.path), line \(line): \(reason).")
+  }
+
   /// Calls a body with each line that isn't empty; memory for one line.
   private static func eachLine(
-    of file: URL, _ body: (ImportedLine) throws(StoreError) -> Void
+    of file: URL, _ body: (JSONObject, Int) throws(StoreError) -> Void
   ) throws(StoreError) {
     var source: LineSource
     do throws(DatasetError) { source = try LineSource(file.path) } catch {
@@ -81,42 +100,47 @@ public struct RolloutImport {
       }
       guard let line else { return }
       if line.contains(where: { $0 > 0x20 }) {
-        try body(try ImportedLine(line, path: file.path, number: source.lineNumber))
+        try body(try object(of: line, in: file, source.lineNumber), source.lineNumber)
       }
     }
   }
 
-  private mutating func add(_ line: ImportedLine, to log: TrajectoryLog) throws(StoreError) {
-    let step = try line.step ?? self.step ?? 0
+  private static func object(
+    of line: [UInt8], in file: URL, _ number: Int
+  ) throws(StoreError) -> JSONObject {
+    do throws(JSONError) {
+      if let object = try JSONValue.parse(bytes: line).object { return object }
+      throw JSONError(reason: "expected an object", line: 1, column: 1)
+    } catch {
+      throw fault(file, number, "column \(error.column): \(error.reason)")
+    }
+  }
+
+  private mutating func add(_ line: RolloutLine, to log: TrajectoryLog) throws(StoreError) {
+    let step = line.step ?? self.step ?? 0
     if step != self.step {
-      if let current = self.step, step < current {
-        throw line.fault("step \(step) comes after step \(current)")
-      }
       try finishStep(log)
       self.step = step
       record = StepRecord(step: step, policyStep: step, groups: [])
     }
-    let prompt = try line.prompt
-    let key = line.group ?? prompt.key
-    let known = groups[key]
-    let place = if let known { known } else { try newGroup(key, prompt, line) }
+    let prompt = line.promptOrIDs
+    let key = line.group?.jsonText ?? PromptText.text(of: prompt)
+    let place = groups[key] ?? newGroup(key, prompt, line)
     let sample = record.groups[place].completions.count
-    record.groups[place].completions.append(try line.completion(sample: sample, weights: weights))
+    record.groups[place].completions.append(line.record(sample: sample, weights: weights))
     others[place].append(line.others)
     lines += 1
   }
 
-  private mutating func newGroup(
-    _ key: String, _ prompt: ImportedLine.PromptText, _ line: ImportedLine
-  ) throws(StoreError) -> Int {
-    let index = problems[prompt.key] ?? problems.count
-    problems[prompt.key] = index
+  private mutating func newGroup(_ key: String, _ prompt: Prompt, _ line: RolloutLine) -> Int {
+    let index = problems[PromptText.text(of: prompt), default: problems.count]
+    problems[PromptText.text(of: prompt)] = index
     let place = record.groups.count
     groups[key] = place
     record.groups.append(
       GroupRecord(
-        problem: Problem(index: index, prompt: prompt.prompt, columns: line.columns),
-        promptTokens: try line.promptTokens, draw: place, completions: []))
+        problem: Problem(index: index, prompt: prompt, columns: line.columns),
+        promptTokens: line.promptTokens ?? [], draw: place, completions: []))
     others.append([])
     return place
   }
@@ -147,6 +171,46 @@ public struct RolloutImport {
     groups.removeAll()
     record.groups.removeAll()
     others.removeAll()
+  }
+}
+
+extension RolloutLine.Reward {
+  /// Of a line that has no reward.
+  fileprivate static let unknown = RolloutLine.Reward(name: RolloutLine.onlyReward, value: nil)
+}
+
+extension RolloutLine {
+  /// The prompt, or the list of its ids where the line has no other.
+  fileprivate var promptOrIDs: Prompt { prompt ?? .text(Self.text(of: promptTokens ?? [])) }
+
+  private static func text(of ids: [TokenID]) -> String {
+    JSONValue.array(ids.map { .integer(Int64($0)) }).jsonText
+  }
+
+  /// The completion as the log keeps it, its total the sum of weight · reward over those that are numbers.
+  fileprivate func record(sample: Int, weights: [String: Double]) -> CompletionRecord {
+    let tokens = completionTokens ?? []
+    var record = CompletionRecord(
+      sample: sample,
+      completion: Completion(
+        text: completion ?? Self.text(of: tokens), tokens: tokens, finish: finish ?? .stop,
+        segments: segments),
+      samplerLogProbabilities: oldLogProbabilities, keptSets: keptSets)
+    for reward in rewards ?? [.unknown] {
+      if let value = reward.value {
+        record.scores.append(ScoreRecord(reward: reward.name, scoring: .scored(Score(value))))
+        record.reward = (record.reward ?? 0) + value * (weights[reward.name] ?? 1)
+      } else {
+        record.scores.append(
+          ScoreRecord(reward: reward.name, scoring: .unscorable(reason: "no number in the file")))
+      }
+    }
+    switch advantage {
+    case .completion(let value)?: record.advantage = .completion(value)
+    case .tokens(let values)?: record.advantage = .tokens(values)
+    case nil: break
+    }
+    return record
   }
 }
 
