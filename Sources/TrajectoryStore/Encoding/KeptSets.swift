@@ -35,7 +35,7 @@ enum KeptSets {
         append(UInt64(first), to: &bytes)
         append(UInt64(bitmapBytes), to: &bytes)
         var bitmap = [UInt8](repeating: 0, count: bitmapBytes)
-        for id in set { bitmap[Int(id - first) / 8] |= 1 << UInt8(Int(id - first) % 8) }
+        for id in set { bitmap[Int(id - first) / 8] |= 1 << (Int(id - first) % 8) }
         bytes += bitmap
       } else {
         append(count * 2, to: &bytes)
@@ -76,7 +76,7 @@ enum KeptSets {
       bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
       rest >>= 7
     }
-    bytes.append(UInt8(rest))
+    bytes.append(UInt8(truncatingIfNeeded: rest))
   }
 
   private static func readInteger(_ bytes: [UInt8], _ position: inout Int) -> UInt64? {

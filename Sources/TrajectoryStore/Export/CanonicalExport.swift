@@ -24,7 +24,7 @@ public struct CanonicalExport {
       while try statement.step() {
         var object: JSONObject = ["table": .string(table.name)]
         for (index, column) in table.columns.enumerated() {
-          object[column] = Self.json(statement.value(Int32(index)))
+          object[column] = Self.json(statement.value(Int32(clamping: index)))
         }
         if !line(JSONValue.object(object).jsonText) { return }
       }

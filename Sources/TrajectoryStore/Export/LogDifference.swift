@@ -65,7 +65,9 @@ public struct LogDifference: Sendable, Equatable, CustomStringConvertible {
             first: rows.0 ? "a row" : nil, second: rows.1 ? "a row" : nil)
         }
         for index in a.columns.indices {
-          let values = (statements.0.value(Int32(index)), statements.1.value(Int32(index)))
+          let values = (
+            statements.0.value(Int32(clamping: index)), statements.1.value(Int32(clamping: index))
+          )
           if values.0.hasSameBits(as: values.1) { continue }
           return try LogDifference(
             a, column: a.columns[index], values, statements.0, connections.0)
@@ -147,7 +149,7 @@ extension CanonicalTable {
   fileprivate func rowName(_ statement: Statement) -> String {
     key.compactMap { name in
       columns.firstIndex(of: name).map {
-        "\(name) \(statement.value(Int32($0)).plainText)"
+        "\(name) \(statement.value(Int32(clamping: $0)).plainText)"
       }
     }.joined(separator: ", ")
   }
@@ -157,7 +159,7 @@ extension CanonicalTable {
     of statement: Statement, in connection: Connection
   ) throws(StoreError) -> String? {
     func integer(_ column: String) -> Int? {
-      columns.firstIndex(of: column).map { statement.integer(Int32($0)) }
+      columns.firstIndex(of: column).map { statement.integer(Int32(clamping: $0)) }
     }
     if let completion = name == "completions" ? integer("id") : integer("completion_id") {
       let place = try connection.prepare(

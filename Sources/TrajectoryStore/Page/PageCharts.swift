@@ -55,7 +55,7 @@ extension PageData {
         + "WHERE run_id = :run ORDER BY step", runParameter
     ) { statement in
       for index in columns.indices {
-        guard let value = statement.optionalReal(Int32(index + 1)) else { continue }
+        guard let value = statement.optionalReal(Int32(clamping: index + 1)) else { continue }
         curves[index].add(statement.integer(0), value)
       }
     }

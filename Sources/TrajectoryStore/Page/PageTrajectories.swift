@@ -28,7 +28,7 @@ extension PageData {
       guard try statement.step() else { continue }
       var object: JSONObject = ["id": .integer(id)]
       for (index, name) in names.enumerated() {
-        let value = statement.value(Int32(index))
+        let value = statement.value(Int32(clamping: index))
         switch name {
         case _ where value == .null: break
         case "answer": object[name] = .string(value.plainText)

@@ -98,7 +98,8 @@ enum ArrayTables {
       guard code == SQLITE_OK else { return code }
       sqlite3_vtab_config_innocuous(database)
       let table = UnsafeMutablePointer<VirtualTable>.allocate(capacity: 1)
-      table.initialize(to: VirtualTable(element: Int32(Int(bitPattern: context) - 1)))
+      table.initialize(
+        to: VirtualTable(element: Int32(truncatingIfNeeded: Int(bitPattern: context) - 1)))
       result?.pointee = UnsafeMutableRawPointer(table).assumingMemoryBound(to: sqlite3_vtab.self)
       return SQLITE_OK
     }
@@ -112,7 +113,7 @@ enum ArrayTables {
       for index in 0..<Int(information.pointee.nConstraint) {
         let constraint = information.pointee.aConstraint[index]
         guard constraint.iColumn == Column.array,
-          Int32(constraint.op) == SQLITE_INDEX_CONSTRAINT_EQ
+          Int32(exactly: constraint.op) == SQLITE_INDEX_CONSTRAINT_EQ
         else { continue }
         if constraint.usable == 0 { return SQLITE_CONSTRAINT }
         information.pointee.aConstraintUsage[index].argvIndex = 1

@@ -40,7 +40,8 @@ extension TrajectoryReader {
       GROUP BY problem_index ORDER BY problem_index
       """)
     try statement.bind(
-      reward - 1e-9 * max(1, abs(reward)), try self.run(run), steps.lowerBound, steps.upperBound)
+      reward - 1e-9 * max(1, reward.magnitude), try self.run(run), steps.lowerBound,
+      steps.upperBound)
     var outcomes: [ProblemOutcome] = []
     while try statement.step() {
       outcomes.append(

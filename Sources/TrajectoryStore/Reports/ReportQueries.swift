@@ -64,7 +64,7 @@ extension ReportRequest {
     let best = try session.select(
       "SELECT max(reward_max) FROM steps WHERE run_id = :run", ["run": .integer(Int64(run))])
     guard let best = best.first?.first?.double else { return nil }
-    return best - abs(best) / 1000
+    return best - best.magnitude / 1000
   }
 
   /// The rows that a list shows where the request doesn't say.

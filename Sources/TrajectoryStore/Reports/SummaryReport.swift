@@ -85,7 +85,7 @@ extension Report {
       """, conditions.parameters
     ) { statement in
       for index in columns.indices {
-        guard let value = statement.optionalReal(Int32(index + 1)) else { continue }
+        guard let value = statement.optionalReal(Int32(clamping: index + 1)) else { continue }
         curves[index].steps.append(statement.integer(0))
         curves[index].values.append(value)
       }

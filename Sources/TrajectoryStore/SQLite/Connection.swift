@@ -81,7 +81,7 @@ final class Connection {
   /// A prepared statement that is not kept.
   func prepare(_ sql: String, persistent: Bool = false) throws(StoreError) -> Statement {
     var statement: OpaquePointer?
-    let flags = persistent ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0
+    let flags = persistent ? UInt32(bitPattern: SQLITE_PREPARE_PERSISTENT) : 0
     let code = sqlite3_prepare_v3(handle, sql, -1, flags, &statement, nil)
     guard code == SQLITE_OK, let statement else {
       throw fault(code == SQLITE_OK ? SQLITE_MISUSE : code)

@@ -41,7 +41,7 @@ extension String: Bindable {
       bytes.withMemoryRebound(to: CChar.self) { characters in
         sqlite3_bind_text64(
           statement, index, characters.baseAddress ?? emptyText, UInt64(characters.count),
-          transient, UInt8(SQLITE_UTF8))
+          transient, UInt8(truncatingIfNeeded: SQLITE_UTF8))
       }
     }
   }

@@ -99,7 +99,7 @@ public struct SyntheticRun: Sendable {
     return GroupRecord(
       problem: Problem(
         index: problem, prompt: .text(question + "?"), columns: ["answer": .integer(1)]),
-      promptTokens: (0..<12).map { TokenID($0 * 7 + problem % 97) }, draw: draw,
+      promptTokens: (0..<12).map { TokenID(clamping: $0 * 7 + problem % 97) }, draw: draw,
       completions: withAdvantages(completions))
   }
 
@@ -110,7 +110,7 @@ public struct SyntheticRun: Sendable {
       let middle = (low + high) / 2
       if frequencies[middle] < share { low = middle + 1 } else { high = middle }
     }
-    return (TokenID(low), words[low])
+    return (TokenID(clamping: low), words[low])
   }
 
   private func completion(

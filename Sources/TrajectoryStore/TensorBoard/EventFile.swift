@@ -157,7 +157,7 @@ struct ProtocolBuffer {
       bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
       rest >>= 7
     }
-    bytes.append(UInt8(rest))
+    bytes.append(UInt8(truncatingIfNeeded: rest))
   }
 
   static func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {

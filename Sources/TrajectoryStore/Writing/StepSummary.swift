@@ -23,7 +23,7 @@ struct Spread {
   /// Whether there is nothing to learn: fewer than two values, or all equal up to rounding.
   var isTied: Bool {
     guard let minimum, let maximum else { return true }
-    return maximum - minimum <= 1e-9 * max(abs(minimum), abs(maximum))
+    return maximum - minimum <= 1e-9 * max(minimum.magnitude, maximum.magnitude)
   }
 }
 

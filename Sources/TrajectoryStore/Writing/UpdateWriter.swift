@@ -136,7 +136,7 @@ struct RatioSummary {
       minimum = ratios.min().map(Double.init)
       maximum = ratios.max().map(Double.init)
       if let minimum, let maximum {
-        largestLogarithm = max(abs(log(minimum)), abs(log(maximum)))
+        largestLogarithm = max(log(minimum).magnitude, log(maximum).magnitude)
       }
     }
     if let clips = completion.clips {
