@@ -23,17 +23,19 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
-        "BuiltInRewards", "TrajectoryStore", "Processes", "Rollouts",
+        "Training", "Audits", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers",
+        "RewardKit", "BuiltInRewards", "TrajectoryStore", "Processes", "Rollouts",
       ], swiftSettings: swift),
     .target(
       name: "Training",
       dependencies: [
-        "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
-        "BuiltInRewards", "TrajectoryStore", "Processes", "Rollouts",
+        "Audits", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers",
+        "RewardKit", "BuiltInRewards", "TrajectoryStore", "Processes", "Rollouts",
       ], swiftSettings: swift),
 
     // Libraries, each ignorant of what the others are about.
+    // Of Tensors, audits take the random numbers.
+    .target(name: "Audits", dependencies: ["Rollouts", "Tensors"], swiftSettings: swift),
     .target(name: "PolicyOptimization", dependencies: ["Rollouts"], swiftSettings: swift),
     .target(
       name: "Transformer", dependencies: ["Tensors", "Rollouts"], swiftSettings: swift,
@@ -94,6 +96,10 @@ let package = Package(
       name: "PolicyOptimizationTests", dependencies: ["PolicyOptimization", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
+      name: "AuditsTests", dependencies: ["Audits", "Rollouts", "TestSupport"],
+      exclude: ["Goldens"],
+      swiftSettings: tests),
+    .testTarget(
       name: "TensorsTests", dependencies: ["Tensors", "Rollouts", "CKernels", "TestSupport"],
       swiftSettings: tests),
     .testTarget(
@@ -113,8 +119,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers", "RewardKit",
-        "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
+        "Training", "Audits", "PolicyOptimization", "Transformer", "Tensors", "Tokenizers",
+        "RewardKit", "BuiltInRewards", "TrajectoryStore", "Rollouts", "TestSupport",
       ], swiftSettings: tests),
     .testTarget(
       name: "CommandsTests",

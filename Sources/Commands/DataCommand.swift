@@ -2,11 +2,14 @@
 struct DataCommand: CommandGroup {
   static var specification: CommandSpecification {
     CommandSpecification(
-      name: "data", summary: "make procedural data sets, inspect any",
+      name: "data", summary: "make procedural data sets; inspect, profile, select from any",
       examples: [
         .init("grpo data make arithmetic", "sums and differences, to learn and to measure"),
         .init("grpo data inspect train.jsonl", "rows, columns, lengths, duplicates"),
       ],
-      subcommands: [DataMakeCommand.self, DataInspectCommand.self])
+      subcommands: [
+        DataMakeCommand.self, DataInspectCommand.self, DataProfileCommand.self,
+        DataSelectCommand.self, DataCanaryCommand.self,
+      ])
   }
 }

@@ -5,10 +5,11 @@ import TrajectoryStore
 struct LogCommand: CommandGroup {
   static var specification: CommandSpecification {
     CommandSpecification(
-      name: "log", summary: "export, import, merge and prune logs",
+      name: "log", summary: "export, import, merge, prune, redact logs; forget problems",
       subcommands: [
         LogExportCommand.self, LogImportCommand.self, LogMergeCommand.self, LogPruneCommand.self,
-        LogMigrateCommand.self, LogSchemaCommand.self, LogBenchCommand.self,
+        LogRedactCommand.self, LogForgetCommand.self, LogMigrateCommand.self, LogSchemaCommand.self,
+        LogBenchCommand.self,
       ])
   }
 

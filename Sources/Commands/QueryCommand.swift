@@ -59,6 +59,10 @@ struct QueryCommand: Command {
           "solved-at", .number, help: "the reward from which a completion counts as solved",
           defaultNote: "the run's highest", section: "Filters of reports"),
         OptionSpecification(
+          "by", valueName: "COLUMN",
+          help: "a report of trajectories for each value of a column of the data set",
+          section: "Filters of reports"),
+        OptionSpecification(
           "color-by", .choice(TokenColoring.Quantity.allCases.map(\.rawValue)), default: "logprob",
           help: "completion: what the tokens' colours stand for", section: "Filters of reports"),
         OptionSpecification(

@@ -99,6 +99,38 @@ final class SampleSandbox: Sendable {
       #"{"step": 1, "prompt": "1+1=", "completion": "\#($0)", "reward": \#($0 == 2 ? 1 : 0)}"#
     }.joined(separator: "\n")
     try write(dump + "\n", to: "dump.jsonl")
+    try writeAuditedRows()
+  }
+
+  /// Rows that pass an audit: enough of them, alike in every group, without personal data.
+  private func writeAuditedRows() throws {
+    let scores = (0..<1600).map { index in
+      "\(index % 2 == 0 ? "f" : "m"),\(index / 2 % 2 == 0 ? "young" : "old"),"
+        + "\(index / 4 % 2),\(index / 8 % 4 == 0 ? 1 - index / 4 % 2 : index / 4 % 2)"
+    }
+    try write(
+      "gender,age,correct,score\n" + scores.joined(separator: "\n") + "\n", to: "scores.csv")
+    let patients = (0..<60).map {
+      "\($0 / 20 * 20),\(10115 + $0 % 2),\($0 % 3 == 0 ? "flu" : "cold")"
+    }
+    try write(
+      "age,zip,illness\n" + patients.joined(separator: "\n") + "\n", to: "patients.csv")
+    try write(
+      #"{"prompt": "10+21=", "secret": "12", "copies": 1}"# + "\n", to: "secrets.jsonl")
+    try write("Ada Lovelace\n", to: "staff.txt")
+    try write("male,female\nhe,she\nhis,her\n", to: "words.csv")
+    let people = (0..<12).map { #"{"prompt": "may he do \#($0)?", "answer": "yes"}"# }
+    try write(people.joined(separator: "\n") + "\n", to: "people.jsonl")
+    let clinic = (0..<40).flatMap { problem in
+      (0..<2).map { sample in
+        #"{"group": \#(problem), "prompt": "How is patient \#(problem)?", "completion": "well", "#
+          + #""reward": \#(sample), "patient": "P-\#(problem)", "age": \#(20 + problem)}"#
+      }
+    }
+    try write(clinic.joined(separator: "\n") + "\n", to: "clinic.jsonl")
+    try FileManager.default.createDirectory(
+      at: folder["runs/clinic"], withIntermediateDirectories: true)
+    try grpo("log", "import", "clinic.jsonl", "runs/clinic/trajectories.sqlite")
   }
 
   /// The plugins that the pages print whole.

@@ -22,6 +22,7 @@ struct Query {
 
   /// Runs SQL and writes its rows.
   func answer(sql: String) throws {
+    if arguments.isGiven("by") { throw UsageError("SQL has no use for --by; say it in the query") }
     try refuseOptions(of: "SQL", but: ["limit", "param"], remedy: "say it in the query")
     var printer = RowPrinter(context, format, isFull: arguments.flag("full"))
     let limit = arguments.integer("limit") ?? .max
@@ -41,13 +42,17 @@ struct Query {
 
   /// Makes a report and writes it.
   func answer(report name: String, _ words: [String]) throws {
+    if let column = arguments.string("by") {
+      try answer(report: name, words, by: column)
+      return
+    }
     let page = try page(of: name, words)
     try ReportPrinter(context, isFull: arguments.flag("full"), coloring: coloring)
       .write(page, as: format)
   }
 
   /// A report's page.
-  func page(of name: String, _ words: [String]) throws -> ReportPage {
+  func page(of name: String, _ words: [String], slice: Slice? = nil) throws -> ReportPage {
     guard let report = Report.named(name) else {
       let nearest = Spelling.nearest(to: name, among: Report.all.map(\.name))
       throw UsageError(
@@ -65,6 +70,7 @@ struct Query {
     var request = ReportRequest(session: session, arguments: words)
     request.run = arguments.integer("run")
     request.filter = try refusing { try filter() }
+    if let slice { Self.narrow(&request.filter, to: slice) }
     request.solvedAt = arguments.double("solved-at")
     request.tiedOnly = arguments.flag("tied")
     if name == "completion" { request.tokenText = tokenTexts()?.reader() }
@@ -87,7 +93,7 @@ struct Query {
     return TokenTexts(location, model: models?.rows.first?.first?.plainText)
   }
 
-  private var coloring: TokenColoring {
+  var coloring: TokenColoring {
     TokenColoring(
       quantity: arguments.string("color-by").flatMap(TokenColoring.Quantity.init) ?? .logprob)
   }

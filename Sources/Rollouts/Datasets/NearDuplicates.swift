@@ -20,6 +20,17 @@ public struct NearDuplicates: Sendable {
   public static func find(
     _ first: [Problem], _ second: [Problem], threshold: Double = 0.8
   ) -> [Pair] {
+    find(first, second, threshold: threshold) { _, _ in true }
+  }
+
+  /// Finds, for each problem, the nearest earlier one at or above the threshold.
+  public static func within(_ problems: [Problem], threshold: Double = 0.8) -> [Pair] {
+    find(problems, problems, threshold: threshold) { $0 < $1 }
+  }
+
+  private static func find(
+    _ first: [Problem], _ second: [Problem], threshold: Double, where isMeant: (Int, Int) -> Bool
+  ) -> [Pair] {
     let firstGrams = first.map { grams($0.prompt.plainText) }
     var buckets: [Band: [Int32]] = [:]
     for (index, grams) in firstGrams.enumerated() {
@@ -33,7 +44,7 @@ public struct NearDuplicates: Sendable {
       for band in bands(of: grams) {
         // A template that all rows share fills a bucket: a bound keeps the time linear.
         for candidate in buckets[band, default: []].prefix(200)
-        where looked.insert(candidate).inserted {
+        where isMeant(Int(candidate), index) && looked.insert(candidate).inserted {
           let similarity = jaccard(firstGrams[Int(candidate)], grams)
           if similarity >= threshold, similarity > best?.similarity ?? 0 {
             best = Pair(first: Int(candidate), second: index, similarity: similarity)

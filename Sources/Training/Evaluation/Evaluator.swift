@@ -1,3 +1,4 @@
+import Audits
 import Foundation
 import RewardKit
 import Rollouts
@@ -161,7 +162,7 @@ final class Evaluator {
     for k in Set([1, 2, 4, 8, 16, 32, 64, samples].filter { $0 <= samples }) {
       let shares = problems.indices.map { problem in
         let right = isRight[problem * samples..<(problem + 1) * samples].count { $0 }
-        return Training.passAtK(k, correct: right, of: samples)
+        return Audits.passAtK(k, correct: right, of: samples)
       }
       passAtK[k] = shares.reduce(0, +) / Double(max(1, shares.count))
       let votes = problems.indices.count { problem in

@@ -87,6 +87,26 @@ public struct RolloutEncoder {
     return (prompt, completion)
   }
 
+  /// The tokens of a prompt and a completion that are given as text.
+  /// - Throws: `DatasetError` where there is no tokenizer, or the two don't fit into the context.
+  public func tokens(
+    prompt: String, completion: String
+  ) throws(DatasetError) -> (prompt: [TokenID], completion: [TokenID]) {
+    func fault(_ reason: String) -> DatasetError {
+      DatasetError(path: "the prompt '\(prompt)'", reason: reason)
+    }
+    guard let encoder else { throw fault(missingTokenizer("prompt")) }
+    let asked: [TokenID]
+    do throws(PromptError) {
+      asked = try encoder.encode(Problem(index: 0, prompt: .text(prompt)), dataset: "") ?? []
+    } catch { throw fault(error.reason) }
+    let answered = encoder.continuation(of: .text(prompt), asked, by: completion)
+    guard !asked.isEmpty,
+      asked.count + answered.count <= policy.model.configuration.maximumPositions
+    else { throw fault("is empty, or does not fit into the model's context") }
+    return (asked, answered)
+  }
+
   private func prompt(
     of line: RolloutLine, _ fault: (String) -> DatasetError
   ) throws(DatasetError) -> [TokenID] {

@@ -30,7 +30,38 @@ extension TrajectoryReader {
           isDropped: statement.integer(2) != 0,
           completions: completions.removeValue(forKey: statement.integer(0)) ?? []))
     }
+    try checkWholeness(of: record, row: row.id)
     return record
+  }
+
+  /// Refuses a step that `grpo log forget` took groups from, or `grpo log redact` a prompt's tokens: what is left of
+  /// it is not what the update learned from.
+  private func checkWholeness(of record: StepRecord, row: Int) throws(StoreError) {
+    let statement = try connection.prepared(
+      """
+      SELECT steps.groups + dropped_groups, provenance FROM steps JOIN runs ON runs.id = run_id
+      WHERE steps.id = ?
+      """)
+    try statement.bind(row)
+    defer { statement.reset() }
+    guard try statement.step() else { return }
+    if record.groups.count < statement.integer(0) {
+      throw StoreError(
+        .refused,
+        "Step \(record.step) of the log \(connection.path) lost "
+          + "\(statement.integer(0) - record.groups.count) groups to 'grpo log forget'.",
+        remedy: "It can't be redone, replayed or trained from any more.")
+    }
+    let hasGap = record.groups.contains { group in
+      group.promptTokens.isEmpty && group.completions.contains { !$0.completion.tokens.isEmpty }
+    }
+    if hasGap, try json(statement, 1)["redacted"] != nil { throw redacted() }
+  }
+
+  private func redacted() -> StoreError {
+    StoreError(
+      .refused, "The log \(connection.path) was redacted: tokens of a step are gone.",
+      remedy: "Such a step can't be redone, replayed or trained from.")
   }
 
   func row(of step: Int, run: Int?) throws(StoreError) -> (id: Int, policyStep: Int)? {
@@ -57,7 +88,7 @@ extension TrajectoryReader {
     let statement = try connection.prepared(
       """
       SELECT completions.id, group_id, sample, text, finish, reward, advantage, token_ids,
-        sampler_logprobs, reference_logprobs, entropies, advantages, kept_sets
+        sampler_logprobs, reference_logprobs, entropies, advantages, kept_sets, length
       FROM completions JOIN completion_tokens ON completion_id = completions.id
       WHERE step_id = ? ORDER BY completions.id
       """)
@@ -68,6 +99,7 @@ extension TrajectoryReader {
       guard let finish = FinishReason(rawValue: statement.text(4)) else {
         throw damaged("an unknown finish")
       }
+      if tokens.isEmpty, statement.integer(13) > 0 { throw redacted() }
       var record = CompletionRecord(
         sample: statement.integer(2),
         completion: Completion(

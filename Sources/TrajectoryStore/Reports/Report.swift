@@ -16,7 +16,7 @@ public struct Report: Sendable {
   /// All reports in the order of help.
   public static let all: [Report] = [
     .summary, .steps, .best, .worst, .groups, .hard, .solvedSince, .prompt, .completion, .rewards,
-    .lengths, .turns, .tools, .ratioTails, .errors, .compare, .drift,
+    .lengths, .turns, .tools, .ratioTails, .errors, .cost, .compare, .drift,
   ]
 
   /// The report of a name.

@@ -34,6 +34,11 @@ final class EverydayRun: Sendable {
   /// Runs a command line.
   /// - Parameter patience: How often the command may ask whether to stop before it is told to.
   func grpo(_ words: String..., stoppingAfter patience: Int? = nil) -> Outcome {
+    grpo(words, stoppingAfter: patience)
+  }
+
+  /// Runs a command line.
+  func grpo(_ words: [String], stoppingAfter patience: Int? = nil) -> Outcome {
     let context = CommandContext.memory()
     var stoppable = context
     if let patience {

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import Audits
 @testable import Training
 
 @Suite("Two models on the same problems, and votes")

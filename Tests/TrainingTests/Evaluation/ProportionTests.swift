@@ -1,5 +1,6 @@
 import Testing
 
+@testable import Audits
 @testable import Training
 
 @Suite("Shares of right answers")
