@@ -64,25 +64,28 @@ extension Compute {
     }
   }
 
-  /// Adds the rows of each token's experts: y[r] = residual[r] + (Σ_j x[row of (r, j)] + other[r]).
+  /// Adds the rows of each token's experts: y[r] = residual[r] + (Σ_j w[r, j] x[row of (r, j)] + other[r]).
   ///
-  /// The sum is taken in order of the token's own choices, so that a row's bits depend on that row alone.
-  /// Shapes: x [k·R, C]; y, residual and other [R, C]; `y` may be `residual` or `other`.
+  /// The sum is taken in order of the token's own choices, each product rounded, so that a row's bits depend on that row
+  /// alone. Shapes: x [k·R, C]; w [R, k], 1 where there are none; y, residual and other [R, C]; `y` may be `residual` or `other`.
   public func combine(
-    _ rows: ExpertRows, of x: Tensor, adding other: Tensor? = nil, to residual: Tensor? = nil,
-    into y: Tensor
+    _ rows: ExpertRows, of x: Tensor, weighed weights: Tensor? = nil, adding other: Tensor? = nil,
+    to residual: Tensor? = nil, into y: Tensor
   ) {
     let (chosen, columns) = (rows.chosenCount, x.columns)
     precondition(
       y.rows * chosen == rows.count && x.rows == rows.count && y.columns == columns,
       "k rows for each token")
-    parallelRanges(y.rows, cost: Double(columns * (chosen + 2)) * 0.1) { begin, end in
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { buffer in
+    parallelRanges(y.rows, cost: Double(columns * (chosen + 2)) * 0.2) { begin, end in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * columns) { buffer in
         guard let sum = buffer.baseAddress else { return }
+        let part = sum + columns
         for row in begin..<end {
-          sum.update(from: x[row: Int(rows.places[row * chosen])], count: columns)
-          for choice in 1..<max(chosen, 1) {
-            kernels.pointee.add(x[row: Int(rows.places[row * chosen + choice])], sum, 0, columns)
+          for choice in row * chosen..<(row + 1) * chosen {
+            let target = choice == row * chosen ? sum : part
+            target.update(from: x[row: Int(rows.places[choice])], count: columns)
+            if let weights { kernels.pointee.scale(target, weights.start[choice], 0, columns) }
+            if target == part { kernels.pointee.add(part, sum, 0, columns) }
           }
           if let other { kernels.pointee.add(other[row: row], sum, 0, columns) }
           if let residual { kernels.pointee.add(residual[row: row], sum, 0, columns) }
@@ -105,7 +108,7 @@ extension Compute {
     }
   }
 
-  /// The product of two tensors row by row, added to each token's choices: w[r, j] = a[row of (r, j)] · b[row of (r, j)].
+  /// The product of two tensors row by row: w[r, j] = a[row of (r, j)] · b[row of (r, j)].
   ///
   /// Shapes: a and b [k·R, C], w [R, k]. Each is summed in double precision and rounded once.
   public func dots(_ a: Tensor, _ b: Tensor, _ rows: ExpertRows, into weights: Tensor) {
@@ -118,6 +121,20 @@ extension Compute {
         let place = Int(rows.places[choice])
         w[choice] = Float(kernels.pointee.dot(a[row: place], b[row: place], a.columns))
       }
+    }
+  }
+
+  /// Adds the product of each row with its expert's bias: w[r, j] += a[row of (r, j)] · b_e.
+  ///
+  /// Shapes: a [k·R, C], b [E, C], w [R, k].
+  public func addDots(_ a: Tensor, biases b: Tensor, _ rows: ExpertRows, to weights: Tensor) {
+    precondition(weights.count == rows.count && a.rows == rows.count && a.columns == b.columns)
+    let w = weights.start
+    var expertOf = [Int](repeating: 0, count: rows.count)
+    for (expert, range) in rows.ranges.enumerated() { for row in range { expertOf[row] = expert } }
+    for choice in 0..<rows.count {
+      let place = Int(rows.places[choice])
+      w[choice] += Float(kernels.pointee.dot(a[row: place], b[row: expertOf[place]], a.columns))
     }
   }
 }

@@ -26,6 +26,13 @@ public final class PackedMatrix {
     memory = Tensor(rows: 1, columns: count, element: element)
   }
 
+  /// A float32 matrix in memory that is there.
+  init(rows: Int, columns: Int, memory: Tensor) {
+    layout = PackedLayout(rows: rows, columns: columns)
+    precondition(memory.count == layout.count, "memory of another size than the matrix")
+    self.memory = memory
+  }
+
   /// How the elements are held.
   public var element: ElementType { memory.element }
   /// Rows of the matrix: N or V.

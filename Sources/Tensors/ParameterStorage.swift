@@ -1,4 +1,4 @@
-/// Where a parameter's numbers lie: a weight in panels, or a short vector as it is.
+/// Where a parameter's numbers lie: a weight in panels, several in one tensor, or a short vector as it is.
 ///
 /// A weight has the shape that files give it. Most are [outputs, inputs]; one that files keep as [inputs, outputs] lies in
 /// the same panels, and is transposed on its way in and out.
@@ -6,35 +6,29 @@ public enum ParameterStorage {
   case matrix(PackedMatrix)
   /// The matrix is the transpose of the parameter.
   case transposed(PackedMatrix)
+  /// The transposes of the parameter's matrices.
+  case stack(MatrixStack)
   case vector(Tensor)
 
-  /// Zeros for a tensor of a shape; only a matrix may be held in another element type than float32.
-  public init(zero shape: [Int], isTransposed: Bool = false, element: ElementType = .float32) {
-    guard let layout = Self.layout(shape, isTransposed: isTransposed) else {
-      self = .vector(Tensor(count: shape.reduce(1, *)))
-      return
+  /// Zeros for a tensor of a shape; only matrices may be held in another element type than float32.
+  public init(zero shape: [Int], form: StorageForm, element: ElementType = .float32) {
+    switch form {
+    case .plain: self = .vector(Tensor(count: shape.reduce(1, *)))
+    case .matrix:
+      self = .matrix(PackedMatrix(rows: shape[0], columns: shape[1], element: element))
+    case .transposed:
+      self = .transposed(PackedMatrix(rows: shape[1], columns: shape[0], element: element))
+    case .transposedStack:
+      self = .stack(
+        MatrixStack(count: shape[0], rows: shape[2], columns: shape[1], element: element))
     }
-    let matrix = PackedMatrix(rows: layout.rows, columns: layout.columns, element: element)
-    self = isTransposed ? .transposed(matrix) : .matrix(matrix)
   }
 
-  /// How many floats the gradient or a moment of a tensor of a shape takes: they lie as the tensor does.
-  public static func storedCount(_ shape: [Int], isTransposed: Bool = false) -> Int {
-    layout(shape, isTransposed: isTransposed)?.count ?? shape.reduce(1, *)
-  }
-
-  private static func layout(_ shape: [Int], isTransposed: Bool) -> PackedLayout? {
-    guard shape.count == 2 else { return nil }
-    return isTransposed
-      ? PackedLayout(rows: shape[1], columns: shape[0])
-      : PackedLayout(rows: shape[0], columns: shape[1])
-  }
-
-  /// The matrix that products read, nil for a vector.
+  /// The matrix that products read, nil for a vector or several matrices.
   public var matrix: PackedMatrix? {
     switch self {
     case .matrix(let matrix), .transposed(let matrix): matrix
-    case .vector: nil
+    case .vector, .stack: nil
     }
   }
 
@@ -42,6 +36,7 @@ public enum ParameterStorage {
   public var count: Int {
     switch self {
     case .matrix(let matrix), .transposed(let matrix): matrix.rows * matrix.columns
+    case .stack(let stack): stack.matrices.count * stack.layout.rows * stack.layout.columns
     case .vector(let vector): vector.count
     }
   }
@@ -51,25 +46,29 @@ public enum ParameterStorage {
   public var stored: Tensor {
     switch self {
     case .matrix(let matrix), .transposed(let matrix): matrix.stored
+    case .stack(let stack): stack.stored
     case .vector(let vector): vector
     }
   }
 
   /// The numbers in row-major order.
-  public var values: [Float] { values(of: whole) }
+  public var values: [Float] { pieces.flatMap { values(of: $0) } }
 
   /// Replaces the numbers by row-major ones.
-  public func fill(from values: [Float]) { fill(whole, from: values) }
+  public func fill(from values: [Float]) {
+    for piece in pieces { fill(piece, from: Array(values[elements(of: piece)])) }
+  }
 
   // MARK: In pieces, for files
 
   /// The ranges of rows by which the numbers pass between memory and a file.
   ///
-  /// Those of a matrix are whole panels, about 4 MiB each; a vector is one piece.
+  /// Those of a matrix are whole panels, about 4 MiB each; of a stack they are its matrices; a vector is one piece.
   public var pieces: [Range<Int>] {
     let width: Int
     switch self {
     case .vector(let vector): return [0..<vector.count]
+    case .stack(let stack): return stack.matrices.indices.map { $0..<$0 + 1 }
     case .matrix: width = PackedLayout.panelWidth
     case .transposed: width = 1
     }
@@ -88,6 +87,10 @@ public enum ParameterStorage {
   public func values(of piece: Range<Int>, in other: Tensor? = nil) -> [Float] {
     switch self {
     case .vector(let vector): return (other ?? vector).elements(piece).values
+    case .stack(let stack):
+      let expert = piece.lowerBound
+      return ParameterStorage.transposed(stack.matrices[expert]).values(
+        of: 0..<stack.layout.columns, in: other.map { stack.part(expert, of: $0) })
     case .matrix(let matrix):
       guard let other else { return matrix.values(rows: piece) }
       let part = matrix.layout.part(piece)
@@ -108,6 +111,10 @@ public enum ParameterStorage {
     precondition(values.count == elements(of: piece).count, "values and piece differ in length")
     switch self {
     case .vector(let vector): (other ?? vector).elements(piece).fill(from: values)
+    case .stack(let stack):
+      let expert = piece.lowerBound
+      ParameterStorage.transposed(stack.matrices[expert]).fill(
+        0..<stack.layout.columns, from: values, in: other.map { stack.part(expert, of: $0) })
     case .matrix(let matrix):
       guard let other else { return matrix.fill(rows: piece, from: values) }
       let part = matrix.layout.part(piece)
@@ -125,17 +132,18 @@ public enum ParameterStorage {
   }
 
   /// All numbers in row-major order, from where they lie as the parameter's do.
-  public func values(in other: Tensor) -> [Float] { values(of: whole, in: other) }
+  public func values(in other: Tensor) -> [Float] { pieces.flatMap { values(of: $0, in: other) } }
 
   /// Puts row-major numbers where they lie as the parameter's do.
-  public func fill(from values: [Float], in other: Tensor) { fill(whole, from: values, in: other) }
+  public func fill(from values: [Float], in other: Tensor) {
+    for piece in pieces { fill(piece, from: Array(values[elements(of: piece)]), in: other) }
+  }
 
-  private var whole: Range<Int> { 0..<rowCount }
-
-  /// The rows of the parameter, as files have it; each number of a vector is one.
+  /// The rows of the parameter, as files have it; each number of a vector is one, and each matrix of a stack.
   private var rowCount: Int {
     switch self {
     case .vector(let vector): vector.count
+    case .stack(let stack): stack.matrices.count
     case .matrix(let matrix): matrix.rows
     case .transposed(let matrix): matrix.columns
     }
@@ -144,6 +152,7 @@ public enum ParameterStorage {
   private var rowWidth: Int {
     switch self {
     case .vector: 1
+    case .stack(let stack): stack.layout.rows * stack.layout.columns
     case .matrix(let matrix): matrix.columns
     case .transposed(let matrix): matrix.rows
     }

@@ -294,12 +294,18 @@ struct ExpertProductTests {
     )
     compute.combine(rows, of: sorted, adding: other, to: residual, into: y)
     compute.combine(rows, of: sorted, into: plain)
+    let weighed = Tensor(rows: Self.rowCount, columns: width)
+    compute.combine(rows, of: sorted, weighed: weights, into: weighed)
     let dots = Tensor(rows: Self.rowCount, columns: Self.chosen)
     compute.dots(sorted, sorted, rows, into: dots)
     for row in 0..<Self.rowCount {
       for column in 0..<width {
         let sum = x[row, column] * weights[row, 0] + x[row, column] * weights[row, 1]
         #expect(plain[row, column] == sum)
+        let again =
+          x[row, column] * weights[row, 0] * weights[row, 0]
+          + x[row, column] * weights[row, 1] * weights[row, 1]
+        #expect(weighed[row, column] == again)
         #expect(y[row, column] == (sum + other[row, column]) + residual[row, column])
       }
       for choice in 0..<Self.chosen {
@@ -328,6 +334,63 @@ struct ExpertProductTests {
       #expect((0..<33).allSatisfy { y[row, $0] == x[row, $0] * gate[row, 0] })
       let dot = (0..<33).reduce(0.0) { $0 + Double(x[row, $1]) * Double(dy[row, $1]) }
       #expect(abs(Double(dz[row, 0]) - dot * share * (1 - share)) < 1e-5)
+    }
+  }
+
+  @Test("gpt-oss's unit is that of its equation, with the gradient of central differences")
+  func clampedUnit() {
+    let unit = ClampedUnit(alpha: 1.3, limit: 0.8)
+    let compute = Compute(threads: 2)
+    let (both, dh) = (Self.normal(7, 2 * 19, 81), Self.normal(7, 19, 82))
+    let (h, dBoth) = (Tensor(rows: 7, columns: 19), Tensor(rows: 7, columns: 38))
+    compute.clampedUnit(unit, both, into: h)
+    compute.clampedUnitBackward(unit, dh, both, into: dBoth)
+    func value(_ gate: Double, _ up: Double) -> Double {
+      let (g, u) = (min(gate, 0.8), max(-0.8, min(up, 0.8)))
+      return (u + 1) * g / (1 + RoutingTests.exponential(-1.3 * g))
+    }
+    for row in 0..<7 {
+      for column in 0..<19 {
+        let (gate, up) = (Double(both[row, 2 * column]), Double(both[row, 2 * column + 1]))
+        #expect(abs(Double(h[row, column]) - value(gate, up)) < 1e-6)
+        let d = Double(dh[row, column])
+        let dGate = d * (value(gate + 1e-6, up) - value(gate - 1e-6, up)) / 2e-6
+        let dUp = d * (value(gate, up + 1e-6) - value(gate, up - 1e-6)) / 2e-6
+        #expect(abs(Double(dBoth[row, 2 * column]) - dGate) < 1e-5)
+        #expect(abs(Double(dBoth[row, 2 * column + 1]) - dUp) < 1e-5)
+      }
+    }
+  }
+
+  @Test("a sink is one more key whose value is zero", arguments: TestValues.instructionSets)
+  func sinks(set: InstructionSet) {
+    let compute = Compute(threads: 2, instructionSet: set)
+    let (rows, heads, size) = (5, 3, 7)
+    let (out, dOut) = (Self.normal(rows, heads * size, 83), Self.normal(rows, heads * size, 84))
+    let sums = Self.normal(rows, heads, 85)
+    let sinks = TestValues.normal(heads, stream: 86)
+    let (given, dGiven) = (out.values, dOut.values)
+    compute.applySinks(Tensor(sinks), logSumExp: sums, to: out)
+    let dSinks = Tensor(count: heads)
+    compute.applySinksBackward(
+      Tensor(sinks), logSumExp: sums, out: out, dOut: dOut, dSinks: dSinks)
+    for head in 0..<heads {
+      var gradient = 0.0
+      for row in 0..<rows {
+        func share(_ z: Double) -> Double {
+          1 / (1 + RoutingTests.exponential(z - Double(sums[row, head])))
+        }
+        let z = Double(sinks[head])
+        for column in head * size..<(head + 1) * size {
+          let (o, d) = (
+            Double(given[row * heads * size + column]), Double(dGiven[row * heads * size + column])
+          )
+          #expect(abs(Double(out[row, column]) - share(z) * o) < 1e-6)
+          #expect(abs(Double(dOut[row, column]) - share(z) * d) < 1e-6)
+          gradient += d * o * (share(z + 1e-6) - share(z - 1e-6)) / 2e-6
+        }
+      }
+      #expect(abs(Double(dSinks[0, head]) - gradient) < 1e-5)
     }
   }
 }

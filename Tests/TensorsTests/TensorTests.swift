@@ -38,15 +38,34 @@ struct TensorTests {
     #expect(scratch.reserve(rows: 0, columns: 10).rows == 0)
   }
 
+  @Test("stacked matrices pass to files transposed, one by one")
+  func stack() throws {
+    let shape = [3, 5, 41]
+    let values = TestValues.normal(3 * 5 * 41, stream: 1)
+    let storage = ParameterStorage(zero: shape, form: .transposedStack)
+    let moment = Tensor(count: StorageForm.transposedStack.storedCount(shape))
+    storage.fill(from: values)
+    storage.fill(from: values.map { -$0 }, in: moment)
+    #expect(storage.values.bits == values.bits)
+    #expect(storage.values(in: moment) == values.map { -$0 })
+    guard case .stack(let stack) = storage else {
+      Issue.record("three sizes make a stack")
+      return
+    }
+    // Expert 1's output 40 from input 2.
+    #expect(stack.matrices[1].values[40 * 5 + 2] == values[1 * 5 * 41 + 2 * 41 + 40])
+    #expect(storage.stored.values.bits.count == moment.count)
+  }
+
   @Test(
     "a parameter passes to files in pieces and comes back, transposed or not",
     arguments: [1, 31, 64, 1000], [false, true])
   func pieces(rows: Int, isTransposed: Bool) {
     let columns = 1500
     let values = TestValues.normal(rows * columns, stream: 1)
-    let storage = ParameterStorage(zero: [rows, columns], isTransposed: isTransposed)
-    let moment = Tensor(
-      count: ParameterStorage.storedCount([rows, columns], isTransposed: isTransposed))
+    let form: StorageForm = isTransposed ? .transposed : .matrix
+    let storage = ParameterStorage(zero: [rows, columns], form: form)
+    let moment = Tensor(count: form.storedCount([rows, columns]))
     var first = 0
     for piece in storage.pieces {
       let elements = storage.elements(of: piece)

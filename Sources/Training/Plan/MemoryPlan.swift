@@ -159,7 +159,7 @@ extension [TensorSpecification] {
   /// The bytes of tensors in memory, the padding of matrices included.
   func bytes(_ element: (_ name: String) -> ElementType = { _ in .float32 }) -> Int {
     reduce(0) { sum, tensor in
-      let size = tensor.shape.count == 2 ? element(tensor.name).size : 4
+      let size = tensor.form == .plain ? 4 : element(tensor.name).size
       return sum +| tensor.storedCount *| size
     }
   }

@@ -85,8 +85,7 @@ struct Blueprint: Sendable {
 
   /// The matrices of the layers' products.
   var layerTensors: [TensorSpecification] {
-    tensors.filter { $0.role == .product || $0.role == .residualProduct }.map(\.specification)
-      .filter { $0.shape.count == 2 }
+    tensors.filter(\.role.isProduct).map(\.specification)
   }
 
   /// The matrix of the head.

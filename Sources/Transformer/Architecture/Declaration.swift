@@ -29,10 +29,9 @@ struct Declaration {
   mutating func tensor(
     _ name: String, _ shape: [Int], _ role: TensorRole, isTransposed: Bool = false
   ) -> ParameterID {
-    tensors.append(
-      TensorDeclaration(
-        specification: TensorSpecification(prefix + name, shape, isTransposed: isTransposed),
-        role: role))
+    var specification = TensorSpecification(prefix + name, shape, isTransposed: isTransposed)
+    specification.isPlain = role == .bias
+    tensors.append(TensorDeclaration(specification: specification, role: role))
     return .model(tensors.count - 1)
   }
 

@@ -99,7 +99,7 @@ extension ModelConfiguration {
     let products = blueprint.layerTensors + [blueprint.headTensor]
     let copied = products.filter { element($0.name) != .bfloat16 || precision == .fp16 }
     return (copied + blueprint.adapterTensors).reduce(0) {
-      $0 +| 2 *| ParameterStorage.storedCount($1.shape)
+      $0 +| 2 *| $1.storedCount
     }
   }
 }

@@ -9,6 +9,8 @@ public struct TensorSpecification: Sendable, Hashable {
   public var shape: [Int]
   /// Whether files keep the transpose of what products multiply by (GPT-2's `Conv1D`).
   public var isTransposed = false
+  /// Whether it lies in memory as in files, whatever its sizes: a row of biases for each expert.
+  public var isPlain = false
 
   /// Makes a specification.
   public init(_ name: String, _ shape: [Int], isTransposed: Bool = false) {
@@ -20,10 +22,17 @@ public struct TensorSpecification: Sendable, Hashable {
   /// The number of elements.
   public var count: Int { shape.saturatingProduct }
 
-  /// The number of floats that its values, gradient or moments take in memory.
-  public var storedCount: Int {
-    ParameterStorage.storedCount(shape, isTransposed: isTransposed)
+  /// How its numbers lie in memory.
+  public var form: StorageForm {
+    switch shape.count {
+    case 2 where !isPlain: isTransposed ? .transposed : .matrix
+    case 3: .transposedStack
+    default: .plain
+    }
   }
+
+  /// The number of floats that its values, gradient or moments take in memory.
+  public var storedCount: Int { form.storedCount(shape) }
 }
 
 /// What a tensor is for.
@@ -41,18 +50,30 @@ public enum TensorRole: Sendable, Hashable {
   case head
   /// A norm's factors, which begin at a value.
   case scale(initially: Float)
-  /// What is added to a product.
+  /// The linear maps of all experts of a layer in one tensor, transposed.
+  case stackedProducts(areResidual: Bool)
+  /// What is added to a product; a row for each expert where they are stacked.
   case bias
   /// A matrix whose outputs are gates or choices, which LoRA leaves alone.
   case router
+  /// What takes a share of attention and gives nothing, a number for each head.
+  case sink
   /// What is added to experts' scores where they are chosen: no gradient reaches it.
   case selectionBias
 
   /// Whether weight decay shrinks it: matrices, as the field does it, and no norms and biases.
   public var decays: Bool {
     switch self {
-    case .embedding, .product, .residualProduct, .head, .router: true
-    case .scale, .bias, .selectionBias: false
+    case .embedding, .product, .residualProduct, .head, .router, .stackedProducts: true
+    case .scale, .bias, .selectionBias, .sink: false
+    }
+  }
+
+  /// Whether layers multiply by it in the run's precision.
+  var isProduct: Bool {
+    switch self {
+    case .product, .residualProduct, .stackedProducts: true
+    default: false
     }
   }
 

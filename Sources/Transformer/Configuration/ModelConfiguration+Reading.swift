@@ -82,7 +82,10 @@ extension ModelConfiguration {
       throw ModelError(
         .unsupported, path: path, subject: "quantization_config",
         "weights quantised by \(quoted(name)) can't be trained",
-        remedy: "use the model's original weights in float32, bfloat16 or float16")
+        remedy: name == "mxfp4"
+          ? "let transformers write them in bfloat16: from_pretrained(…, quantization_config="
+            + "Mxfp4Config(dequantize=True)).save_pretrained(…)"
+          : "use the model's original weights in float32, bfloat16 or float16")
     }
     return family
   }

@@ -29,7 +29,7 @@ enum ModelFamilies {
   /// Why a family that people are likely to bring is not supported, as a clause.
   static func reasonForRefusal(modelType: String) -> String {
     let isMixture =
-      modelType.hasSuffix("_moe") || ["mixtral", "dbrx", "gpt_oss", "olmoe"].contains(modelType)
+      modelType.hasSuffix("_moe") || ["dbrx", "jetmoe"].contains(modelType)
     let detail =
       switch modelType {
       case "deepseek_v32": " (sparse attention)"

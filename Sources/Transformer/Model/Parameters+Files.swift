@@ -88,11 +88,13 @@ extension Parameters {
       switch tensor.role {
       case .embedding, .product, .head, .router:
         tensor.storage.fill(from: stream.normals(count, deviation: base))
+      case .stackedProducts(let areResidual):
+        tensor.storage.fill(from: stream.normals(count, deviation: areResidual ? residual : base))
       case .residualProduct:
         tensor.storage.fill(from: stream.normals(count, deviation: residual))
       case .scale(let initial):
         tensor.storage.fill(from: [Float](repeating: initial, count: count))
-      case .bias, .selectionBias: break
+      case .bias, .selectionBias, .sink: break
       }
     }
   }
@@ -121,7 +123,7 @@ extension SafetensorsWriter {
 extension WeightFiles {
   /// How a frozen tensor is held: a bfloat16 matrix as it is stored, all else as float32.
   public func heldElement(of name: String) -> ElementType {
-    let isMatrix = specification(of: name)?.shape.count == 2
+    let isMatrix = specification(of: name)?.form != .plain
     return isMatrix && places[name]?.elementType == .bfloat16 ? .bfloat16 : .float32
   }
 }

@@ -24,8 +24,7 @@ public struct ParameterTensor {
     name = specification.name
     shape = specification.shape
     role = declaration.role
-    storage = ParameterStorage(
-      zero: shape, isTransposed: specification.isTransposed, element: element)
+    storage = ParameterStorage(zero: shape, form: specification.form, element: element)
   }
 }
 
@@ -138,6 +137,14 @@ public final class Parameters {
       preconditionFailure("\(id) was declared as a vector")
     }
     return matrix
+  }
+
+  /// The matrices of all experts that a part declared as one tensor.
+  func stack(_ id: ParameterID) -> MatrixStack {
+    guard case .stack(let stack) = storage(id) else {
+      preconditionFailure("\(id) was not declared as a stack")
+    }
+    return stack
   }
 
   /// The vector that a part declared.

@@ -7,7 +7,18 @@ import Tensors
 
 /// A linear map of each expert, with its adapter.
 struct ExpertLinear: Sendable {
-  let weights: [ParameterID]
+  /// How the matrices lie in the file.
+  private enum Weights: Sendable {
+    /// A tensor for each expert.
+    case separate([ParameterID])
+    /// One tensor [E, inputs, outputs].
+    case stacked(ParameterID)
+  }
+
+  private let weights: Weights
+  /// [E, N].
+  private let biases: ParameterID?
+  private let expertCount: Int
   let inputs: Int
   let outputs: Int
   private let adapters: Adapters?
@@ -28,7 +39,10 @@ struct ExpertLinear: Sendable {
     _ names: [String], inputs: Int, outputs: Int, rowsPerToken: Int, role: TensorRole = .product,
     _ declaration: inout Declaration
   ) {
-    weights = names.map { declaration.tensor($0 + ".weight", [outputs, inputs], role) }
+    weights = .separate(
+      names.map { declaration.tensor($0 + ".weight", [outputs, inputs], role) })
+    biases = nil
+    expertCount = names.count
     self.inputs = inputs
     self.outputs = outputs
     let tensors = names.map {
@@ -45,9 +59,24 @@ struct ExpertLinear: Sendable {
     }
   }
 
+  /// Declares `<name>` [E, inputs, outputs] and `<name>_bias` [E, outputs]; stacked maps are not adapted.
+  init(
+    stacked name: String, experts: Int, inputs: Int, outputs: Int, areResidual: Bool = false,
+    _ declaration: inout Declaration
+  ) {
+    weights = .stacked(
+      declaration.tensor(
+        name, [experts, inputs, outputs], .stackedProducts(areResidual: areResidual)))
+    biases = declaration.tensor(name + "_bias", [experts, outputs], .bias)
+    expertCount = experts
+    self.inputs = inputs
+    self.outputs = outputs
+    adapters = nil
+  }
+
   /// The products of x that y is made of, to be run beside those of other maps of the same x; `addAdapters` completes y.
   func products(into y: Tensor, _ run: LayerRun) -> [ExpertProduct] {
-    let base = ExpertProduct(weights.map(run.parameters.matrix), into: y)
+    let base = ExpertProduct(matrices(run), into: y, biases: biases(run))
     guard let adapters = applied(run) else { return [base] }
     return [
       base, ExpertProduct(matrices(adapters, \.a, run), into: run.reserve(adapters.reduced)),
@@ -77,7 +106,7 @@ struct ExpertLinear: Sendable {
   ) {
     let compute = run.compute
     compute.backpropagateInput(
-      dy, rows, through: weights.map(run.parameters.matrix), into: dx, accumulating: accumulating)
+      dy, rows, through: matrices(run), into: dx, accumulating: accumulating)
     guard let adapters = applied(run) else { return }
     let dh = run.reserve(adapters.dReduced)
     compute.backpropagateInput(
@@ -87,12 +116,24 @@ struct ExpertLinear: Sendable {
       dh, rows, through: matrices(adapters, \.a, run), into: dx, accumulating: true)
   }
 
+  /// Multiplies what `backpropagate` left for the adapters' gradients by the rows' weights, as their dy is.
+  func scaleGradient(_ rows: ExpertRows, by weights: Tensor, _ run: LayerRun) {
+    guard let adapters = applied(run) else { return }
+    run.compute.scale(run[adapters.dReduced], rows, by: weights)
+  }
+
+  /// Whether adapters take part.
+  func isAdapted(_ run: LayerRun) -> Bool { applied(run) != nil }
+
   /// Adds the gradients of what is trained, right after `backpropagate` of the same rows.
   func accumulateGradients(
     _ dy: Tensor, x: Tensor, _ rows: ExpertRows, _ run: LayerRun, _ gradients: Gradients
   ) {
     let compute = run.compute
-    let dWeights = weights.map(gradients.tensor)
+    let dWeights = matrixGradients(gradients, run)
+    if let biases, let dBiases = gradients.tensor(biases) {
+      compute.accumulateBiasGradients(dy, rows, into: dBiases.reshaped(columns: outputs))
+    }
     if dWeights.contains(where: { $0 != nil }) {
       compute.accumulateWeightGradients(
         dy, x, rows, layout: PackedLayout(rows: outputs, columns: inputs),
@@ -110,6 +151,28 @@ struct ExpertLinear: Sendable {
       run[adapters.dReduced], x, rows,
       layout: PackedLayout(rows: adapters.rank, columns: inputs), segments: run.tokens.segments,
       into: parts(\.a))
+  }
+
+  /// b of each expert, [E, N].
+  func biases(_ run: LayerRun) -> Tensor? {
+    biases.map { run.parameters.vector($0).reshaped(columns: outputs) }
+  }
+
+  private func matrices(_ run: LayerRun) -> [PackedMatrix] {
+    switch weights {
+    case .separate(let ids): ids.map(run.parameters.matrix)
+    case .stacked(let id): run.parameters.stack(id).matrices
+    }
+  }
+
+  private func matrixGradients(_ gradients: Gradients, _ run: LayerRun) -> [Tensor?] {
+    switch weights {
+    case .separate(let ids): return ids.map(gradients.tensor)
+    case .stacked(let id):
+      guard let all = gradients.tensor(id) else { return Array(repeating: nil, count: expertCount) }
+      let stack = run.parameters.stack(id)
+      return (0..<expertCount).map { stack.part($0, of: all) }
+    }
   }
 
   /// Floating-point operations of a row's forward pass.

@@ -9,6 +9,7 @@ import Tensors
 struct ExpertRouter: Sendable {
   let rule: ExpertRouting
   private let weight: ParameterID
+  private let bias: ParameterID?
   /// b, added to scores where experts are chosen.
   private let selectionBias: ParameterID?
   private let inputs: Int
@@ -21,16 +22,17 @@ struct ExpertRouter: Sendable {
   private let dWeights: Slot
   private let dLogits: Slot
 
-  /// Declares `<name>.weight`.
+  /// Declares `<name>.weight`, and `<name>.bias` where it has one.
   init(
-    _ rule: ExpertRouting, name: String, selectionBias biasName: String?, inputs: Int,
-    _ declaration: inout Declaration
+    _ rule: ExpertRouting, name: String, hasBias: Bool, selectionBias biasName: String?,
+    inputs: Int, _ declaration: inout Declaration
   ) {
     self.rule = rule
     self.inputs = inputs
     column = declaration.router(rule)
     let (experts, chosen) = (rule.expertCount, rule.chosenCount)
     weight = declaration.tensor(name + ".weight", [experts, inputs], .router)
+    bias = hasBias ? declaration.tensor(name + ".bias", [experts], .bias) : nil
     selectionBias = biasName.map { declaration.tensor($0, [experts], .selectionBias) }
     scores = declaration.saved(experts)
     choices = declaration.saved(chosen)
@@ -42,7 +44,9 @@ struct ExpertRouter: Sendable {
   /// Chooses the experts of each row and sorts the rows by them.
   func forward(_ x: Tensor, _ run: LayerRun) -> (rows: ExpertRows, weights: Tensor) {
     let s = run.reserve(scores)
-    run.compute.multiply(x, by: run.parameters.matrix(weight), into: s, in: .float32)
+    run.compute.multiply(
+      x, by: run.parameters.matrix(weight), into: s, bias: bias.map(run.parameters.vector),
+      in: .float32)
     let (c, w) = (run.reserve(choices), run.reserve(weights))
     let given = run.tokens.givenRoutes
     given?.load(column, into: c)
@@ -71,6 +75,9 @@ struct ExpertRouter: Sendable {
     if let dWeight = gradients.tensor(weight) {
       compute.accumulateWeightGradient(
         dz, x, layout: matrix.layout, into: dWeight, in: .float32)
+    }
+    if let bias, let dBias = gradients.tensor(bias) {
+      compute.accumulateBiasGradient(dz, into: dBias)
     }
     compute.backpropagateInput(dz, through: matrix, into: dx, accumulating: true, in: .float32)
   }

@@ -5,6 +5,7 @@
 //     q, k    = rotate(q, position), rotate(k, position)       where the layer rotates
 //     o       = softmax(scale · q kᵀ) v                        over positions ≤ the query's own, within the window
 //               scores s become c · tanh(s / c) before the softmax where the family caps them
+//     o       = σ(log Σ exp scores − z) o                      where each head has a sink z
 //     y       = x_residual + o W_oᵀ
 //
 // Backward (derivation: docs/backward.md): with P the probabilities and Δ = Σ_d dO∘O,
@@ -48,6 +49,8 @@ struct GroupedQueryAttention: AttentionPart {
     var scoreCap: Float?
     /// How many positions a token sees, itself included; nil for all.
     var window: Int?
+    /// Whether each head has a sink, which takes a share of its attention and gives nothing.
+    var hasSinks = false
 
     func part(_ declaration: inout Declaration) -> any AttentionPart {
       GroupedQueryAttention(self, &declaration)
@@ -69,6 +72,8 @@ struct GroupedQueryAttention: AttentionPart {
   private let queryNorm: NormedRows?
   private let keyNorm: NormedRows?
   private let rotation: Int?
+  /// [H].
+  private let sinks: ParameterID?
   /// Weighted values before the output product, [R, H·D], and log Σ exp of the scores, [R, H].
   private let attended: Slot
   private let logSumExp: Slot
@@ -118,6 +123,9 @@ struct GroupedQueryAttention: AttentionPart {
       "self_attn.k_norm", heads: design.keyValueHeadCount, gradient: "gradient of raw keys",
       &declaration)
     rotation = design.rotation.map { declaration.rotation($0) }
+    sinks =
+      design.hasSinks
+      ? declaration.tensor("self_attn.sinks", [design.headCount], .sink) : nil
     attended = declaration.saved(queries, areOperands: true)
     logSumExp = declaration.saved(design.headCount)
     dAttended = declaration.scratch("gradient of attended", queries, isBackward: true)
@@ -150,12 +158,12 @@ struct GroupedQueryAttention: AttentionPart {
     run.rotate(k, heads: design.keyValueHeadCount, by: rotation)
 
     run.tokens.attention.store(keys: k, values: v, into: run.cache, run.compute)
-    let out = run.reserve(attended)
+    let (out, sums) = (run.reserve(attended), run.reserve(logSumExp))
     run.compute.attend(
       q, spans: run.tokens.attention.spans, table: run.tokens.attention.table, blocks: run.cache,
       heads: design.headCount, scale: design.scale, cap: design.scoreCap,
-      window: design.window ?? .max, into: out,
-      logSumExp: run.reserve(logSumExp))
+      window: design.window ?? .max, into: out, logSumExp: sums)
+    if let sinks { run.compute.applySinks(run.parameters.vector(sinks), logSumExp: sums, to: out) }
     return out
   }
 
@@ -165,6 +173,11 @@ struct GroupedQueryAttention: AttentionPart {
     let out = run[attended]
     let dOut = run.reserve(dAttended)
     output.backward(dy, x: out, into: dOut, accumulating: false, run, gradients)
+    if let sinks {
+      run.compute.applySinksBackward(
+        run.parameters.vector(sinks), logSumExp: run[logSumExp], out: out, dOut: dOut,
+        dSinks: gradients.tensor(sinks))
+    }
     let rows = projections.savedRows(run)
     let d = projections.reserveGradients(run)
     let (dq, dk, dv) = (d.queries, d.keys, d.values)

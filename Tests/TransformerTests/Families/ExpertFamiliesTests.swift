@@ -60,6 +60,22 @@ struct ExpertFamiliesTests {
     #expect(mixtral.linearLayers.contains { $0.name.hasSuffix("experts.7.w2") })
   }
 
+  @Test("gpt-oss rotates by YaRN where the file says nothing, and mxfp4 is refused with a remedy")
+  func gptOss() throws {
+    let design = try ModelConfiguration(json: configurationJSON("gpt_oss")).design
+    let attention = try #require(design.layers[1].attention as? GroupedQueryAttention.Design)
+    #expect(attention.hasSinks && attention.window == nil)
+    #expect(
+      attention.rotation?.embedding.amplitude == RotaryEmbedding.Yarn.attentionFactor(scaledBy: 32))
+    let error = try #require(throws: ModelError.self) {
+      try ModelConfiguration(
+        json: configurationJSON(
+          "gpt_oss", ["quantization_config": ["quant_method": "mxfp4"]]))
+    }
+    #expect(
+      error.kind == .unsupported && error.description.contains("Mxfp4Config(dequantize=True)"))
+  }
+
   @Test(
     "faults are named",
     arguments: [

@@ -17,7 +17,7 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
 
   static let all = [
     llama, biased, qwen2, qwen3, windowed, yarn, framed, postNormed, gemma2, gemma3, phi3, experts,
-    sharedExpert, sigmoidExperts, latent, latentOfFullQueries, gpt2,
+    sharedExpert, sigmoidExperts, gptOss, latent, latentOfFullQueries, gpt2,
   ]
 
   static let llama = SmallModel(
@@ -65,6 +65,14 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
     [
       "num_experts": 7, "num_experts_per_tok": 3, "moe_intermediate_size": 19,
       "norm_topk_prob": true, "decoder_sparse_step": 2,
+    ])
+
+  static let gptOss = SmallModel(
+    "attention sinks, stacked experts with biases, clamped gates", "gpt_oss",
+    [
+      "num_local_experts": 5, "num_experts_per_tok": 2, "intermediate_size": 23,
+      "sliding_window": 21, "swiglu_limit": 9, "num_attention_heads": 6, "num_key_value_heads": 2,
+      "rope_parameters": ["rope_type": "default", "rope_theta": 100],
     ])
 
   /// A shared expert behind a gate, weights that are not normalised, and a norm behind the part.
@@ -187,7 +195,7 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
     let keyValueHeads = integer(1...3, 0)
     let families = [
       "llama", "qwen2", "qwen3", "mistral", "smollm3", "olmo2", "gemma2", "gemma3_text", "phi3",
-      "qwen3_moe", "deepseek_v2", "deepseek_v3",
+      "qwen3_moe", "deepseek_v2", "deepseek_v3", "gpt_oss",
     ]
     let family = families[integer(0...families.count - 1, 1)]
     let heads = keyValueHeads * integer(1...4, 2)
@@ -214,6 +222,7 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
         "sliding_window": .integer(Int64(integer(1...60, 9))),
         "use_sliding_window": true,
         "num_experts": .integer(Int64(integer(4...20, 10))),
+        "num_local_experts": .integer(Int64(integer(4...20, 10))),
         "num_experts_per_tok": .integer(Int64(integer(1...4, 11))),
         "moe_intermediate_size": .integer(Int64(integer(1...60, 12))),
       ])
@@ -227,7 +236,8 @@ struct SmallModel: Sendable, CustomTestStringConvertible {
       let random = Philox(seed: seed, purpose: .data, step: index)
       var isNorm = false
       if case .scale = tensor.role { isNorm = true }
-      let width = Double(tensor.storage.matrix?.columns ?? 9)
+      let stacked = tensor.shape.count == 3 ? tensor.shape[1] : 9
+      let width = Double(tensor.storage.matrix?.columns ?? stacked)
       let scale = (isNorm ? 0.2 : 1.3 / width.squareRoot())
       let values = (0..<tensor.storage.count).map {
         Float((isNorm ? 1 : 0) + scale * random.normal(at: $0))
