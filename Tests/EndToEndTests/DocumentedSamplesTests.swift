@@ -13,6 +13,7 @@ struct DocumentedSamplesTests {
     "hf download": "needs the hub",
     "python3 - <<": "needs the hub",
     "git clone": "needs a network",
+    "mpirun": "needs an MPI library; RankTests starts ranks",
     "python Tests/Reference": "needs the reference libraries",
     "GRPO_": "asks for tests to do more than in every run",
   ]
@@ -20,6 +21,7 @@ struct DocumentedSamplesTests {
   static let heavy = [
     "grpo bench --preset smollm2": "takes 2.3 GiB", "grpo bench --repeats": "takes both cores",
     "grpo log bench": "writes a log of gigabytes",
+    "mpirun": "needs an MPI library; RankTests starts ranks",
   ]
 
   /// Programs whose blocks are run where they are installed.

@@ -17,6 +17,7 @@ final class SampleSandbox: Sendable {
     try writeProgram()
     try writeRows()
     try writeRewards()
+    try writeEnvironments()
     try makeModels()
     try makeRuns()
     try writeCase()
@@ -67,6 +68,36 @@ final class SampleSandbox: Sendable {
   private func grpo(_ words: String...) throws {
     let ended = try BuiltCommand.run(words, in: folder.url)
     try #require(ended.code == 0, "\(words): \(ended.errors)")
+  }
+
+  private func writeEnvironments() throws {
+    try write(
+      """
+      def multiply(a: int, b: int) -> int:
+          \"""Multiplies.
+
+          Args:
+              a: one
+              b: two
+          \"""
+          return a * b
+
+      """, to: "tools.py")
+    try write(
+      """
+      class Game:
+          def reset(self, **row):
+              return "Guess."
+
+          def guess(self, word: str) -> str:
+              \"""Guesses.
+
+              Args:
+                  word: the word
+              \"""
+              return "no"
+
+      """, to: "game.py")
   }
 
   private func writeProgram() throws {

@@ -64,7 +64,7 @@ final class EnvironmentSession {
     if isReplaying {
       guard replies[answered] == .object(contents) else {
         throw WireFault(
-          "was asked again after its process was lost, and answered otherwise: what was lost can't be had again"
+          "was asked again after its process was lost, and answered otherwise: what was lost is gone"
         )
       }
       return nil

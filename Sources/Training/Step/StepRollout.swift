@@ -27,14 +27,14 @@ struct StepRollout {
     self.drawn = drawn
   }
 
-  /// Takes up the groups of a round, without completions where they are to be sampled.
+  /// Opens the groups of a round, without completions where they are to be sampled.
   mutating func open(_ groups: [GroupRecord]) {
     open = record.groups.count..<record.groups.count + groups.count
     record.groups += groups
     rounds += 1
   }
 
-  /// Takes up a whole step that is recorded, as the one round there is.
+  /// Opens a whole step that is recorded, as the one round there is.
   mutating func open(_ recorded: StepRecord) {
     record = recorded
     open = 0..<recorded.groups.count

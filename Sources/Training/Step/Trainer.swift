@@ -45,7 +45,7 @@ final class Trainer {
     entropy = EntropyController(settings.objective)
   }
 
-  /// Takes up where a checkpoint that was verified left off.
+  /// Goes on from a checkpoint that was verified.
   func resume(from folder: URL, _ manifest: CheckpointManifest) throws {
     try CheckpointFiles.read(folder, into: policy, optimizer: optimizer, manifest: manifest)
     entropy = manifest.entropy

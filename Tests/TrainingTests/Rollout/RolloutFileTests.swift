@@ -1,9 +1,9 @@
 import Foundation
 import Rollouts
 import Testing
-import TrajectoryStore
 
 @testable import Training
+@testable import TrajectoryStore
 
 @Suite("Files of rollouts")
 struct RolloutFileTests {
