@@ -55,13 +55,14 @@ struct RenyiAccountantTests {
 
   @Test("Noise and rates at the ends of what a number holds give no false comfort")
   func extremes() {
-    for (noise, rate) in [(1e-200, 0.1), (1e-6, 0.5), (5e-324, 0.999_999), (1, 1 - 1e-16)] {
+    let least = Double.leastNonzeroMagnitude
+    for (noise, rate) in [(1e-200, 0.1), (1e-6, 0.5), (least, 0.999_999), (1, 1 - 1e-16)] {
       var accountant = RenyiAccountant()
       accountant.add(steps: 1, noiseMultiplier: noise, samplingRate: rate)
       #expect(accountant.epsilon(delta: 1e-5).epsilon > 1, "\(noise) \(rate)")
     }
     var accountant = RenyiAccountant()
-    accountant.add(steps: 1, noiseMultiplier: 1, samplingRate: 5e-324)
+    accountant.add(steps: 1, noiseMultiplier: 1, samplingRate: least)
     #expect(accountant.epsilon(delta: 1e-5).epsilon < 1)
   }
 

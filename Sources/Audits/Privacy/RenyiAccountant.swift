@@ -57,13 +57,17 @@ public struct RenyiAccountant: Sendable, Equatable {
 
   /// The Rényi divergence of one step.
   static func divergence(_ order: Double, noise: Double, rate: Double) -> Double {
-    if noise <= 0 { return .infinity }
-    if rate >= 1 { return order / (2 * noise * noise) }
-    let moment =
-      order == order.rounded()
-      ? wholeMoment(order, noise, rate) : fractionalMoment(order, noise, rate)
     // So little noise that its square is 0 protects nothing.
-    return moment.isNaN ? .infinity : moment / (order - 1)
+    guard noise * noise > 0 else { return .infinity }
+    if rate >= 1 { return order / (2 * noise * noise) }
+    let floor = order.rounded(.down)
+    if order == floor { return max(0, wholeMoment(order, noise, rate)) / (order - 1) }
+    // The divergence grows with the order: below that of the whole order beneath, the series has cancelled out.
+    let moment = fractionalMoment(order, noise, rate)
+    guard moment.isFinite, moment > -1e-6, floor >= 2 || noise >= 0.1 else { return .infinity }
+    let divergence = max(0, moment) / (order - 1)
+    guard floor >= 2 else { return divergence }
+    return max(divergence, max(0, wholeMoment(floor, noise, rate)) / (floor - 1))
   }
 
   /// log A(α) of a whole order.

@@ -15,7 +15,7 @@ private struct PatientLog {
     let run = try #require(run)
     let lines = (0..<12).flatMap { problem in
       (0..<2).map { sample in
-        #"{"step": \#(problem / 4), "group": \#(problem), "prompt": "Question \#(problem) about patient number P-\#(problem % 4)?", "#
+        #"{"step": \#(problem / 4 + 1), "group": \#(problem), "prompt": "Question \#(problem) about patient number P-\#(problem % 4)?", "#
           + #""prompt_ids": [\#((0..<9).map { String(100 * problem + $0) }.joined(separator: ","))], "#
           + #""completion": "Answer \#(problem).\#(sample) for mail\#(problem)@example.org", "#
           + #""completion_ids": [\#((0..<8).map { String(1000 * problem + 10 * sample + $0) }.joined(separator: ","))], "#
@@ -51,7 +51,7 @@ struct LogPrivacyTests {
     #expect(outcome["completions"]?.integer == 6 && outcome["remaining"]?.array == [])
     #expect((outcome["searched"]?.integer ?? 0) > 12)
     #expect(outcome["lines"]?.object?.count == 2)
-    #expect(outcome["steps"]?.array == [0, 1, 2])
+    #expect(outcome["steps"]?.array == [1, 2, 3])
     for file in [patients.log, patients.log + "-wal", export, inside] {
       guard let bytes = try? patients.bytes(file) else { continue }
       for text in ["patient-2", "P-2?", "mail2@example", "mail6@example", "Answer 10.1"] {
@@ -70,7 +70,7 @@ struct LogPrivacyTests {
     #expect(try session.rows("PRAGMA integrity_check").rows[0][0].plainText == "ok")
     // The steps say why they can't be used.
     let reader = try TrajectoryReader(readOnly: URL(fileURLWithPath: patients.log))
-    #expect { try reader.step(0) } throws: {
+    #expect { try reader.step(1) } throws: {
       "\($0)".contains("lost 1 groups to 'grpo log forget'")
     }
     #expect(run.grpo(words + ["--yes"]).code == .usage)
@@ -125,13 +125,13 @@ struct LogPrivacyTests {
     let provenance = try session.rows("SELECT provenance FROM runs").rows[0][0].plainText
     #expect(provenance.contains("hashed") && provenance.contains("email"))
     let reader = try TrajectoryReader(readOnly: URL(fileURLWithPath: copy))
-    #expect { try reader.step(0) } throws: { "\($0)".contains("was redacted") }
+    #expect { try reader.step(1) } throws: { "\($0)".contains("was redacted") }
     // The log itself is as it was; only columns changed leave a log that can be trained from.
     #expect(try patients.bytes(patients.log).range(of: Data("patient-2".utf8)) != nil)
     let columns = run.grpo("log", "redact", patients.folder, "--drop", "patient", "--yes")
     #expect(columns.code == .done && columns.output.contains("can still be redone"))
     #expect(
-      try TrajectoryReader(readOnly: URL(fileURLWithPath: patients.log)).step(0)?.groups.count == 4)
+      try TrajectoryReader(readOnly: URL(fileURLWithPath: patients.log)).step(1)?.groups.count == 4)
   }
 
   @Test("Words of redact that say nothing, or too much")
