@@ -6,7 +6,7 @@ import TrajectoryStore
 struct LogForgetCommand: Command {
   static var specification: CommandSpecification {
     CommandSpecification(
-      name: "forget", summary: "take some problems' rows out of a run, and search for what is left",
+      name: "forget", summary: "take problems' rows out of a run, and search for what is left",
       discussion: """
         Takes the problems with their completions, tokens, scores and updates out of the log, its \
         free pages, its full-text indexes, its journal and its backups, rows of evaluations with the \

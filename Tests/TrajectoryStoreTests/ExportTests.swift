@@ -188,8 +188,8 @@ struct LogFileTests {
 
   @Test(arguments: [
     (#"{"prompt": "a", "completion": "b", "reward": 1}"# + "\n{oops}\n", "line 2"),
-    (#"{"completion": "b"}"# + "\n", "no prompt"),
-    (#"{"prompt": "a"}"# + "\n", "no completion"),
+    (#"{"completion": "b"}"# + "\n", "neither 'prompt_ids' nor 'prompt'"),
+    (#"{"prompt": "a"}"# + "\n", "neither 'completion_ids' nor 'completion'"),
     (
       #"{"prompt": "a", "completion": "b", "step": 3}"# + "\n"
         + #"{"prompt": "a", "completion": "b", "step": 1}"#, "after step 3"

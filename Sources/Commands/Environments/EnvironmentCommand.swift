@@ -70,7 +70,7 @@ enum EnvironmentWords {
 struct EnvironmentListCommand: Command {
   static var specification: CommandSpecification {
     CommandSpecification(
-      name: "list", summary: "what an environment offers: its tools as the policy is shown them",
+      name: "list", summary: "the tools of an environment, as the policy is shown them",
       positionals: [EnvironmentWords.positional],
       options: EnvironmentWords.options + [.json],
       examples: [.init("grpo environment list --tools tools.py", "each function's schema")])

@@ -7,7 +7,7 @@ import Tokenizers
 struct EnvironmentTestCommand: Command {
   static var specification: CommandSpecification {
     CommandSpecification(
-      name: "test", summary: "play the turns that rows have, and show the conversations",
+      name: "test", summary: "play the turns of rows, and show the conversations",
       discussion: """
         A row has what a data set's row has, and a list "turns": what the policy writes, turn by turn, calls of \
         tools included. The environment is asked as in training.

@@ -49,7 +49,7 @@ public struct RolloutLine: Sendable, Hashable {
     /// To be learnt from: what is not in the form is a fault.
     case learned
     /// To be kept in a log, whoever wrote it: `input`, `output` and `score` are other names of `prompt`, `completion` and
-    /// `reward`; a prompt or completion of another form is kept as its JSON, a reward that is no number as one that
+    /// `reward`; a prompt or completion of another form is kept as its JSON, a reward that is not a number as one that
     /// couldn't be scored, a null among numbers as NaN, another reason of the end as `stop`; `steps` are not read.
     case kept
   }

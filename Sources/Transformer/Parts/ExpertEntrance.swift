@@ -29,7 +29,7 @@ struct ExpertEntrance: Sendable {
   ) {
     maps = .interleaved(
       unit, map,
-      both: declaration.saved(map.outputs, rowsPerToken: rowsPerToken, areOperands: true),
+      both: declaration.saved(map.outputs, rowsPerToken: rowsPerToken),
       dBoth: declaration.scratch(
         "gradient of experts' gates", map.outputs, rowsPerToken: rowsPerToken, isBackward: true))
   }

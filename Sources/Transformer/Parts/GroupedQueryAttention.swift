@@ -126,7 +126,8 @@ struct GroupedQueryAttention: AttentionPart {
     sinks =
       design.hasSinks
       ? declaration.tensor("self_attn.sinks", [design.headCount], .sink) : nil
-    attended = declaration.saved(queries, areOperands: true)
+    // What sinks take is found from it as it is.
+    attended = declaration.saved(queries, areOperands: !design.hasSinks)
     logSumExp = declaration.saved(design.headCount)
     dAttended = declaration.scratch("gradient of attended", queries, isBackward: true)
   }

@@ -46,7 +46,7 @@ struct EverydayFaultTests {
       ("{\"prompt_ids\":[3],\"completion_ids\":[4],\"reward\":\"x\"}", "'reward' must be"),
       (
         "{\"prompt_ids\":[3],\"completion_ids\":[4],\"old_logprobs\":[1,2]}",
-        "'old_logprobs' has 2 numbers for the 1 tokens"
+        "'old_logprobs' has 2 numbers for the 1 sampled tokens"
       ),
       ("[1]", "line 3"), ("{\"prompt\":7,\"completion\":\"1\"}", "line 3: 'prompt'"),
     ] {
